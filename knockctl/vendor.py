@@ -1,0 +1,356 @@
+"""The contract a vendor package fulfils, and its registry (design, section 5).
+
+A vendor is an entry point of the group ``knockctl.vendors`` naming a ``Vendor`` object. Its
+package is imported when a device of its platform is used, its SDK when a connection is opened.
+
+=============  ====================================================================
+part           does
+=============  ====================================================================
+``Compiler``   pure: policies and placement to a ``Config``, device text to a
+               ``Config``, two configs to a ``Remediation``
+``Driver``     one open connection: facts, read, arm, apply, cancel, persist
+``Vendor``     names the two and opens the connection
+=============  ====================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import entry_points
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Generic, Literal, Protocol, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from knockctl.errors import InventoryError
+from knockctl.policy.resolved import ResolvedPolicy
+
+ENTRY_POINTS = "knockctl.vendors"
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+
+# --- what the user places -----------------------------------------------------------------
+
+
+class Management(BaseModel):
+    """Who manages the device and on which port; never tracked, never locked out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sources: tuple[Network, ...]
+    port: int = Field(default=22, ge=1, le=65535)
+
+
+class Placement(BaseModel):
+    """Where on a device the policies act. A vendor adds its own fields in a subclass."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    addresses: tuple[Address, ...] = ()
+    """Protected addresses. A family with none listed is protected whole."""
+    management: Management | None = None
+
+
+# --- what rendering says --------------------------------------------------------------------
+
+
+class FidelityNote(BaseModel):
+    """How a device's configuration differs from the stated policy, and in which direction."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    """What ``--accept`` names, such as ``duration-capped``."""
+    kind: Literal["rounded", "approximate", "unsupported"]
+    direction: Literal["stricter", "looser", "closed"]
+    policy: str | None
+    reason: str
+    cost: str | None = None
+    """For ``looser``: what it costs, in guesses."""
+
+    @property
+    def blocks(self) -> bool:
+        """Tell whether a deploy stops here until the code is accepted."""
+        return self.kind == "unsupported" or self.direction == "looser"
+
+
+class Config(Protocol):
+    """A device's configuration, as far as it is ours; equal when it means the same."""
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether nothing of ours is there."""
+
+    @property
+    def revision(self) -> str | None:
+        """The mark on the device: the id of the change that wrote it."""
+
+    def text(self) -> str:
+        """Print in the device's own language."""
+
+    def dump(self) -> str:
+        """Return a lossless serialised form, for sealed snapshots."""
+
+
+C = TypeVar("C", bound=Config)
+R = TypeVar("R", bound="Remediation")
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered(Generic[C]):
+    """The intended configuration, the policies it really implements, and the notes."""
+
+    config: C
+    effective: tuple[ResolvedPolicy, ...]
+    fidelity: tuple[FidelityNote, ...] = ()
+
+
+# --- what a device tells ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The connection we manage the device over, as the device itself sees it."""
+
+    source: Address
+    address: Address
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a device is and can do. ``details`` is the vendor's own, for its compiler alone."""
+
+    description: str
+    endpoint: Endpoint | None = None
+    details: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A piece of somebody else's configuration that is judged before ours."""
+
+    place: str
+    text: str
+    effect: Literal["accepts", "refuses", "unknown"]
+    """What it may do to packets of our knocks, services and traps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[C]):
+    """What runs: ours, as a config, and the neighbours that can shadow it."""
+
+    config: C
+    neighbours: tuple[Neighbour, ...] = ()
+
+
+# --- what is to be done -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of a difference, as a person reads it."""
+
+    action: Literal["add", "remove", "move"]
+    place: str
+    text: str
+
+    def __str__(self) -> str:
+        """Print as a line of a diff."""
+        sign = {"add": "+", "remove": "-", "move": "~"}[self.action]
+        return f"{sign} {self.place}: {self.text}"
+
+
+class Remediation(Protocol):
+    """The way from a running to an intended configuration. Pickles; holds no connection."""
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What differs, in the order it is done; empty when there is nothing to do."""
+
+    @property
+    def keeps_grants(self) -> bool:
+        """Tell whether those who are in stay in."""
+
+    @property
+    def change_id(self) -> str:
+        """The change this belongs to: the mark the device carries while it is pending."""
+
+
+class Compiler(Protocol[C, R]):
+    """Pure functions between policies, configurations and device text."""
+
+    def render(
+        self,
+        policies: Sequence[ResolvedPolicy],
+        placement: Placement,
+        facts: Facts | None = None,
+    ) -> Rendered[C]:
+        """Compile; without facts, for a device that has everything the vendor may have."""
+
+    def empty(self) -> C:
+        """Return the config of a device that has nothing of ours."""
+
+    def load(self, dump: str) -> C:
+        """Read back what ``Config.dump`` wrote."""
+
+    def plan(self, running: Reading[C], intended: C, change_id: str) -> R:
+        """Return the way from running to intended, whose new mark will be ``change_id``.
+
+        An ``intended`` that carries a revision of its own (a snapshot) gets that revision
+        back once the change is confirmed. No changes, no new mark.
+        """
+
+
+CancelResult = Literal["cancelled", "fired", "absent"]
+
+
+@dataclass(frozen=True, slots=True)
+class PendingChange:
+    """A change found on a device that is not settled yet."""
+
+    change_id: str
+    seconds_left: int | None
+    """Until the device takes it back by itself; None where nothing will."""
+
+
+class Driver(Protocol[C, R]):
+    """One device, one open connection. Every method raises only ``DeviceError``.
+
+    Every step is idempotent: repeating it after a crash does no harm.
+    """
+
+    def __enter__(self) -> Self:
+        """Connect and log in."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the connection."""
+
+    @property
+    def round_trips(self) -> int:
+        """Commands sent so far, connections not counted."""
+
+    def facts(self) -> Facts:
+        """Ask what the device is and can do."""
+
+    def read(self) -> Reading[C]:
+        """Read what is ours, and the neighbours that can shadow it."""
+
+    def pending(self) -> tuple[PendingChange, ...]:
+        """List the changes the device holds a revert timer or leftovers for."""
+
+    def arm(self, remediation: R, seconds: int) -> None:
+        """Put the way back on the device and start the timer that takes it."""
+
+    def verify_armed(self, change_id: str) -> None:
+        """Raise unless the timer runs and what it would do is whole."""
+
+    def apply(self, remediation: R) -> None:
+        """Change the device, swapping the mark in the same step.
+
+        Raises ``Conflict`` when the mark was not the one planned against; then nothing has
+        changed. After ``CommandRefused`` nothing has changed either, unless it says otherwise.
+        """
+
+    def probe(self) -> None:
+        """Open a new connection beside this one and use it; raise ``ProbeFailed``."""
+
+    def cancel(self, change_id: str) -> CancelResult:
+        """Stop the timer and settle the mark, or learn that it fired; never both."""
+
+    def fire(self, change_id: str) -> CancelResult:
+        """Take the change back now, by the way that lies on the device."""
+
+    def persist(self, change_id: str) -> str | None:
+        """Make what runs survive a reboot; return a warning where it will not."""
+
+    def forget(self, change_id: str) -> None:
+        """Remove what the change left on the device besides the configuration itself."""
+
+
+# --- how it is found --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """How to log in. Secrets are resolved where they are used and never printed."""
+
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    escalation_password: str | None = field(default=None, repr=False)
+    key_file: Path | None = None
+    known_hosts: Path | None = None
+    verify_host_key: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds each kind of step may take; the revert timer must outlast apply plus probe."""
+
+    connect: int = 10
+    command: int = 20
+    probe: int = 10
+    revert: int = 120
+
+    @property
+    def worst_case(self) -> int:
+        """The longest a change can be on the device before it is judged."""
+        return self.command + self.probe
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a device is and how to log in."""
+
+    name: str
+    host: str
+    port: int | None
+    credentials: Credentials
+    timeouts: Timeouts = Timeouts()
+
+
+class Vendor(Protocol[C, R]):
+    """One vendor package, as its entry point names it."""
+
+    name: str
+    """The name of the entry point, such as ``iptables``."""
+    platforms: tuple[str, ...]
+    """Inventory platforms it serves, the netmiko name first."""
+    placement: type[Placement]
+    compiler: Compiler[C, R]
+
+    def connect(self, target: Target) -> Driver[C, R]:
+        """Return a driver, not yet connected. Imports the SDK."""
+
+
+AnyVendor = Vendor[Any, Any]
+
+
+@cache
+def vendors() -> dict[str, AnyVendor]:
+    """Return every installed vendor by the name of its entry point."""
+    return {point.name: point.load() for point in entry_points(group=ENTRY_POINTS)}
+
+
+def vendor_for(platform: str) -> AnyVendor:
+    """Return the vendor that serves a platform; raise ``InventoryError`` naming the choices."""
+    for vendor in vendors().values():
+        if platform in vendor.platforms:
+            return vendor
+    known = sorted(p for vendor in vendors().values() for p in vendor.platforms)
+    raise InventoryError(
+        f"no installed vendor package serves the platform {platform!r}",
+        hint=f"known platforms: {', '.join(known)}",
+    )
