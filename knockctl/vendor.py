@@ -100,6 +100,8 @@ class Config(Protocol):
 
 C = TypeVar("C", bound=Config)
 R = TypeVar("R", bound="Remediation")
+R_co = TypeVar("R_co", bound="Remediation", covariant=True)
+R_contra = TypeVar("R_contra", bound="Remediation", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,7 @@ class Remediation(Protocol):
         """The change this belongs to: the mark the device carries while it is pending."""
 
 
-class Compiler(Protocol[C, R]):
+class Compiler(Protocol[C, R_co]):
     """Pure functions between policies, configurations and device text."""
 
     def render(
@@ -201,7 +203,7 @@ class Compiler(Protocol[C, R]):
     def load(self, dump: str) -> C:
         """Read back what ``Config.dump`` wrote."""
 
-    def plan(self, running: Reading[C], intended: C, change_id: str) -> R:
+    def plan(self, running: Reading[C], intended: C, change_id: str) -> R_co:
         """Return the way from running to intended, whose new mark will be ``change_id``.
 
         An ``intended`` that carries a revision of its own (a snapshot) gets that revision
@@ -221,7 +223,7 @@ class PendingChange:
     """Until the device takes it back by itself; None where nothing will."""
 
 
-class Driver(Protocol[C, R]):
+class Driver(Protocol[C, R_contra]):
     """One device, one open connection. Every method raises only ``DeviceError``.
 
     Every step is idempotent: repeating it after a crash does no harm.
@@ -251,13 +253,13 @@ class Driver(Protocol[C, R]):
     def pending(self) -> tuple[PendingChange, ...]:
         """List the changes the device holds a revert timer or leftovers for."""
 
-    def arm(self, remediation: R, seconds: int) -> None:
+    def arm(self, remediation: R_contra, seconds: int) -> None:
         """Put the way back on the device and start the timer that takes it."""
 
     def verify_armed(self, change_id: str) -> None:
         """Raise unless the timer runs and what it would do is whole."""
 
-    def apply(self, remediation: R) -> None:
+    def apply(self, remediation: R_contra) -> None:
         """Change the device, swapping the mark in the same step.
 
         Raises ``Conflict`` when the mark was not the one planned against; then nothing has
