@@ -1,0 +1,1 @@
+"""What a policy means, as something that can be executed."""

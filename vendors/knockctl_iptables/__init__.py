@@ -1,0 +1,30 @@
+"""Port knocking in a Linux host's own packet filter: iptables and ipset over SSH."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from knockctl.vendor import Target
+from knockctl_iptables.compiler import LinuxCompiler
+from knockctl_iptables.placement import LinuxPlacement
+
+if TYPE_CHECKING:
+    from knockctl_iptables.driver import LinuxDriver
+
+
+class LinuxVendor:
+    """Satisfies ``knockctl.vendor.Vendor``."""
+
+    name = "iptables"
+    platforms = ("linux", "linux_ssh")
+    placement = LinuxPlacement
+    compiler = LinuxCompiler()
+
+    def connect(self, target: Target) -> LinuxDriver:
+        """Return a driver, not yet connected."""
+        from knockctl_iptables.driver import LinuxDriver
+
+        return LinuxDriver(target)
+
+
+VENDOR = LinuxVendor()

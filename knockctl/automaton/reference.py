@@ -1,0 +1,343 @@
+"""What a policy means: the reference automaton, the oracle for everything else.
+
+Pure: no I/O, no clock of its own; the caller says what time it is. The rule numbers are those
+of the design, section 3, and every step returns the rule that decided it.
+
+State is kept per source address and policy: for each generation a stage ``k`` with a
+deadline, ``granted_until`` and ``locked_until``. Times are seconds on any clock that only
+moves forward; something is over when ``now >= deadline``.
+
+Two points the design leaves open are settled here:
+
+* A service that several policies own is offered to them in the order they are listed; the
+  first that accepts ends the question, so that one packet uses up one single-use grant.
+* A packet that a scope-``all`` lock refuses changes no state, in any policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from ipaddress import IPv4Address, IPv6Address
+
+from knockctl.policy.resolved import Generation, Knock, Network, ResolvedPolicy
+from knockctl.policy.ports import holds
+
+Address = IPv4Address | IPv6Address
+NEVER = float("-inf")
+
+
+class Verdict(Enum):
+    """What becomes of a packet."""
+
+    ACCEPT = "accept"
+    REFUSE = "refuse"
+    PASS = "pass"
+    """Not ours: the device's other rules decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One packet to the protected address, as far as a policy can tell packets apart."""
+
+    source: Address
+    protocol: str
+    """``tcp``, ``udp``, or anything else, which passes."""
+    port: int
+    opening: bool = True
+    """TCP: SYN is set and FIN, RST and ACK are not. Means nothing for UDP."""
+    known: bool = False
+    """It belongs to a flow of which one packet was accepted before, by us or by others."""
+    payload: bytes = b""
+    loopback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The policies on one address, in order, and who manages the device on which port."""
+
+    policies: tuple[ResolvedPolicy, ...]
+    managers: tuple[Network, ...] = ()
+    management_port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How far a source has come in one generation: ``reached`` knocks, good until then."""
+
+    reached: int = 0
+    deadline: float = NEVER
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One source's state in one policy; ``stages`` runs parallel to the generations."""
+
+    stages: tuple[Stage, ...]
+    granted_until: float = NEVER
+    locked_until: float = NEVER
+
+    @classmethod
+    def initial(cls, policy: ResolvedPolicy) -> State:
+        """Return the state of a source never seen before."""
+        return cls(tuple(Stage() for _ in policy.generations))
+
+    def at(self, now: float) -> State:
+        """Return the same state with everything that is over forgotten."""
+        return State(
+            tuple(stage if now < stage.deadline else Stage() for stage in self.stages),
+            self.granted_until if now < self.granted_until else NEVER,
+            self.locked_until if now < self.locked_until else NEVER,
+        )
+
+    @property
+    def granted(self) -> bool:
+        """Tell whether the source is in, as of ``at``."""
+        return self.granted_until > NEVER
+
+    @property
+    def locked(self) -> bool:
+        """Tell whether the source is locked out, as of ``at``."""
+        return self.locked_until > NEVER
+
+    @property
+    def started(self) -> bool:
+        """Tell whether some sequence is under way, as of ``at``."""
+        return any(stage.reached for stage in self.stages)
+
+    def cleared(self) -> State:
+        """Return the state with all stages back at the start."""
+        return replace(self, stages=tuple(Stage() for _ in self.stages))
+
+    def lock(self, until: float) -> State:
+        """End the grant, clear all stages, lock out at least until then."""
+        return State(self.cleared().stages, NEVER, max(self.locked_until, until))
+
+    def grant(self, until: float) -> State:
+        """Clear all stages and let the source in at least until then."""
+        return replace(self.cleared(), granted_until=max(self.granted_until, until))
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict, the state after it, and the rule that decided."""
+
+    verdict: Verdict
+    state: State
+    rule: str
+
+
+def judge(policy: ResolvedPolicy, state: State, packet: Packet, now: float) -> Judgement:
+    """Apply rules 0 to 8 to an event that no other policy owns as a knock or service."""
+    state = state.at(now)
+    service = policy.is_service(packet.protocol, packet.port)
+    exempt = _rule_0(policy, state, packet)
+    if exempt:
+        return exempt
+    if state.locked:
+        governed = policy.scope == "all" or _governed(policy, packet)
+        return Judgement(Verdict.REFUSE, state, "1") if governed else _rule_8(policy, state, packet)
+    if state.granted and service:
+        after = replace(state, granted_until=NEVER) if policy.uses == "single" else state
+        return Judgement(Verdict.ACCEPT, after, "2")
+    penalty = _trap(policy, state, packet)
+    if penalty:
+        return Judgement(Verdict.REFUSE, state.lock(now + penalty), "3")
+    advanced = _rule_4(policy, state, packet, now)
+    if advanced:
+        return advanced
+    if _harmless(policy, state, packet) or service:
+        return Judgement(Verdict.REFUSE, state, "5")
+    if state.granted and policy.stray == "lockout":
+        return _locked(policy, state, now, "6")
+    if state.granted and policy.stray == "revoke":
+        state = replace(state, granted_until=NEVER)
+    return _rule_7(policy, state, packet, now)
+
+
+def judge_foreign(policy: ResolvedPolicy, state: State, packet: Packet, now: float) -> Judgement:
+    """Apply the rules to a packet another policy owns: neither wrong nor stray here."""
+    state = state.at(now)
+    exempt = _rule_0(policy, state, packet)
+    if exempt:
+        return exempt
+    if state.locked and policy.scope == "all":
+        return Judgement(Verdict.REFUSE, state, "1")
+    return _rule_8(policy, state, packet)
+
+
+def _rule_0(policy: ResolvedPolicy, state: State, packet: Packet) -> Judgement | None:
+    if any(packet.source in network for network in policy.trusted):
+        service = policy.is_service(packet.protocol, packet.port)
+        return Judgement(Verdict.ACCEPT if service else Verdict.PASS, state, "0")
+    if policy.is_public(packet.protocol, packet.port):
+        return Judgement(Verdict.PASS, state, "0")
+    return None
+
+
+def _trap(policy: ResolvedPolicy, state: State, packet: Packet) -> int:
+    """Rule 3: seconds to lock for; 0 when no trap closes. Overlapping traps: the longest."""
+    return max(
+        (
+            trap.lockout
+            for trap in policy.traps
+            if holds(trap.services, packet.protocol, packet.port)
+            and not (trap.unless_granted and state.granted)
+        ),
+        default=0,
+    )
+
+
+def _rule_4(
+    policy: ResolvedPolicy, state: State, packet: Packet, now: float
+) -> Judgement | None:
+    """Advance every generation whose next knock this is; one that completes grants."""
+    stages = list(state.stages)
+    for index, (generation, stage) in enumerate(
+        zip(policy.generations, state.stages, strict=True)
+    ):
+        if not _is(generation.knocks[stage.reached], packet):
+            continue
+        if stage.reached + 1 == len(generation.knocks):
+            granted = state.grant(now + policy.grant_duration)
+            return Judgement(Verdict.REFUSE, granted, "4")
+        stages[index] = Stage(stage.reached + 1, now + policy.step_timeout)
+    after = replace(state, stages=tuple(stages))
+    return None if after == state else Judgement(Verdict.REFUSE, after, "4")
+
+
+def _harmless(policy: ResolvedPolicy, state: State, packet: Packet) -> bool:
+    """Rule 5: a knock already made in this attempt, or any knock while granted."""
+
+    def candidates(generation: Generation, stage: Stage) -> Sequence[Knock]:
+        return generation.knocks if state.granted else generation.knocks[: stage.reached]
+
+    return any(
+        _is(knock, packet)
+        for generation, stage in zip(policy.generations, state.stages, strict=True)
+        for knock in candidates(generation, stage)
+    )
+
+
+def _rule_7(policy: ResolvedPolicy, state: State, packet: Packet, now: float) -> Judgement:
+    """Wrong knock: only when some sequence is under way."""
+    if not state.started or policy.wrong_knock == "ignore":
+        return _rule_8(policy, state, packet)
+    if policy.wrong_knock == "lockout" and not state.granted:
+        return _locked(policy, state, now, "7")
+    state = state.cleared()
+    again = _rule_4(policy, state, packet, now)
+    return again or replace(_rule_8(policy, state, packet), rule="7")
+
+
+def _rule_8(policy: ResolvedPolicy, state: State, packet: Packet) -> Judgement:
+    refused = _governed(policy, packet) or policy.otherwise == "refuse"
+    return Judgement(Verdict.REFUSE if refused else Verdict.PASS, state, "8")
+
+
+def _locked(policy: ResolvedPolicy, state: State, now: float, rule: str) -> Judgement:
+    if policy.lockout is None:
+        msg = f"policy {policy.name!r} locks out but says not for how long"
+        raise ValueError(msg)
+    return Judgement(Verdict.REFUSE, state.lock(now + policy.lockout), rule)
+
+
+def _is(knock: Knock, packet: Packet) -> bool:
+    """Tell whether the packet is this knock; a passphrase may stand anywhere inside."""
+    return (
+        knock.protocol == packet.protocol
+        and knock.port == packet.port
+        and (knock.payload is None or knock.payload in packet.payload)
+    )
+
+
+def _owned(policy: ResolvedPolicy, packet: Packet) -> bool:
+    return policy.is_knock(packet.protocol, packet.port) or policy.is_service(
+        packet.protocol, packet.port
+    )
+
+
+def _governed(policy: ResolvedPolicy, packet: Packet) -> bool:
+    return _owned(policy, packet) or policy.is_trap(packet.protocol, packet.port)
+
+
+# --- several policies on one address ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one packet did: the verdict, every policy's state after it, and the rules."""
+
+    verdict: Verdict
+    states: tuple[State, ...]
+    rules: tuple[str, ...]
+    """One per policy, or a single word where no policy was asked."""
+
+
+def initial(site: Site) -> tuple[State, ...]:
+    """Return the states of a source never seen before."""
+    return tuple(State.initial(policy) for policy in site.policies)
+
+
+def step(site: Site, states: tuple[State, ...], packet: Packet, now: float) -> Step:
+    """Judge one packet by all policies of an address."""
+    states = tuple(state.at(now) for state in states)
+    settled = _before_the_rules(site, packet)
+    if settled:
+        return Step(settled[0], states, (settled[1],))
+    owners = [policy.name for policy in site.policies if _owned(policy, packet)]
+    judgements = []
+    accepted = False
+    for policy, state in zip(site.policies, states, strict=True):
+        mine = not owners or (policy.name in owners and not accepted)
+        ask = judge if mine else judge_foreign
+        judgements.append(ask(policy, state, packet, now))
+        accepted = accepted or judgements[-1].verdict is Verdict.ACCEPT
+    if _locked_everywhere(site, states, judgements):
+        return Step(Verdict.REFUSE, states, tuple(j.rule for j in judgements))
+    refused = any(j.verdict is Verdict.REFUSE for j in judgements)
+    verdict = Verdict.ACCEPT if accepted else Verdict.REFUSE if refused else Verdict.PASS
+    return Step(
+        verdict, tuple(j.state for j in judgements), tuple(j.rule for j in judgements)
+    )
+
+
+def _before_the_rules(site: Site, packet: Packet) -> tuple[Verdict, str] | None:
+    """Settle what is no event: other protocols, management, known flows, stray segments."""
+    if packet.protocol not in ("tcp", "udp") or packet.loopback:
+        return Verdict.PASS, "no event"
+    if packet.protocol == "tcp" and packet.port == site.management_port:
+        if any(packet.source in network for network in site.managers):
+            return Verdict.ACCEPT, "management"
+    if packet.known:
+        service = any(p.is_service(packet.protocol, packet.port) for p in site.policies)
+        return Verdict.ACCEPT if service else Verdict.PASS, "known flow"
+    if packet.protocol == "tcp" and not packet.opening:
+        governed = any(_governed(p, packet) for p in site.policies)
+        return Verdict.REFUSE if governed else Verdict.PASS, "no event"
+    return None
+
+
+def _locked_everywhere(
+    site: Site, states: Sequence[State], judgements: Sequence[Judgement]
+) -> bool:
+    return any(
+        policy.scope == "all" and state.locked and judgement.rule == "1"
+        for policy, state, judgement in zip(site.policies, states, judgements, strict=True)
+    )
+
+
+@dataclass(slots=True)
+class Automaton:
+    """A running site: remembers every source's state. The simulator's and the tests' oracle."""
+
+    site: Site
+    sources: dict[Address, tuple[State, ...]] = field(default_factory=dict)
+
+    def feed(self, packet: Packet, now: float) -> Step:
+        """Judge a packet and remember what it did."""
+        states = self.sources.get(packet.source) or initial(self.site)
+        result = step(self.site, states, packet, now)
+        self.sources[packet.source] = result.states
+        return result

@@ -1,0 +1,38 @@
+"""The compiler: the pure functions of this vendor, as the contract names them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from knockctl.policy.resolved import ResolvedPolicy
+from knockctl.vendor import Facts, Placement, Reading, Rendered
+from knockctl_iptables import config, plan, render
+from knockctl_iptables.config import LinuxConfig
+from knockctl_iptables.plan import LinuxRemediation
+
+
+class LinuxCompiler:
+    """Satisfies ``knockctl.vendor.Compiler``."""
+
+    def render(
+        self,
+        policies: Sequence[ResolvedPolicy],
+        placement: Placement,
+        facts: Facts | None = None,
+    ) -> Rendered[LinuxConfig]:
+        """Compile policies for the families the host has; both when no facts are given."""
+        return render.render(policies, placement, facts)
+
+    def empty(self) -> LinuxConfig:
+        """Return the config of a host that has nothing of ours."""
+        return LinuxConfig()
+
+    def load(self, dump: str) -> LinuxConfig:
+        """Read back what ``LinuxConfig.dump`` wrote."""
+        return config.load(dump)
+
+    def plan(
+        self, running: Reading[LinuxConfig], intended: LinuxConfig, change_id: str
+    ) -> LinuxRemediation:
+        """Return the way from running to intended."""
+        return plan.plan(running, intended, change_id)
