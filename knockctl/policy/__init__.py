@@ -1,0 +1,1 @@
+"""Policies: the model, its YAML, its secrets, and what is wrong with it."""

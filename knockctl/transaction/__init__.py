@@ -1,0 +1,1 @@
+"""One change on one device: never without a way back."""

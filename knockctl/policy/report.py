@@ -1,0 +1,121 @@
+"""What ``policy check`` and ``policy show`` say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from knockctl.errors import ConfigurationError, PolicyError
+from knockctl.policy.durations import format_duration
+from knockctl.policy.lint import Warned, lint
+from knockctl.policy.loader import LoadedPolicy, load_policy, resolve
+from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
+from knockctl.policy.secrets import SecretResolver
+from knockctl.yamlfile import dotted, one
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One policy that is well-formed, and what lint says of it."""
+
+    loaded: LoadedPolicy
+    resolved: ResolvedPolicy | None
+    """None when it has references and resolving was not asked for."""
+    warnings: tuple[Warned, ...]
+
+    def describe(self, warned: Warned) -> str:
+        """Print a finding with its place."""
+        where = self.loaded.file.where(warned.path)
+        return f"{where}: {warned.code}: {warned.message} ({warned.evidence})"
+
+
+def check(
+    paths: Sequence[Path], secrets: SecretResolver | None, *, strict: bool = False
+) -> list[Checked]:
+    """Check files and folders; raise every problem at once, with ``strict`` lint's, too."""
+    results: list[Checked] = []
+    problems: list[ConfigurationError] = []
+    names: dict[str, Path] = {}
+    for path in _files(paths):
+        try:
+            checked = _check(path, secrets)
+        except ConfigurationError as error:
+            problems.append(error)
+            continue
+        results.append(checked)
+        name = checked.loaded.name
+        if name in names:
+            where = checked.loaded.file.where(("name",))
+            problems.append(PolicyError(f"the name {name!r} is taken by {names[name]}", where=where))
+        names.setdefault(name, path)
+        if strict:
+            problems.extend(
+                PolicyError(f"{w.code}: {w.message} ({w.evidence})",
+                            where=checked.loaded.file.where(w.path))
+                for w in checked.warnings
+            )
+    if problems:
+        raise one(problems)
+    return results
+
+
+def _files(paths: Iterable[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in paths:
+        inside = sorted((*path.glob("*.yaml"), *path.glob("*.yml"))) if path.is_dir() else [path]
+        if not inside:
+            raise PolicyError(f"there is no policy file in {path}")
+        found.extend(inside)
+    return found
+
+
+def _check(path: Path, secrets: SecretResolver | None) -> Checked:
+    loaded = load_policy(path)
+    if loaded.has_references and secrets is None:
+        return Checked(loaded, None, ())
+    resolved = resolve(loaded, secrets)
+    return Checked(loaded, resolved, tuple(lint(resolved)))
+
+
+def show(policy: ResolvedPolicy) -> dict[str, Any]:
+    """Return a resolved policy as JSON-able data; secret ports and passphrases are masked."""
+    lockout = None
+    if policy.lockout is not None:
+        lockout = {"duration": format_duration(policy.lockout), "scope": policy.scope}
+    return {
+        "name": policy.name,
+        "description": policy.description,
+        "generations": [_generation(g) for g in policy.generations],
+        "step_timeout": format_duration(policy.step_timeout),
+        "grant": {
+            "services": [str(s) for s in policy.services],
+            "duration": format_duration(policy.grant_duration),
+            "uses": policy.uses,
+            "stray": policy.stray,
+        },
+        "wrong_knock": policy.wrong_knock,
+        "lockout": lockout,
+        "traps": [
+            {
+                "services": [str(s) for s in trap.services],
+                "lockout": format_duration(trap.lockout),
+                "unless_granted": trap.unless_granted,
+            }
+            for trap in policy.traps
+        ],
+        "public": [str(s) for s in policy.public],
+        "trusted": [str(n) for n in policy.trusted],
+        "otherwise": policy.otherwise,
+        "refuse": policy.refuse,
+        "log": policy.log,
+    }
+
+
+def _generation(generation: Generation) -> dict[str, Any]:
+    return {"number": generation.number, "knocks": [_knock(k) for k in generation.knocks]}
+
+
+def _knock(knock: Knock) -> str:
+    return str(knock)
