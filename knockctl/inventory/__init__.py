@@ -1,0 +1,1 @@
+"""Inventories: nornir's SimpleInventory, read as devices with their policies and placement."""

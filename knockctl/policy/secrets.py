@@ -29,7 +29,7 @@ KINDS = ("env", "file", "keyring", "cmd")
 def is_reference(text: str) -> bool:
     """Tell whether a text names a secret rather than being one."""
     match = _REFERENCE.fullmatch(text)
-    return bool(match) and (match["kind"] in KINDS or match["kind"] in _plugins())
+    return match is not None and (match["kind"] in KINDS or match["kind"] in _plugins())
 
 
 @cache
