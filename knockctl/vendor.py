@@ -185,6 +185,18 @@ class Remediation(Protocol):
     def change_id(self) -> str:
         """The change this belongs to: the mark the device carries while it is pending."""
 
+    @property
+    def intended(self) -> Config:
+        """What must be read back, the mark included."""
+
+    @property
+    def settled(self) -> str | None:
+        """The mark once the change is confirmed; None when nothing of ours is left."""
+
+    @property
+    def shadows(self) -> tuple[Neighbour, ...]:
+        """Foreign rules that will be judged before ours and may let packets past them."""
+
 
 class Compiler(Protocol[C, R_co]):
     """Pure functions between policies, configurations and device text."""

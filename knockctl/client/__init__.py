@@ -1,0 +1,1 @@
+"""The knocking client: exactly one packet per knock."""

@@ -127,7 +127,7 @@ class Journal:
         """Return a change's steps, in order."""
         table = schema.events
         statement = sa.select(table).where(table.c.change == change_id).order_by(table.c.number)
-        with self._errors(), self._engine.connect() as connection:
+        with self._errors(), self._reading() as connection:
             rows = connection.execute(statement).mappings().all()
         return [Event(step=r["step"], at=r["at"], detail=r["detail"]) for r in rows]
 
@@ -171,7 +171,7 @@ class Journal:
     def _select(self, condition: Any, limit: int = 1) -> Sequence[Any]:
         order = (schema.changes.c.started.desc(), schema.changes.c.id.desc())
         statement = sa.select(schema.changes).where(condition).order_by(*order).limit(limit)
-        with self._errors(), self._engine.connect() as connection:
+        with self._errors(), self._reading() as connection:
             return connection.execute(statement).mappings().all()
 
     def _row(self, record: ChangeRecord) -> dict[str, Any]:
@@ -207,19 +207,20 @@ class Journal:
 
     # --- the database ---
 
+    def _reading(self) -> sa.Connection:
+        return self._engine.connect().execution_options(reading=True)
+
     def _prepare(self) -> None:
         """Make the tables at first use; two first users at once end up with one journal."""
         inspector = sa.inspect(self._engine)
         if not inspector.has_table(schema.meta.name):
             with self._engine.begin() as connection:
-                if self._engine.dialect.name == "sqlite":
-                    connection.exec_driver_sql("BEGIN IMMEDIATE")
                 schema.metadata.create_all(connection)
                 there = sa.select(schema.meta.c.value).where(schema.meta.c.key == "version")
                 if connection.execute(there).first() is None:
                     version = {"key": "version", "value": str(schema.VERSION)}
                     connection.execute(sa.insert(schema.meta).values(**version))
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             there = sa.select(schema.meta.c.value).where(schema.meta.c.key == "version")
             found = connection.execute(there).scalar()
         if found is None or int(found) > schema.VERSION:
@@ -279,10 +280,18 @@ def _engine(url: str, busy_seconds: float) -> sa.Engine:
 
     @sa.event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
+
+    # A transaction that will write takes the write lock at once and so waits its turn; one that
+    # begins by reading would fail as soon as somebody else has written in between.
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        reading = connection.get_execution_options().get("reading")
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
 

@@ -79,15 +79,15 @@ def _check(path: Path, secrets: SecretResolver | None) -> Checked:
     return Checked(loaded, resolved, tuple(lint(resolved)))
 
 
-def show(policy: ResolvedPolicy) -> dict[str, Any]:
-    """Return a resolved policy as JSON-able data; secret ports and passphrases are masked."""
+def show(policy: ResolvedPolicy, *, reveal: bool = False) -> dict[str, Any]:
+    """Return a resolved policy as JSON-able data; secrets are masked unless revealed."""
     lockout = None
     if policy.lockout is not None:
         lockout = {"duration": format_duration(policy.lockout), "scope": policy.scope}
     return {
         "name": policy.name,
         "description": policy.description,
-        "generations": [_generation(g) for g in policy.generations],
+        "generations": [_generation(g, reveal=reveal) for g in policy.generations],
         "step_timeout": format_duration(policy.step_timeout),
         "grant": {
             "services": [str(s) for s in policy.services],
@@ -113,9 +113,11 @@ def show(policy: ResolvedPolicy) -> dict[str, Any]:
     }
 
 
-def _generation(generation: Generation) -> dict[str, Any]:
-    return {"number": generation.number, "knocks": [_knock(k) for k in generation.knocks]}
+def _generation(generation: Generation, *, reveal: bool) -> dict[str, Any]:
+    knocks = [_revealed(k) if reveal else str(k) for k in generation.knocks]
+    return {"number": generation.number, "knocks": knocks}
 
 
-def _knock(knock: Knock) -> str:
-    return str(knock)
+def _revealed(knock: Knock) -> str:
+    words = f" with {knock.payload.decode(errors='replace')!r}" if knock.payload else ""
+    return f"{knock.span}{words}"

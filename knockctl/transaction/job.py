@@ -55,6 +55,8 @@ class Job(BaseModel):
     policies: tuple[ResolvedPolicy, ...] = ()
     to_revision: str | None = None
     """For a rollback: the revision to go back to; None for the one before the last change."""
+    to_change: str | None = None
+    """For confirm and rollback: the pending change meant; None for the only one there is."""
     options: Options = Options()
 
 

@@ -40,7 +40,7 @@ def above(foreign: Foreign, ours: Table, family: Family) -> Iterator[Neighbour]:
     if foreign.jump is None:
         return
     governed = tuple(governed_ports(ours))
-    for number, text in enumerate(foreign.rules["INPUT"][: foreign.jump], start=1):
+    for number, text in enumerate(foreign.rules.get("INPUT", ())[: foreign.jump], start=1):
         effect = _effect(foreign, text, governed, frozenset())
         if effect in ("accepts", "unknown"):
             tool = "iptables" if family == 4 else "ip6tables"

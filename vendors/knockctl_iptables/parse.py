@@ -42,6 +42,7 @@ class LinuxReading(Reading[LinuxConfig]):
     """A reading that also knows how many rules ``INPUT`` holds, ours included."""
 
     input_rules: Mapping[Family, int] = field(default_factory=dict)
+    foreign: Mapping[Family, Foreign] = field(default_factory=dict)
 
 
 def parse(dump: Dump) -> LinuxReading:
@@ -49,14 +50,16 @@ def parse(dump: Dump) -> LinuxReading:
     tables: dict[Family, Table] = {}
     neighbours: list[Neighbour] = []
     lengths: dict[Family, int] = {}
+    rest: dict[Family, Foreign] = {}
     for family in FAMILIES:
         table, foreign = parse_table(dump.tables.get(family, ""))
         if not table.empty:
             tables[family] = table
         neighbours.extend(above(foreign, table, family))
         lengths[family] = len(foreign.rules.get("INPUT", ()))
+        rest[family] = foreign
     config = LinuxConfig(tables, tuple(parse_sets(dump.sets)))
-    return LinuxReading(config, tuple(neighbours), lengths)
+    return LinuxReading(config, tuple(neighbours), lengths, rest)
 
 
 def parse_table(text: str) -> tuple[Table, Foreign]:

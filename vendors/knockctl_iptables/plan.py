@@ -11,7 +11,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from knockctl.vendor import Change, Reading
+from knockctl.vendor import Change, Neighbour, Reading
 from knockctl_iptables.config import (
     FAMILIES,
     JUMP,
@@ -24,6 +24,7 @@ from knockctl_iptables.config import (
     mark_rule,
 )
 from knockctl_iptables.generations import adopt
+from knockctl_iptables.neighbours import above
 from knockctl_iptables.parse import LinuxReading
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class LinuxRemediation:
     backward: Payload
     changes: tuple[Change, ...]
     keeps_grants: bool
+    shadows: tuple[Neighbour, ...] = ()
 
 
 def plan(
@@ -82,7 +84,23 @@ def plan(
         _payload(goal, before, moves, {}),
         changes,
         keeps_grants=_grants(goal) >= _grants(before),
+        shadows=_shadows(running, goal, moves),
     )
+
+
+def _shadows(
+    running: Reading[LinuxConfig], goal: LinuxConfig, moves: frozenset[Family]
+) -> tuple[Neighbour, ...]:
+    """Return the foreign rules that will stand above our jump and may accept our packets."""
+    if not isinstance(running, LinuxReading):
+        return ()
+    found: list[Neighbour] = []
+    for family, foreign in running.foreign.items():
+        will, was = goal.table(family), running.config.table(family)
+        if will.jumps and family not in moves:
+            place = (was.place if was.jumps else will.place) or 1
+            found.extend(above(replace(foreign, jump=place - 1), will, family))
+    return tuple(found)
 
 
 def _moves(running: Reading[LinuxConfig], goal: LinuxConfig) -> frozenset[Family]:

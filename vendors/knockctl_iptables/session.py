@@ -113,7 +113,8 @@ class Session:
 
     def script(self, body: str, *, timeout: float | None = None) -> Answer:
         """Run a shell script as root and wait for it."""
-        return self._runner.run(self._guarded(self._script(body, timeout)))
+        answer: Answer = self._runner.run(self._guarded(self._script(body, timeout)))
+        return answer
 
     def probe(self) -> None:
         """Open a second connection and run a command on it."""

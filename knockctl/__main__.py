@@ -1,0 +1,5 @@
+"""``python -m knockctl``."""
+
+from knockctl.cli import main
+
+main()

@@ -1,0 +1,112 @@
+"""``knockctl policy``: check, show, schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Policies: check them, show them, their schema.")
+
+
+@app.command()
+def check(
+    context: typer.Context,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Files or folders; the inventory's by default.")
+    ] = None,
+    strict: Annotated[bool, typer.Option(help="Warnings are errors.")] = False,
+    resolve: Annotated[bool, typer.Option(help="Resolve secret references, too.")] = False,
+) -> None:
+    """Validate policies and say what is unwise about them."""
+    from knockctl.cli import output
+    from knockctl.cli.session import Session
+    from knockctl.policy.report import check as check_policies
+
+    session = Session(context.obj)
+    chosen = paths or [session.settings.inventory / "policies"]
+    secrets = session.settings.resolver() if resolve else None
+    checked = check_policies(chosen, secrets, strict=strict)
+    if session.json:
+        output.envelope(
+            "policy check",
+            {
+                "kind": "policy-check",
+                "policies": [
+                    {
+                        "name": c.loaded.name,
+                        "file": str(c.loaded.file.path),
+                        "resolved": c.resolved is not None,
+                        "warnings": [
+                            {"code": w.code, "where": str(c.loaded.file.where(w.path)),
+                             "message": w.message, "evidence": w.evidence}
+                            for w in c.warnings
+                        ],
+                    }
+                    for c in checked
+                ],
+            },
+        )
+        return
+    for one in checked:
+        open_question = "" if one.resolved else " (secrets not resolved; see --resolve)"
+        output.text(f"{one.loaded.name}: well-formed{open_question}")
+        for warned in one.warnings:
+            output.text(f"  warning: {one.describe(warned)}")
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The policy's name, or its file.")],
+    reveal: Annotated[bool, typer.Option(help="Show what comes from secrets.")] = False,
+) -> None:
+    """Show what a policy means, defaults and references filled in."""
+    from knockctl.cli import output
+    from knockctl.cli.session import Session
+    from knockctl.policy.loader import load_policy, resolve
+    from knockctl.policy.report import show as describe
+
+    session = Session(context.obj)
+    if name.endswith((".yaml", ".yml")):
+        policy = resolve(load_policy(Path(name)), session.settings.resolver())
+    else:
+        policy = session.policy(name)
+    data = describe(policy, reveal=reveal)
+    if session.json:
+        output.envelope("policy show", {"kind": "policy", **data}, reveal=reveal)
+        return
+    for key, value in data.items():
+        _print(key, value, "", reveal=reveal)
+
+
+def _print(key: str, value: object, indent: str, *, reveal: bool) -> None:
+    from knockctl.cli import output
+
+    if isinstance(value, dict):
+        output.text(f"{indent}{key}:")
+        for name, inner in value.items():
+            _print(name, inner, f"{indent}  ", reveal=reveal)
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        output.text(f"{indent}{key}:")
+        for item in value:
+            parts = ", ".join(f"{name} {_flat(inner)}" for name, inner in item.items())
+            output.text(f"{indent}  - {parts}", reveal=reveal)
+    elif value not in (None, [], ""):
+        output.text(f"{indent}{key}: {_flat(value)}", reveal=reveal)
+
+
+def _flat(value: object) -> str:
+    if isinstance(value, list):
+        return " ".join(str(item) for item in value)
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a policy file."""
+    from knockctl.cli import output
+    from knockctl.policy.schema import policy_schema
+
+    output.text(policy_schema().rstrip("\n"))

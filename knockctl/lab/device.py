@@ -1,0 +1,17 @@
+"""What runs as process 1 of a lab device: loads its twin and becomes it."""
+
+from __future__ import annotations
+
+import sys
+
+from knockctl.lab.lab import twins
+from knockctl.lab.plan import PLACES
+
+
+def main(name: str) -> None:
+    """Be the named device until killed."""
+    twins()[name].load().run(PLACES[name])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

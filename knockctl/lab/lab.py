@@ -1,0 +1,190 @@
+"""``lab up``, ``lab down``, ``lab exec``: the whole lab, by its parts."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Protocol
+
+from knockctl.errors import LabError
+from knockctl.lab import namespaces
+from knockctl.lab.plan import KEY, LOCK, NETNS, OPS, PLACES, STATE, WAN, Place
+
+TWINS = "knockctl.twins"
+_NEEDED = {"ip": "iproute2", "nsenter": "util-linux", "unshare": "util-linux",
+           "ssh-keygen": "openssh-client"}
+_PATIENCE = 15.0
+
+
+class Twin(Protocol):
+    """A device of the lab: a real host, or a stand-in that speaks its protocol."""
+
+    needs: dict[str, str]
+    """Programs it needs, and the Debian packages they come in."""
+
+    def run(self, place: Place) -> None:
+        """Be the device: runs as process 1 of its own namespaces, until killed.
+
+        Writes ``ready`` into ``place.state`` once the device answers.
+        """
+
+
+def twins() -> dict[str, Any]:
+    """Return the entry points of the devices that can be brought up, by name."""
+    return {point.name: point for point in entry_points(group=TWINS) if point.name in PLACES}
+
+
+def up() -> list[str]:
+    """Bring everything up that is not; return the devices. Repairs a half-built lab."""
+    _privileged()
+    devices = twins()
+    _installed(devices)
+    with _locked():
+        if all(running(PLACES[name]) for name in devices) and namespaces.exists(OPS):
+            return sorted(devices)
+        _down()
+        STATE.mkdir(mode=0o700)
+        namespaces.call("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "knockctl lab",
+                        "-f", str(KEY))
+        namespaces.build(PLACES[name] for name in devices)
+        started = [_start(PLACES[name]) for name in devices]
+        for place, process in zip((PLACES[name] for name in devices), started, strict=True):
+            _await(place, process)
+    return sorted(devices)
+
+
+def _start(place: Place) -> subprocess.Popen[bytes]:
+    """Start a device in its network namespace, with mounts and processes of its own."""
+    place.state.mkdir(mode=0o700)
+    log = (place.state / "log").open("wb")
+    inside = [sys.executable, "-m", "knockctl.lab.device", place.name]
+    argv = ["nsenter", f"--net={NETNS / place.namespace}", "unshare", "--mount", "--pid", "--fork",
+            "--kill-child=KILL", "--propagation", "private", *inside]
+    process = subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
+    )
+    place.pid_file.write_text(f"{process.pid}\n")
+    return process
+
+
+def _await(place: Place, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + _PATIENCE
+    while not (place.state / "ready").exists():
+        if process.poll() is not None or time.monotonic() > until:
+            said = (place.state / "log").read_text(errors="replace").strip()
+            raise LabError(f"{place.name} did not come up: {said[-2000:] or 'no message'}")
+        time.sleep(0.02)
+
+
+def down() -> bool:
+    """Take everything down; tell whether there was anything."""
+    _privileged()
+    with _locked():
+        return _down()
+
+
+def _down() -> bool:
+    """Processes by the namespaces they are in, then the namespaces, then the files."""
+    there = namespaces.names()
+    for attempt in range(200):
+        left = [pid for name in there for pid in namespaces.processes(name)]
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if not left:
+            break
+        time.sleep(0.01 if attempt < 100 else 0.1)
+    for name in there:
+        namespaces.call("ip", "netns", "delete", name)
+    had = STATE.exists()
+    if had:
+        shutil.rmtree(STATE)
+    return bool(there) or had
+
+
+def running(place: Place) -> bool:
+    """Tell whether a device is up."""
+    return inner_pid(place) is not None and (place.state / "ready").exists()
+
+
+def inner_pid(place: Place) -> int | None:
+    """Return the device's process 1, as numbered here; None when it is not up."""
+    try:
+        outer = int(place.pid_file.read_text())
+        children = Path(f"/proc/{outer}/task/{outer}/children").read_text().split()
+    except (OSError, ValueError):
+        return None
+    return int(children[0]) if children else None
+
+
+def command(where: str, argv: Sequence[str]) -> list[str]:
+    """Return the argv that runs a command somewhere in the lab: ops, wan or a device."""
+    if where in ("ops", "wan", OPS, WAN):
+        name = OPS if where in ("ops", OPS) else WAN
+        if not namespaces.exists(name):
+            raise LabError("the lab is not up", hint="run knockctl lab up")
+        return ["nsenter", f"--net={NETNS / name}", "--", *argv]
+    place = PLACES.get(where.removeprefix("kc-"))
+    if place is None:
+        known = ", ".join(("ops", "wan", *twins()))
+        raise LabError(f"there is no {where!r} in the lab; there are {known}")
+    pid = inner_pid(place)
+    if pid is None:
+        raise LabError(f"{place.name} is not up", hint="run knockctl lab up")
+    return ["nsenter", f"--target={pid}", "--net", "--mount", "--pid", "--", *argv]
+
+
+def execute(where: str, argv: Sequence[str]) -> int:
+    """Run a command somewhere in the lab on this terminal; return its exit code."""
+    _privileged()
+    try:
+        return subprocess.run(command(where, argv), check=False).returncode
+    except FileNotFoundError:
+        raise LabError("nsenter is not installed", hint="install util-linux") from None
+
+
+def require_namespace(name: str) -> None:
+    """Raise unless this process is in the namespace an inventory is confined to."""
+    if namespaces.here() != name:
+        raise LabError(
+            f"this inventory may be used inside the network namespace {name} alone",
+            hint="run it there: knockctl lab exec ops -- knockctl …",
+        )
+
+
+@contextlib.contextmanager
+def _locked() -> Iterator[None]:
+    with LOCK.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    LOCK.unlink(missing_ok=True)
+
+
+def _privileged() -> None:
+    if os.geteuid() != 0:
+        raise LabError(
+            "the lab builds network namespaces, which needs root",
+            hint="run it as root, or inside unshare --user --map-root-user --net --mount",
+        )
+
+
+def _installed(devices: dict[str, Any]) -> None:
+    needed = dict(_NEEDED)
+    for point in devices.values():
+        needed.update(point.load().needs)
+    paths = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    missing = sorted({p for tool, p in needed.items() if not shutil.which(tool, path=paths)})
+    if missing:
+        raise LabError(
+            f"missing on this machine: {', '.join(missing)}",
+            hint=f"as root: apt-get install {' '.join(missing)}",
+        )

@@ -1,0 +1,429 @@
+"""The transaction on one device (design, section 7).
+
+``lease → read → plan → journal the intent → arm → verify → apply → read back → probe →
+journal confirming → cancel → persist → journal the outcome → release``
+
+Every failure ends in a known state, which the outcome names: unchanged, rolled back, or
+pending with its id. What is not known is never assumed: the device's mark and timer decide.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from knockctl import __version__
+from knockctl.errors import (
+    Conflict,
+    DeviceError,
+    GuardError,
+    JournalError,
+    KnockctlError,
+    ProbeFailed,
+    Unreachable,
+)
+from knockctl.inventory.device import Resolve
+from knockctl.journal.journal import Journal
+from knockctl.journal.record import ChangeRecord, State, now
+from knockctl.policy.redaction import redact
+from knockctl.transaction import guard
+from knockctl.transaction.intent import Intent, form_intent
+from knockctl.transaction.job import Job, Outcome, Result, failure
+from knockctl.transaction.knocking import knock_and_check
+from knockctl.transaction.steps import Observer, Step, nobody
+from knockctl.vendor import AnyVendor, Config, Driver, Facts, Reading, vendor_for
+
+AnyDriver = Driver[Any, Any]
+
+
+@dataclass(slots=True)
+class Services:
+    """What a transaction needs from outside: the journal, secrets, vendors, an observer."""
+
+    journal: Journal
+    resolve: Resolve
+    observer: Observer = nobody
+    vendor: Callable[[str], AnyVendor] = vendor_for
+
+
+@dataclass(slots=True)
+class Transaction:
+    """One run of one job."""
+
+    job: Job
+    services: Services
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    round_trips: int = 0
+    _armed: bool = False
+    _intent: Intent | None = None
+    _facts: Facts | None = None
+
+    def run(self) -> Outcome:
+        """Run the job; never raises for what can go wrong on a device."""
+        begun = time.monotonic()
+        try:
+            with self._lease():
+                outcome = self._run()
+        except KnockctlError as error:
+            error.at(device=self.job.device.name)
+            outcome = failure(self.job, error, "nothing was changed")
+        return outcome.model_copy(
+            update={
+                "notes": tuple(redact(note) for note in self.notes),
+                "warnings": tuple(redact(w) for w in self.warnings),
+                "round_trips": self.round_trips,
+                "seconds": round(time.monotonic() - begun, 3),
+            }
+        )
+
+    # --- the frame ---
+
+    @contextlib.contextmanager
+    def _step(self, step: Step) -> Iterator[None]:
+        """Tell the observer, and put the step's name into errors."""
+        name = self.job.device.name
+        self.services.observer(name, step, "before")
+        try:
+            yield
+        except KnockctlError as error:
+            raise error.at(device=name, step=step.value) from None
+        self.services.observer(name, step, "after")
+
+    @contextlib.contextmanager
+    def _lease(self) -> Iterator[None]:
+        options = self.job.options
+        seconds = (options.confirm_within or options.timeouts.revert) + options.timeouts.worst_case
+        holder = f"{options.operator} ({self.job.change_id})"
+        with contextlib.ExitStack() as stack:
+            with self._step(Step.LEASE):
+                lease = self.services.journal.lease(self.job.device.name, holder, seconds)
+                stack.enter_context(lease)
+            yield
+            with self._step(Step.RELEASE):
+                stack.close()
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[AnyDriver]:
+        device = self.job.device
+        vendor = self.services.vendor(device.platform)
+        target = device.target(self.services.resolve, self.job.options.timeouts)
+        driver = vendor.connect(target)
+        with self._step(Step.CONNECT):
+            driver.__enter__()
+        try:
+            yield driver
+        finally:
+            self.round_trips += driver.round_trips
+            driver.__exit__(None, None, None)
+
+    # --- the protocol ---
+
+    def _run(self) -> Outcome:
+        with self._connected() as driver:
+            reading = self._read(driver)
+            self._nobody_elses(driver)
+            with self._step(Step.PLAN):
+                intent = form_intent(self.job, self.services, reading, self._facts)
+                self._intent = intent
+                self.notes.extend(intent.notes)
+            if not intent.remediation.changes:
+                return self._nothing_to_do(driver, reading, intent)
+            with self._step(Step.PLAN):
+                self._guarded(intent)
+            with self._step(Step.JOURNAL_INTENT):
+                self.services.journal.begin(self._record(reading, intent))
+            return self._change(driver, intent)
+
+    def _read(self, driver: AnyDriver) -> Reading[Any]:
+        with self._step(Step.READ):
+            self._facts = driver.facts()
+            self.warnings.extend(self._facts.warnings)
+            return driver.read()
+
+    def _nobody_elses(self, driver: AnyDriver) -> None:
+        """Somebody's unconfirmed change is on the device: theirs to finish, not ours to bury."""
+        for pending in driver.pending():
+            if pending.change_id == self.job.change_id or pending.seconds_left is None:
+                continue
+            raise Conflict(
+                f"the change {pending.change_id} is pending on the device for another"
+                f" {pending.seconds_left} s",
+                hint=f"run knockctl confirm or rollback --change {pending.change_id}, or wait",
+            ).at(device=self.job.device.name, step=Step.READ.value)
+
+    def _guarded(self, intent: Intent) -> None:
+        options = self.job.options
+        guard.check_notes(intent.fidelity, options.accept)
+        guard.check_shadows(intent.remediation.shadows, options.accept)
+        if intent.policies:
+            guard.check_management(
+                self._facts.endpoint if self._facts else None,
+                intent.policies,
+                intent.placement,
+                options.accept,
+                will_knock=options.probe_knock,
+            )
+        seconds, worst = self._seconds(), options.timeouts.worst_case
+        if seconds <= worst:
+            raise GuardError(
+                f"the revert timer would fire after {seconds} s, but applying and probing may"
+                f" take {worst} s",
+                hint=f"give it at least {worst + 1} s, or lower timeouts.command and .probe",
+            )
+
+    def _seconds(self) -> int:
+        options = self.job.options
+        return options.confirm_within or options.timeouts.revert
+
+    def _change(self, driver: AnyDriver, intent: Intent) -> Outcome:
+        """Everything from arming on: from here the device may take the change back itself."""
+        try:
+            with self._step(Step.ARM):
+                driver.arm(intent.remediation, self._seconds())
+                self._armed = True
+            with self._step(Step.VERIFY_ARMED):
+                driver.verify_armed(self.job.change_id)
+            self._journal("armed", deadline=True)
+            with self._step(Step.APPLY):
+                driver.apply(intent.remediation)
+        except Unreachable as error:
+            return self._lost(error)
+        except DeviceError as error:
+            return self._withdraw(driver, error)
+        return self._judge(driver, intent)
+
+    def _judge(self, driver: AnyDriver, intent: Intent) -> Outcome:
+        """The change is on the device: look at it, probe it, then keep it or take it back."""
+        try:
+            with self._step(Step.READ_BACK):
+                self._same(driver.read(), intent)
+            self._journal("applied")
+            with self._step(Step.PROBE):
+                self._probe(driver, intent)
+        except JournalError:
+            raise
+        except DeviceError as error:
+            return self._take_back(driver, error)
+        if self.job.options.confirm_within:
+            self._journal("pending")
+            return self._outcome(
+                Result.PENDING,
+                f"applied and waiting; the device takes it back in {self._seconds()} s",
+                hint=f"run knockctl confirm --change {self.job.change_id}",
+                deadline=True,
+            )
+        return self.confirm(driver)
+
+    def _same(self, reading: Reading[Any], intent: Intent) -> None:
+        again = intent.compiler.plan(reading, intent.config, self.job.change_id)
+        if again.changes:
+            listed = "; ".join(str(change) for change in again.changes[:3])
+            raise ProbeFailed(f"what runs is not what was written: {listed}")
+
+    def _probe(self, driver: AnyDriver, intent: Intent) -> None:
+        driver.probe()
+        if self.job.options.probe_knock:
+            for policy in intent.policies:
+                knock_and_check(policy, intent.placement, self.job.options.timeouts.probe)
+
+    def confirm(self, driver: AnyDriver) -> Outcome:
+        """Cancel the timer and settle; from here on the change stays."""
+        change_id = self.job.change_id
+        with self._step(Step.JOURNAL_CONFIRMING):
+            self._journal("confirming")
+        try:
+            with self._step(Step.CANCEL):
+                result = driver.cancel(change_id)
+        except Unreachable as error:
+            return self._unknown(error)
+        except DeviceError as error:
+            return self._stays_pending(f"{error.message}")
+        if result != "cancelled":
+            self._journal("rolled_back", "the revert timer had fired", finished=True)
+            return self._outcome(
+                Result.ROLLED_BACK, "the revert timer had fired before it was cancelled"
+            )
+        try:
+            with self._step(Step.PERSIST):
+                warning = driver.persist(change_id)
+        except DeviceError as error:
+            return self._stays_pending(f"it runs, but would not survive a reboot: {error.message}")
+        if warning:
+            self.warnings.append(warning)
+        with self._step(Step.JOURNAL_OUTCOME):
+            self._journal("confirmed", finished=True)
+        with self._step(Step.FORGET), contextlib.suppress(DeviceError):
+            driver.forget(change_id)
+        return self._done()
+
+    def _done(self) -> Outcome:
+        intent = self._intent
+        said = {
+            "deploy": "deployed and confirmed",
+            "remove": "removed",
+            "rollback": "rolled back",
+            "confirm": "confirmed",
+        }[self.job.kind]
+        if intent and not intent.remediation.keeps_grants:
+            said += "; live grants ended with it"
+        rolled = self.job.kind == "rollback"
+        return self._outcome(Result.ROLLED_BACK if rolled else Result.CONFIRMED, said, asked=rolled)
+
+    # --- nothing to do ---
+
+    def _nothing_to_do(
+        self, driver: AnyDriver, reading: Reading[Any], intent: Intent
+    ) -> Outcome:
+        """What runs is what is meant. A mark nobody has confirmed is probed all the same."""
+        revision = reading.config.revision
+        known = self.services.journal.get(revision) if revision else None
+        unsettled = any(p.change_id == revision for p in driver.pending())
+        if revision and (unsettled or (known and known.state != "confirmed")):
+            with self._step(Step.PROBE):
+                driver.probe()
+            with self._step(Step.PERSIST):
+                warning = driver.persist(revision)
+                self.warnings.extend([warning] if warning else [])
+            with self._step(Step.JOURNAL_OUTCOME):
+                self.services.journal.update(revision, "confirmed", finished=True)
+            with self._step(Step.FORGET):
+                driver.forget(revision)
+        return self._outcome(Result.UNCHANGED, intent.already, change_id=revision)
+
+    # --- ways back ---
+
+    def _withdraw(self, driver: AnyDriver, error: DeviceError) -> Outcome:
+        """Arming or applying was refused: the device is as it was; clear the timer."""
+        try:
+            if self._armed:
+                driver.fire(self.job.change_id)
+            driver.forget(self.job.change_id)
+        except DeviceError as worse:
+            self.warnings.append(f"the revert timer is left to run out by itself: {worse.message}")
+        self._journal("failed", error.message, finished=True)
+        return failure(self.job, error, "nothing was changed" if not self._said(error) else None)
+
+    @staticmethod
+    def _said(error: DeviceError) -> bool:
+        return "nothing was changed" in error.message
+
+    def _take_back(self, driver: AnyDriver, error: DeviceError) -> Outcome:
+        """The change is on the device and not good: fire the timer now."""
+        try:
+            result = driver.fire(self.job.change_id)
+        except DeviceError:
+            return self._lost(error)
+        if result == "cancelled":
+            return self._stays_pending(error.message)
+        with contextlib.suppress(DeviceError):
+            driver.forget(self.job.change_id)
+        self._journal("rolled_back", error.message, finished=True)
+        return self._outcome(
+            Result.ROLLED_BACK, f"{error.where.step}: {error.message}; taken back", hint=error.hint
+        )
+
+    def _lost(self, error: DeviceError) -> Outcome:
+        """The connection went away: look once more; else the timer does what is right."""
+        with contextlib.suppress(DeviceError), self._connected() as driver:
+            driver.facts()
+            reading = driver.read()
+            intent = self._intent
+            applied = intent is not None and not intent.compiler.plan(
+                reading, intent.config, self.job.change_id
+            ).changes
+            result = driver.fire(self.job.change_id)
+            driver.forget(self.job.change_id)
+            state: State = "rolled_back" if applied else "failed"
+            self._journal(state, error.message, finished=True)
+            if applied and result == "fired":
+                return self._outcome(Result.ROLLED_BACK, f"{error.message}; taken back")
+            return failure(self.job, error, "nothing was changed")
+        return self._unknown(error)
+
+    def _unknown(self, error: DeviceError) -> Outcome:
+        self._journal("pending", error.message)
+        if not self._armed and self.job.kind != "confirm":
+            return failure(self.job, error, "nothing was changed")
+        return self._outcome(
+            Result.PENDING,
+            f"{error.message}; the device takes the change back by itself",
+            hint=f"when it answers again: knockctl rollback --change {self.job.change_id}",
+            deadline=True,
+        )
+
+    def _stays_pending(self, reason: str) -> Outcome:
+        self._journal("pending", reason)
+        hint = f"run knockctl confirm --change {self.job.change_id} once that is mended"
+        return self._outcome(Result.PENDING, reason, hint=hint)
+
+    # --- records ---
+
+    def _journal(
+        self, state: State, detail: str = "", *, deadline: bool = False, finished: bool = False
+    ) -> None:
+        until = now() + timedelta(seconds=self._seconds()) if deadline else None
+        self.services.journal.update(
+            self.job.change_id, state, detail=detail, deadline=until, finished=finished
+        )
+
+    def _record(self, reading: Reading[Any], intent: Intent) -> ChangeRecord:
+        config: Config = intent.remediation.intended
+        before: Config = reading.config
+        return ChangeRecord(
+            id=self.job.change_id,
+            device=self.job.device.name,
+            kind=self.job.kind,
+            state="planned",
+            operator=self.job.options.operator,
+            started=now(),
+            tool_version=__version__,
+            base_revision=before.revision,
+            revision=intent.remediation.settled,
+            policies=tuple(policy.name for policy in intent.policies),
+            summary=tuple(redact(str(change)) for change in intent.remediation.changes),
+            reason=self.job.options.reason,
+            before=before.dump(),
+            after=config.dump(),
+        )
+
+    def _outcome(  # noqa: PLR0913 - one place that knows the fields all outcomes share
+        self,
+        result: Result,
+        message: str,
+        *,
+        hint: str | None = None,
+        deadline: bool = False,
+        asked: bool = False,
+        change_id: str | None = None,
+    ) -> Outcome:
+        intent = self._intent
+        changes = intent.remediation.changes if intent else ()
+        return Outcome(
+            device=self.job.device.name,
+            result=result,
+            change_id=change_id or self.job.change_id,
+            kind=self.job.kind,
+            message=redact(message),
+            hint=hint,
+            changes=tuple(redact(str(change)) for change in changes),
+            deadline=now() + timedelta(seconds=self._seconds()) if deadline else None,
+            asked=asked,
+        )
+
+
+def run(job: Job, services: Services) -> Outcome:
+    """Run one transaction on one device and say what came of it."""
+    from knockctl.transaction.recovery import confirm_pending, roll_back_pending
+
+    if job.kind == "confirm":
+        return confirm_pending(job, services)
+    if job.kind == "rollback" and job.to_revision is None:
+        finished = roll_back_pending(job, services)
+        if finished:
+            return finished
+    return Transaction(job, services).run()

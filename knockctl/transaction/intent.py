@@ -1,0 +1,105 @@
+"""What a job wants the device to run, and the way there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from knockctl.errors import InventoryError, JournalError, Where
+from knockctl.inventory.device import Device
+from knockctl.journal.journal import Journal
+from knockctl.journal.record import ChangeRecord
+from knockctl.policy.loader import check_together
+from knockctl.policy.resolved import ResolvedPolicy
+from knockctl.transaction.job import Job
+from knockctl.vendor import AnyVendor, Facts, FidelityNote, Placement, Reading
+
+if TYPE_CHECKING:
+    from knockctl.transaction.engine import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """The intended config, what was said about it, and the remediation that leads there."""
+
+    compiler: Any
+    placement: Placement
+    policies: tuple[ResolvedPolicy, ...]
+    config: Any
+    fidelity: tuple[FidelityNote, ...]
+    remediation: Any
+    already: str
+    """What to say when there is nothing to do."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The fidelity notes as sentences."""
+        return tuple(
+            f"{n.code} ({n.kind}, {n.direction}): {n.reason}"
+            + (f" [costs: {n.cost}]" if n.cost else "")
+            for n in self.fidelity
+        )
+
+
+def form_intent(
+    job: Job, services: Services, reading: Reading[Any], facts: Facts | None
+) -> Intent:
+    """Render, or fetch the snapshot, and plan."""
+    vendor = services.vendor(job.device.platform)
+    compiler = vendor.compiler
+    placement = place(vendor, job.device)
+    policies: tuple[ResolvedPolicy, ...] = ()
+    fidelity: tuple[FidelityNote, ...] = ()
+    config, already = compiler.empty(), "nothing of ours is there"
+    if job.kind == "deploy" and job.policies:
+        check_together(job.policies, job.device.name)
+        rendered = compiler.render(job.policies, placement, facts)
+        config, fidelity = rendered.config, rendered.fidelity
+        policies, already = rendered.effective, "already as intended"
+    elif job.kind == "rollback":
+        config = compiler.load(_snapshot(job, services.journal, reading.config.revision))
+        already = "already runs that revision"
+    remediation = compiler.plan(reading, config, job.change_id)
+    return Intent(compiler, placement, policies, config, fidelity, remediation, already)
+
+
+def place(vendor: AnyVendor, device: Device) -> Placement:
+    """Validate a device's placement against its vendor's fields."""
+    try:
+        return vendor.placement.model_validate(dict(device.placement))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(("placement", *(str(part) for part in first["loc"])))
+        message = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(sorted(vendor.placement.model_fields))
+            message = f"unknown field; known are {known}"
+        raise InventoryError(message, where=Where(file=device.place, field=field)) from None
+
+
+def _snapshot(job: Job, journal: Journal, revision: str | None) -> str:
+    """Return the dump to go back to: a named revision, or what was before the last change."""
+    if job.to_revision:
+        record = journal.get(job.to_revision)
+        if record is None or record.device != job.device.name or record.after is None:
+            raise JournalError(
+                f"the journal has no revision {job.to_revision} of {job.device.name}",
+                hint=f"see knockctl history {job.device.name}",
+            )
+        return record.after
+    record = journal.get(revision) if revision else _latest(journal, job.device.name)
+    if record is None or record.before is None:
+        what = f"revision {revision}" if revision else "the last change"
+        raise JournalError(
+            f"the journal has no snapshot from before {what} of {job.device.name}",
+            hint="use the journal of whoever deployed it, or knockctl remove",
+        )
+    return record.before
+
+
+def _latest(journal: Journal, device: str) -> ChangeRecord | None:
+    return journal.latest(device, ("confirmed",))
+
+

@@ -1,0 +1,139 @@
+"""Changes that were not brought to an end: confirm them, or take them back.
+
+Works from any machine, with the journal or without: the device's own timer and mark decide.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+from knockctl import __version__
+from knockctl.errors import Conflict, DeviceError, JournalError, KnockctlError
+from knockctl.journal.record import OPEN_STATES, ChangeRecord, now
+from knockctl.transaction.engine import AnyDriver, Services, Transaction
+from knockctl.transaction.job import Job, Outcome, Result, failure
+from knockctl.vendor import PendingChange
+
+
+def confirm_pending(job: Job, services: Services) -> Outcome:
+    """Probe again, cancel the timer, persist: the second half of a transaction."""
+    transaction = Transaction(job, services)
+    try:
+        with transaction._lease(), transaction._connected() as driver:  # noqa: SLF001
+            transaction._read(driver)  # noqa: SLF001
+            pending = _find(driver, job)
+            if pending is None:
+                return _nothing_pending(job, services)
+            transaction.job = job.model_copy(update={"change_id": pending.change_id})
+            _recorded(transaction.job, services)
+            driver.probe()
+            return transaction.confirm(driver)
+    except KnockctlError as error:
+        return failure(job, error.at(device=job.device.name), "the change is still pending")
+
+
+def roll_back_pending(job: Job, services: Services) -> Outcome | None:
+    """Fire a pending change's timer; None when the device has none and a snapshot is asked for."""
+    transaction = Transaction(job, services)
+    try:
+        with transaction._lease(), transaction._connected() as driver:  # noqa: SLF001
+            transaction._read(driver)  # noqa: SLF001
+            pending = _find(driver, job)
+            if pending is None:
+                return _ended(job, services)
+            if pending.seconds_left is None:
+                return None
+            return _fire(pending, job, services, driver)
+    except JournalError as error:
+        return failure(job, error.at(device=job.device.name), "nothing was changed")
+    except KnockctlError as error:
+        return failure(job, error.at(device=job.device.name), "nothing was changed")
+
+
+def _fire(pending: PendingChange, job: Job, services: Services, driver: AnyDriver) -> Outcome:
+    result = driver.fire(pending.change_id)
+    if result == "cancelled":
+        raise Conflict(f"the change {pending.change_id} was confirmed meanwhile")
+    with contextlib.suppress(DeviceError):
+        driver.forget(pending.change_id)
+    services.journal.update(pending.change_id, "rolled_back", detail="on request", finished=True)
+    return Outcome(
+        device=job.device.name,
+        result=Result.ROLLED_BACK,
+        change_id=pending.change_id,
+        kind="rollback",
+        message=f"the pending change {pending.change_id} was taken back",
+    )
+
+
+def _find(driver: AnyDriver, job: Job) -> PendingChange | None:
+    """Return the change named, or the only one there is."""
+    found = driver.pending()
+    if job.to_change:
+        return next((p for p in found if p.change_id == job.to_change), None)
+    if len(found) > 1:
+        listed = ", ".join(p.change_id for p in found)
+        raise Conflict(f"several changes are pending: {listed}", hint="name one with --change")
+    return found[0] if found else None
+
+
+def _recorded(job: Job, services: Services) -> None:
+    """Begin a record for a change that another machine's journal holds."""
+    if services.journal.get(job.change_id) is None:
+        services.journal.begin(
+            ChangeRecord(
+                id=job.change_id,
+                device=job.device.name,
+                kind="confirm",
+                state="pending",
+                operator=job.options.operator,
+                started=now(),
+                tool_version=__version__,
+                revision=job.change_id,
+                reason="begun on another machine",
+            )
+        )
+
+
+def _nothing_pending(job: Job, services: Services) -> Outcome:
+    """The timer is gone: it fired, or there never was one. Close what the journal has open."""
+    closed = _close(job, services)
+    what = f"the change {job.to_change}" if job.to_change else "a change"
+    return Outcome(
+        device=job.device.name,
+        result=Result.ROLLED_BACK if closed else Result.FAILED,
+        change_id=closed or job.to_change,
+        kind="confirm",
+        message=f"{what} is not pending on the device"
+        + ("; it has taken it back by itself" if closed else ""),
+        hint=None if closed else "see knockctl history",
+        asked=False,
+    )
+
+
+def _ended(job: Job, services: Services) -> Outcome | None:
+    closed = _close(job, services)
+    if not job.to_change:
+        return None
+    return Outcome(
+        device=job.device.name,
+        result=Result.ROLLED_BACK if closed else Result.FAILED,
+        change_id=job.to_change,
+        kind="rollback",
+        message=f"the change {job.to_change} is not pending on the device"
+        + ("; it had been taken back" if closed else ""),
+    )
+
+
+def _close(job: Job, services: Services) -> str | None:
+    """Mark open changes of the journal as rolled back; return the one asked for, or the last."""
+    last = None
+    for record in services.journal.open_changes(job.device.name):
+        if record.state in OPEN_STATES and job.to_change in (None, record.id):
+            services.journal.update(
+                record.id, "rolled_back", detail="found gone from the device", finished=True
+            )
+            last = last or record.id
+    return last
+
+
