@@ -111,7 +111,9 @@ def load(flags: Mapping[str, Any]) -> Settings:
 
 def _environment() -> dict[str, Any]:
     names = {f"{PREFIX}{name.upper()}": name for name in _ENVIRONMENT}
-    return {name: os.environ[variable] for variable, name in names.items() if variable in os.environ}
+    return {
+        name: os.environ[variable] for variable, name in names.items() if variable in os.environ
+    }
 
 
 def _file(path: Path, forbidden: frozenset[str], place: str) -> dict[str, Any]:

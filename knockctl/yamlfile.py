@@ -160,7 +160,9 @@ def _known(detail: ErrorDetails, file: YamlFile, at: FieldPath) -> FieldPath:
     return path
 
 
-def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
+def _sentence(  # noqa: PLR0911 - one return for each kind of finding
+    detail: ErrorDetails, model: type[BaseModel]
+) -> str:
     found = f"found {_kind_of(detail['input'])} {_short(detail['input'])}"
     context = detail.get("ctx", {})
     match detail["type"]:
@@ -175,9 +177,13 @@ def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
         case "string_pattern_mismatch":
             return f"{_short(detail['input'])} does not match {context.get('pattern')}"
         case "too_short":
-            return f"at least {context.get('min_length')} needed; found {context.get('actual_length')}"
+            return (
+                f"at least {context.get('min_length')} needed; found {context.get('actual_length')}"
+            )
         case "too_long":
-            return f"at most {context.get('max_length')} allowed; found {context.get('actual_length')}"
+            return (
+                f"at most {context.get('max_length')} allowed; found {context.get('actual_length')}"
+            )
         case _:
             words = detail["msg"].removeprefix("Input should be ").replace("tuple", "list")
             return f"should be {words}; {found}"
@@ -215,11 +221,19 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _kind_of(value: object) -> str:
-    names = {"dict": "mapping", "list": "list", "str": "text", "int": "number", "bool": "truth value"}
+    names = {
+        "dict": "mapping",
+        "list": "list",
+        "str": "text",
+        "int": "number",
+        "bool": "truth value",
+    }
     if value is None:
         return "nothing"
     name = type(value).__name__
-    return next((n for kind, n in names.items() if name == kind or name.endswith(kind.title())), name)
+    return next(
+        (n for kind, n in names.items() if name == kind or name.endswith(kind.title())), name
+    )
 
 
 def _short(value: object) -> str:

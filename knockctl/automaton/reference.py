@@ -22,7 +22,7 @@ from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
 
 from knockctl.policy.resolved import Generation, Knock, Network, ResolvedPolicy
-from knockctl.policy.ports import holds
+from knockctl.ports import holds
 
 Address = IPv4Address | IPv6Address
 NEVER = float("-inf")
@@ -33,7 +33,7 @@ class Verdict(Enum):
 
     ACCEPT = "accept"
     REFUSE = "refuse"
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - a verdict
     """Not ours: the device's other rules decide."""
 
 
@@ -128,7 +128,9 @@ class Judgement:
     rule: str
 
 
-def judge(policy: ResolvedPolicy, state: State, packet: Packet, now: float) -> Judgement:
+def judge(  # noqa: PLR0911 - one return for each rule, in their order
+    policy: ResolvedPolicy, state: State, packet: Packet, now: float
+) -> Judgement:
     """Apply rules 0 to 8 to an event that no other policy owns as a knock or service."""
     state = state.at(now)
     service = policy.is_service(packet.protocol, packet.port)
@@ -189,14 +191,10 @@ def _trap(policy: ResolvedPolicy, state: State, packet: Packet) -> int:
     )
 
 
-def _rule_4(
-    policy: ResolvedPolicy, state: State, packet: Packet, now: float
-) -> Judgement | None:
+def _rule_4(policy: ResolvedPolicy, state: State, packet: Packet, now: float) -> Judgement | None:
     """Advance every generation whose next knock this is; one that completes grants."""
     stages = list(state.stages)
-    for index, (generation, stage) in enumerate(
-        zip(policy.generations, state.stages, strict=True)
-    ):
+    for index, (generation, stage) in enumerate(zip(policy.generations, state.stages, strict=True)):
         if not _is(generation.knocks[stage.reached], packet):
             continue
         if stage.reached + 1 == len(generation.knocks):
@@ -298,18 +296,16 @@ def step(site: Site, states: tuple[State, ...], packet: Packet, now: float) -> S
         return Step(Verdict.REFUSE, states, tuple(j.rule for j in judgements))
     refused = any(j.verdict is Verdict.REFUSE for j in judgements)
     verdict = Verdict.ACCEPT if accepted else Verdict.REFUSE if refused else Verdict.PASS
-    return Step(
-        verdict, tuple(j.state for j in judgements), tuple(j.rule for j in judgements)
-    )
+    return Step(verdict, tuple(j.state for j in judgements), tuple(j.rule for j in judgements))
 
 
 def _before_the_rules(site: Site, packet: Packet) -> tuple[Verdict, str] | None:
     """Settle what is no event: other protocols, management, known flows, stray segments."""
     if packet.protocol not in ("tcp", "udp") or packet.loopback:
         return Verdict.PASS, "no event"
-    if packet.protocol == "tcp" and packet.port == site.management_port:
-        if any(packet.source in network for network in site.managers):
-            return Verdict.ACCEPT, "management"
+    managed = packet.protocol == "tcp" and packet.port == site.management_port
+    if managed and any(packet.source in network for network in site.managers):
+        return Verdict.ACCEPT, "management"
     if packet.known:
         service = any(p.is_service(packet.protocol, packet.port) for p in site.policies)
         return Verdict.ACCEPT if service else Verdict.PASS, "known flow"

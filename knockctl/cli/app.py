@@ -37,7 +37,7 @@ class Flags:
     output: str | None = None
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback form
+def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"knockctl {__version__}")
         raise typer.Exit

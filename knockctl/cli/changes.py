@@ -39,7 +39,9 @@ def deploy(
     everything: Everything = False,
     yes: Yes = False,
     confirm_within: Within = None,
-    probe: Annotated[bool, typer.Option("--probe", help="Knock for real before confirming.")] = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Knock for real before confirming.")
+    ] = False,
     accept: Accept = None,
     reason: Reason = None,
 ) -> int:
@@ -96,9 +98,7 @@ def rollback(
     context: typer.Context,
     targets: Targets = None,
     change: ChangeId = None,
-    to: Annotated[
-        str | None, typer.Option(help="A recorded revision.", metavar="REVISION")
-    ] = None,
+    to: Annotated[str | None, typer.Option(help="A recorded revision.", metavar="REVISION")] = None,
     everything: Everything = False,
     yes: Yes = False,
     confirm_within: Within = None,
@@ -234,6 +234,7 @@ def _internal(job: Job, error: BaseException) -> Outcome:
         result=Result.FAILED,
         change_id=job.change_id,
         kind=job.kind,
-        message=f"internal error: {type(error).__name__}: {error}; what the device runs is not known",
+        message=f"internal error: {type(error).__name__}: {error};"
+        " what the device runs is not known",
         hint="run knockctl diff; a change that is on the device is taken back by its timer",
     )

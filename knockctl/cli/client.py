@@ -50,7 +50,9 @@ def knock(
         where, knocks = host, [_knock(word) for word in words]
     else:
         where, knocks = _from_inventory(session, words, family=6 if ipv6 else 4 if ipv4 else None)
-    goal = send(where, knocks, delay=delay, family=4 if ipv4 else 6 if ipv6 else None, source=source)
+    goal = send(
+        where, knocks, delay=delay, family=4 if ipv4 else 6 if ipv6 else None, source=source
+    )
     result = wait_for(goal, service, seconds=timeout) if service else None
     if session.json:
         data = {"kind": "knock", "address": goal.address, "knocks": len(knocks)}
@@ -67,8 +69,8 @@ def knock(
 
 def _knock(word: str) -> Knock:
     from knockctl.errors import UsageError
-    from knockctl.policy.ports import Span
     from knockctl.policy.resolved import Knock
+    from knockctl.ports import Span
 
     try:
         span = Span.parse(word if "/" in word else f"tcp/{word}")

@@ -37,9 +37,7 @@ def down(context: typer.Context) -> None:
     output.text("the lab is down" if was else "the lab was not up")
 
 
-@app.command(
-    "exec", context_settings={"allow_extra_args": True, "allow_interspersed_args": False}
-)
+@app.command("exec", context_settings={"allow_extra_args": True, "allow_interspersed_args": False})
 def execute(
     context: typer.Context,
     where: Annotated[str, typer.Argument(help="ops, wan, or a device.")],
@@ -61,8 +59,12 @@ def status(context: typer.Context) -> None:
     from knockctl.lab.plan import PLACES
 
     rows = [
-        {"device": name, "up": lab.running(PLACES[name]), "management": PLACES[name].management,
-         "outside": PLACES[name].outside}
+        {
+            "device": name,
+            "up": lab.running(PLACES[name]),
+            "management": PLACES[name].management,
+            "outside": PLACES[name].outside,
+        }
         for name in sorted(lab.twins())
     ]
     if Session(context.obj).json:

@@ -209,7 +209,9 @@ def history(
     with session.journal() as journal:
         records = journal.history(names, limit)
     if session.json:
-        changes = [record.model_dump(mode="json", exclude={"before", "after"}) for record in records]
+        changes = [
+            record.model_dump(mode="json", exclude={"before", "after"}) for record in records
+        ]
         output.envelope("history", {"kind": "history", "changes": changes})
         return
     for record in records:

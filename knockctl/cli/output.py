@@ -52,7 +52,11 @@ def report(error: Exception, argv: Sequence[str]) -> int:
             f"internal error: {type(error).__name__}: {error}\n"
             "  hint: this is a fault of knockctl; KNOCKCTL_DEBUG=1 shows where it happened"
         )
-    warn("\n".join(f"error: {line}" if n == 0 else line for n, line in enumerate(message.split("\n"))))
+    warn(
+        "\n".join(
+            f"error: {line}" if n == 0 else line for n, line in enumerate(message.split("\n"))
+        )
+    )
     if os.environ.get("KNOCKCTL_DEBUG") == "1" and not isinstance(error, KnockctlError):
         warn("".join(traceback.format_exception(error)))
     if _wants_json(argv):

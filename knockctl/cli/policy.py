@@ -39,8 +39,12 @@ def check(
                         "file": str(c.loaded.file.path),
                         "resolved": c.resolved is not None,
                         "warnings": [
-                            {"code": w.code, "where": str(c.loaded.file.where(w.path)),
-                             "message": w.message, "evidence": w.evidence}
+                            {
+                                "code": w.code,
+                                "where": str(c.loaded.file.where(w.path)),
+                                "message": w.message,
+                                "evidence": w.evidence,
+                            }
                             for w in c.warnings
                         ],
                     }

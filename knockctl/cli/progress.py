@@ -31,7 +31,9 @@ class Progress:
             from rich.live import Live
 
             self._live = Live(
-                get_renderable=self._table, console=Console(stderr=True), transient=True,
+                get_renderable=self._table,
+                console=Console(stderr=True),
+                transient=True,
                 refresh_per_second=8,
             )
             self._live.start()

@@ -113,7 +113,7 @@ class Session:
         with self.journal() as journal:
             yield Services(
                 journal,
-                lambda reference, folder: resolver.resolve(reference, folder),
+                resolver.resolve,
                 observer or nobody,
             )
 

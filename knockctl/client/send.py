@@ -45,7 +45,7 @@ class Goal:
         """Return a fresh non-blocking socket, bound to the source if there is one."""
         kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
         made = socket.socket(self.family, kind)
-        made.setblocking(False)
+        made.settimeout(0)
         try:
             if self.source:
                 made.bind((self.source, 0))

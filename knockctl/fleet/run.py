@@ -30,7 +30,7 @@ def run_all(
     failed: Callable[[J, BaseException], R],
     *,
     workers: int,
-    done: Callable[[R], None] = lambda result: None,
+    done: Callable[[R], None] = lambda _: None,
     executor: Executor | None = None,
 ) -> list[R]:
     """Run every job and return the results in the order of the jobs.

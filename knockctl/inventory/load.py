@@ -96,9 +96,11 @@ def load(folder: Path) -> Inventory:
 def _check_files(files: Mapping[str, YamlFile]) -> Iterable[ConfigurationError]:
     groups = files[GROUPS].data if GROUPS in files else {}
     for name, file in files.items():
-        entries = [((), file.data)] if name == DEFAULTS else [
-            ((key,), value) for key, value in file.data.items()
-        ]
+        entries = (
+            [((), file.data)]
+            if name == DEFAULTS
+            else [((key,), value) for key, value in file.data.items()]
+        )
         for path, entry in entries:
             yield from _check_entry(file, path, entry, groups)
 
@@ -160,7 +162,7 @@ def _nornir(folder: Path, files: Mapping[str, YamlFile]) -> NornirInventory:
             group_file=str(folder / (GROUPS if GROUPS in files else "no groups")),
             defaults_file=str(folder / (DEFAULTS if DEFAULTS in files else "no defaults")),
         ).load()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         # nornir raises whatever its parsing meets: the files were checked, so this is rare.
         raise InventoryError(
             f"nornir can't read it: {type(error).__name__}: {error}", where=Where(file=str(folder))

@@ -245,7 +245,7 @@ class Journal:
         except DatabaseError as error:
             raise JournalError(
                 f"the journal {shown} is damaged or is none: {error.orig}",
-                hint="move the file away to begin a new one; revisions in it can't be restored then",
+                hint="move the file away to begin a new one; its revisions are out of reach then",
             ) from None
         except (SQLAlchemyError, OSError) as error:
             raise JournalError(f"the journal {shown} can't be used: {error}") from None

@@ -20,8 +20,12 @@ from knockctl.lab import namespaces
 from knockctl.lab.plan import KEY, LOCK, NETNS, OPS, PLACES, STATE, WAN, Place
 
 TWINS = "knockctl.twins"
-_NEEDED = {"ip": "iproute2", "nsenter": "util-linux", "unshare": "util-linux",
-           "ssh-keygen": "openssh-client"}
+_NEEDED = {
+    "ip": "iproute2",
+    "nsenter": "util-linux",
+    "unshare": "util-linux",
+    "ssh-keygen": "openssh-client",
+}
 _PATIENCE = 15.0
 
 
@@ -53,8 +57,9 @@ def up() -> list[str]:
             return sorted(devices)
         _down()
         STATE.mkdir(mode=0o700)
-        namespaces.call("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "knockctl lab",
-                        "-f", str(KEY))
+        namespaces.call(
+            "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "knockctl lab", "-f", str(KEY)
+        )
         namespaces.build(PLACES[name] for name in devices)
         started = [_start(PLACES[name]) for name in devices]
         for place, process in zip((PLACES[name] for name in devices), started, strict=True):
@@ -67,8 +72,18 @@ def _start(place: Place) -> subprocess.Popen[bytes]:
     place.state.mkdir(mode=0o700)
     log = (place.state / "log").open("wb")
     inside = [sys.executable, "-m", "knockctl.lab.device", place.name]
-    argv = ["nsenter", f"--net={NETNS / place.namespace}", "unshare", "--mount", "--pid", "--fork",
-            "--kill-child=KILL", "--propagation", "private", *inside]
+    argv = [
+        "nsenter",
+        f"--net={NETNS / place.namespace}",
+        "unshare",
+        "--mount",
+        "--pid",
+        "--fork",
+        "--kill-child=KILL",
+        "--propagation",
+        "private",
+        *inside,
+    ]
     process = subprocess.Popen(
         argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
     )

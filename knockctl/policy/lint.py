@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from knockctl.policy.durations import format_duration
-from knockctl.policy.ports import Span, common, merged
 from knockctl.policy.resolved import Knock, ResolvedPolicy
+from knockctl.ports import Span, common, merged
 
 FieldPath = tuple[str | int, ...]
 
@@ -106,7 +106,8 @@ def _plain_scan(policy: ResolvedPolicy) -> Iterator[Warned]:
         "plain-scan-opens",
         ("sequence",),
         f"the sequence runs {direction}: an ordinary {direction} scan completes it",
-        f"scan of {knocks[0].protocol}, {direction}: " + ", ".join(str(k) for k in knocks)
+        f"scan of {knocks[0].protocol}, {direction}: "
+        + ", ".join(str(k) for k in knocks)
         + f"; at {ports_per_second(low, high, policy.step_timeout)} ports/s or faster",
     )
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from knockctl.errors import ConfigurationError, PolicyError, SecretError, Where
 from knockctl.policy import redaction, wellformed
 from knockctl.policy.model import KnockSpec, Policy
-from knockctl.policy.ports import Span
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy, ResolvedTrap
 from knockctl.policy.secrets import SecretResolver, is_reference
+from knockctl.ports import Span
 from knockctl.yamlfile import FieldPath, YamlFile, one, read, validate
 
 
@@ -152,9 +152,7 @@ def _knock(
     )
 
 
-def _secret(
-    reference: str, path: FieldPath, file: YamlFile, secrets: SecretResolver | None
-) -> str:
+def _secret(reference: str, path: FieldPath, file: YamlFile, secrets: SecretResolver | None) -> str:
     where = file.where(path)
     if secrets is None:
         raise SecretError(

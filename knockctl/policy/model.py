@@ -18,8 +18,8 @@ from pydantic import (
 )
 
 from knockctl.policy.durations import format_duration, parse_duration
-from knockctl.policy.ports import Span
 from knockctl.policy.resolved import Network, Otherwise, Refuse, Scope, Stray, Uses, WrongKnock
+from knockctl.ports import Span
 
 LONGEST_SEQUENCE = 20
 NAME = r"^[a-z][a-z0-9-]{0,19}$"
@@ -73,7 +73,9 @@ Spans = Annotated[
     Span,
     BeforeValidator(_span),
     PlainSerializer(str),
-    WithJsonSchema({"type": "string", "pattern": _SPAN_PATTERN, "examples": ["tcp/22", "tcp/21-23"]}),
+    WithJsonSchema(
+        {"type": "string", "pattern": _SPAN_PATTERN, "examples": ["tcp/22", "tcp/21-23"]}
+    ),
 ]
 Port = Annotated[
     Span,
@@ -196,5 +198,3 @@ class Policy(_Model):
     otherwise: Otherwise = "pass"
     refuse: Refuse = "drop"
     log: bool = True
-
-

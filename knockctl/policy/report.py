@@ -13,7 +13,7 @@ from knockctl.policy.lint import Warned, lint
 from knockctl.policy.loader import LoadedPolicy, load_policy, resolve
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.policy.secrets import SecretResolver
-from knockctl.yamlfile import dotted, one
+from knockctl.yamlfile import one
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,15 @@ def check(
         name = checked.loaded.name
         if name in names:
             where = checked.loaded.file.where(("name",))
-            problems.append(PolicyError(f"the name {name!r} is taken by {names[name]}", where=where))
+            problems.append(
+                PolicyError(f"the name {name!r} is taken by {names[name]}", where=where)
+            )
         names.setdefault(name, path)
         if strict:
             problems.extend(
-                PolicyError(f"{w.code}: {w.message} ({w.evidence})",
-                            where=checked.loaded.file.where(w.path))
+                PolicyError(
+                    f"{w.code}: {w.message} ({w.evidence})", where=checked.loaded.file.where(w.path)
+                )
                 for w in checked.warnings
             )
     if problems:

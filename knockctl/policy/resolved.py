@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 
-from knockctl.policy.ports import Protocol, Span, holds, merged
+from knockctl.ports import Protocol, Span, holds, merged
 
 Uses = Literal["unlimited", "single"]
 Stray = Literal["ignore", "revoke", "lockout"]

@@ -78,7 +78,7 @@ class SecretResolver:
             raise SecretError(f"unknown kind of secret {kind!r}", hint=f"write one of {_kinds()}")
         try:
             return plugin(rest)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # A plugin's message may quote the secret: its kind of error is all that is told.
             msg = f"{kind}: the plugin failed with {type(error).__name__}"
             raise SecretError(msg) from None
@@ -86,7 +86,9 @@ class SecretResolver:
     def _from_file(self, text: str, base: Path | None) -> str:
         path = Path(text).expanduser()
         path = (path if path.is_absolute() else (base or Path.cwd()) / path).resolve()
-        if not any(path.is_relative_to(folder.expanduser().resolve()) for folder in self.allow_files):
+        if not any(
+            path.is_relative_to(folder.expanduser().resolve()) for folder in self.allow_files
+        ):
             raise SecretError(
                 f"file: reading {path} is not allowed",
                 hint=f'add allow_files = ["{path.parent}"] under [secrets] in your own'
@@ -118,7 +120,11 @@ class SecretResolver:
             )
         try:
             done = subprocess.run(  # noqa: S603 - allowed by the operator, and no shell
-                words, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False,
+                words,
+                capture_output=True,
+                text=True,
+                timeout=COMMAND_SECONDS,
+                check=False,
                 stdin=subprocess.DEVNULL,
             )
         except (OSError, subprocess.TimeoutExpired) as error:

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
-from knockctl.policy.ports import common, holds
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
+from knockctl.ports import common, holds
 
 FieldPath = tuple[str | int, ...]
 
@@ -115,7 +115,10 @@ def _public(policy: ResolvedPolicy) -> Iterator[Finding]:
 def _lockout(policy: ResolvedPolicy) -> Iterator[Finding]:
     if policy.lockout is not None:
         return
-    for field, value in ((("wrong_knock",), policy.wrong_knock), (("grant", "stray"), policy.stray)):
+    for field, value in (
+        (("wrong_knock",), policy.wrong_knock),
+        (("grant", "stray"), policy.stray),
+    ):
         if value == "lockout":
             yield Finding(
                 field,
@@ -134,24 +137,26 @@ def check_together(policies: Sequence[ResolvedPolicy]) -> list[str]:
 
 def _collisions(one: ResolvedPolicy, two: ResolvedPolicy) -> Iterator[str]:
     """Yield what of ``one`` collides with ``two``, in this direction only."""
-    if one.name < two.name:
-        for generation in one.generations:
-            for place, knock in enumerate(generation.knocks, start=1):
-                if two.is_knock(knock.protocol, knock.port):
-                    yield _both(one, two, f"{_name(knock, place)}", "a knock")
     for generation in one.generations:
         for place, knock in enumerate(generation.knocks, start=1):
-            what = _name(knock, place)
-            if two.is_service(knock.protocol, knock.port):
-                yield _both(one, two, what, "a service")
-            if two.is_trap(knock.protocol, knock.port):
-                yield _both(one, two, what, "in a trap")
-            if two.is_public(knock.protocol, knock.port):
-                yield _both(one, two, what, "public")
+            for holds_it, other in (
+                (two.is_knock if one.name < two.name else _never, "a knock"),
+                (two.is_service, "a service"),
+                (two.is_trap, "in a trap"),
+                (two.is_public, "public"),
+            ):
+                if holds_it(knock.protocol, knock.port):
+                    yield _both(one, two, _name(knock, place), other)
     for span in common(one.services, two.trap_ports):
         yield _both(one, two, f"the service {span}", "in a trap")
     for span in common(one.services, two.public):
         yield _both(one, two, f"the service {span}", "public")
+
+
+def _never(protocol: str, port: int) -> bool:
+    """Two policies' knocks meet once, not once in each direction."""
+    del protocol, port
+    return False
 
 
 def _both(one: ResolvedPolicy, two: ResolvedPolicy, what: str, other: str) -> str:
@@ -159,5 +164,3 @@ def _both(one: ResolvedPolicy, two: ResolvedPolicy, what: str, other: str) -> st
         f"{what} of {one.name} is {other} of {two.name}; on one address a port can't be both:"
         " change one of the policies"
     )
-
-

@@ -62,7 +62,8 @@ def compare(job: Job, services: Services, *, reveal: bool = False) -> Difference
         notes=tuple(mask(note) for note in intent.notes),
         shadows=tuple(f"{n.place}: {n.text}" for n in intent.remediation.shadows),
         pending=tuple(
-            f"{p.change_id} ({p.seconds_left} s left)" if p.seconds_left is not None
+            f"{p.change_id} ({p.seconds_left} s left)"
+            if p.seconds_left is not None
             else f"{p.change_id} (not persisted)"
             for p in pending
         ),

@@ -276,9 +276,7 @@ class Transaction:
 
     # --- nothing to do ---
 
-    def _nothing_to_do(
-        self, driver: AnyDriver, reading: Reading[Any], intent: Intent
-    ) -> Outcome:
+    def _nothing_to_do(self, driver: AnyDriver, reading: Reading[Any], intent: Intent) -> Outcome:
         """What runs is what is meant. A mark nobody has confirmed is probed all the same."""
         revision = reading.config.revision
         known = self.services.journal.get(revision) if revision else None
@@ -333,9 +331,10 @@ class Transaction:
             driver.facts()
             reading = driver.read()
             intent = self._intent
-            applied = intent is not None and not intent.compiler.plan(
-                reading, intent.config, self.job.change_id
-            ).changes
+            applied = (
+                intent is not None
+                and not intent.compiler.plan(reading, intent.config, self.job.change_id).changes
+            )
             result = driver.fire(self.job.change_id)
             driver.forget(self.job.change_id)
             state: State = "rolled_back" if applied else "failed"
@@ -391,7 +390,7 @@ class Transaction:
             after=config.dump(),
         )
 
-    def _outcome(  # noqa: PLR0913 - one place that knows the fields all outcomes share
+    def _outcome(
         self,
         result: Result,
         message: str,

@@ -43,9 +43,7 @@ class Intent:
         )
 
 
-def form_intent(
-    job: Job, services: Services, reading: Reading[Any], facts: Facts | None
-) -> Intent:
+def form_intent(job: Job, services: Services, reading: Reading[Any], facts: Facts | None) -> Intent:
     """Render, or fetch the snapshot, and plan."""
     vendor = services.vendor(job.device.platform)
     compiler = vendor.compiler
@@ -101,5 +99,3 @@ def _snapshot(job: Job, journal: Journal, revision: str | None) -> str:
 
 def _latest(journal: Journal, device: str) -> ChangeRecord | None:
     return journal.latest(device, ("confirmed",))
-
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import Enum
+from enum import StrEnum
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -16,7 +16,7 @@ from knockctl.vendor import Timeouts
 Kind = Literal["deploy", "remove", "rollback", "confirm"]
 
 
-class Result(str, Enum):
+class Result(StrEnum):
     """How a device ended up."""
 
     UNCHANGED = "unchanged"
@@ -106,5 +106,3 @@ def failure(job: Job, error: KnockctlError, message: str | None = None) -> Outco
         message=f"{text}; {message}" if message else text,
         hint=error.hint,
     )
-
-

@@ -135,5 +135,3 @@ def _close(job: Job, services: Services) -> str | None:
             )
             last = last or record.id
     return last
-
-

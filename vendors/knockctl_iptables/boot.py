@@ -89,8 +89,9 @@ def persist_script(config: LinuxConfig) -> str:
         texts[tool] = rules(config, family)
         texts[f"{tool}.closed"] = closed(config, family)
     writes = "".join(f"{put_file(f'{ROOT}/{n}.new', t)}" for n, t in texts.items())
-    checks = " && ".join(f"[ $(wc -c < {ROOT}/{n}.new) = {len(t.encode())} ]"
-                         for n, t in texts.items())
+    checks = " && ".join(
+        f"[ $(wc -c < {ROOT}/{n}.new) = {len(t.encode())} ]" for n, t in texts.items()
+    )
     moves = " && ".join(f"mv {ROOT}/{n}.new {ROOT}/{n}" for n in texts)
     return (
         f"store() {{\nmkdir -p -m 700 {ROOT} || return 1\n{writes}{checks} && {moves} || return 1\n"

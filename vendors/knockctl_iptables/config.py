@@ -29,7 +29,7 @@ WARM = "KC_WARM"
 JUMP = ("-m", "comment", "--comment", "knockctl", "-j", ENTRY)
 MARK_PREFIX = "knockctl:"
 
-# 4 × hash size: packets can't grow a set, and the default of 1024 stops at 12,288 members.
+# Packets can't grow a set: the default hash size of 1024 stops at 12,288 members.
 HASH_SIZE = 16384
 MAX_MEMBERS = 65536
 
@@ -254,8 +254,10 @@ def _family(text: str) -> Family:
 # Stand in for a generation until a plan puts the device's own, or a fresh one, in its place.
 PLACEHOLDERS = ("0000", "0001")
 
-_STAGE = re.compile(r"(?P<prefix>KC[46]_(?P<policy>[a-z0-9-]+)\.)(?P<generation>[a-z0-9]{4})"
-                    r"(?P<place>[a-z0-9])")
+_STAGE = re.compile(
+    r"(?P<prefix>KC[46]_(?P<policy>[a-z0-9-]+)\.)(?P<generation>[a-z0-9]{4})"
+    r"(?P<place>[a-z0-9])"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -330,9 +330,7 @@ def _writing(forward: Payload, change: str) -> str:
         lines += [_fed(f"rules{family}", f"{tool}-restore -w 5 --noflush", forward.files[family])]
         for earlier in done:
             undo = f"{TOOLS[earlier]}-restore -w 5 --noflush"
-            lines += [
-                f"[ $status = 0 ] || run undo {undo} < {directory(change)}/undo.{earlier}"
-            ]
+            lines += [f"[ $status = 0 ] || run undo {undo} < {directory(change)}/undo.{earlier}"]
         lines += ["fi"]
         done.append(6 if family == 6 else 4)
     return "\n".join(lines)
@@ -341,6 +339,3 @@ def _writing(forward: Payload, change: str) -> str:
 def _fed(name: str, command: str, text: str) -> str:
     document = put_file("-", text).partition("\n")[2]
     return f"run {name} {command} <<'KC-END' || status=1\n{document}"
-
-
-

@@ -48,9 +48,7 @@ def _moves_of(config: LinuxConfig, stage: StageName) -> Iterator[tuple[str, tupl
     names = {name: with_generation(name, "----") for name in _sets_of(config, stage)}
     for table in config.tables.values():
         for chain, rules in table.chains.items():
-            moving = tuple(
-                rule.renamed(names) for rule in rules if _moves(rule, names)
-            )
+            moving = tuple(rule.renamed(names) for rule in rules if _moves(rule, names))
             if moving:
                 yield chain, moving
 
@@ -62,8 +60,6 @@ def _moves(rule: Rule, names: dict[str, str]) -> bool:
         word == "--add-set" and rule.words[i + 1] in names for i, word in enumerate(rule.words)
     )
     return adds or (opens and any(word in names for word in rule.words))
-
-
 
 
 def _sets_of(config: LinuxConfig, stage: StageName) -> list[str]:

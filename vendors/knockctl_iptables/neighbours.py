@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from knockctl.policy.ports import Span
+from knockctl.ports import Span
 from knockctl.vendor import Neighbour
 from knockctl_iptables.config import Family, Table
 

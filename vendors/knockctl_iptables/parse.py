@@ -97,9 +97,7 @@ def _filter_lines(text: str) -> Iterator[str]:
             yield line
 
 
-def _table(
-    chains: dict[str, list[Rule]], foreign: dict[str, list[str]]
-) -> tuple[Table, Foreign]:
+def _table(chains: dict[str, list[Rule]], foreign: dict[str, list[str]]) -> tuple[Table, Foreign]:
     mark = _mark(chains.pop(MARK)) if MARK in chains else None
     places = [
         number
@@ -160,5 +158,3 @@ def parse_text(text: str) -> LinuxConfig:
             "\n".join(sections.get("ipset restore", [])),
         )
     ).config
-
-

@@ -27,6 +27,7 @@ from knockctl_iptables.generations import adopt
 from knockctl_iptables.neighbours import above
 from knockctl_iptables.parse import LinuxReading
 
+
 @dataclass(frozen=True, slots=True)
 class Payload:
     """One direction of a change, as text for the device."""
@@ -56,9 +57,7 @@ class LinuxRemediation:
     shadows: tuple[Neighbour, ...] = ()
 
 
-def plan(
-    running: Reading[LinuxConfig], intended: LinuxConfig, change_id: str
-) -> LinuxRemediation:
+def plan(running: Reading[LinuxConfig], intended: LinuxConfig, change_id: str) -> LinuxRemediation:
     """Return the way from running to intended.
 
     A foreign rule above our jump that may accept what we govern counts as a difference where
@@ -116,9 +115,7 @@ def _grants(config: LinuxConfig) -> frozenset[str]:
 # --- the difference, as a person reads it -----------------------------------------------------
 
 
-def _changes(
-    before: LinuxConfig, goal: LinuxConfig, moves: frozenset[Family]
-) -> Iterator[Change]:
+def _changes(before: LinuxConfig, goal: LinuxConfig, moves: frozenset[Family]) -> Iterator[Change]:
     old, new = set(before.sets), set(goal.sets)
     if not before.empty and before.revision is None:
         yield Change("add", MARK, "one revision mark in every family")
@@ -241,5 +238,3 @@ def settle_files(remediation: LinuxRemediation) -> dict[Family, str]:
         for family, table in remediation.intended.tables.items()
         if table.mark
     }
-
-

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from knockctl.policy.ports import Span, common, merged, without
 from knockctl.policy.resolved import Generation, ResolvedPolicy, ResolvedTrap
+from knockctl.ports import Span, common, merged, without
 from knockctl_iptables.config import OTHERS, PLACEHOLDERS, REJECT, Family, Rule
 from knockctl_iptables.words import (
     ACCEPT,

@@ -17,8 +17,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from knockctl.policy.ports import Span, merged, without
 from knockctl.policy.resolved import ResolvedPolicy
+from knockctl.ports import Span, merged, without
 from knockctl.vendor import Facts, FidelityNote, Placement, Rendered
 from knockctl_iptables.config import (
     ENTRY,
@@ -160,9 +160,7 @@ def _entry(place: LinuxPlacement, family: Family) -> Iterator[Rule]:
                 )
 
 
-def _gate(
-    chains: Sequence[PolicyChains], place: LinuxPlacement, family: Family
-) -> Iterator[Rule]:
+def _gate(chains: Sequence[PolicyChains], place: LinuxPlacement, family: Family) -> Iterator[Rule]:
     if place.management:
         for source in place.management.sources:
             if source.version == family:
@@ -206,4 +204,3 @@ def _others(chains: Iterable[PolicyChains]) -> Iterator[Rule]:
     for chain in chains:
         if chain.policy.otherwise == "refuse":
             yield rule(chain.unless_exempt)
-

@@ -123,8 +123,8 @@ run whole sh -c 'cd @DIR@ && cat @NAMES@ | sha256sum'
 start() {
   [ -e @DIR@/pid ] && return 0
   echo $(($(date +%s) + @SECONDS@)) > @DIR@/armed || return 1
-  if [ -d /run/systemd/system ] && [ "$(readlink /proc/1/ns/net)" = "$(readlink /proc/self/ns/net)" ]
-  then
+  here=$(readlink /proc/self/ns/net)
+  if [ -d /run/systemd/system ] && [ "$(readlink /proc/1/ns/net)" = "$here" ]; then
     systemd-run --quiet --unit=@UNIT@@ID@ --on-active=@SECONDS@ \
       --timer-property=AccuracySec=1s /bin/sh @DIR@/revert now && echo systemd > @DIR@/pid
   else

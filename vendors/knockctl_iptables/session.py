@@ -10,7 +10,7 @@ import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from knockctl.errors import (
     AuthenticationFailed,
@@ -96,10 +96,12 @@ class Session:
         self._runner = asyncio.Runner()
         self._connection: asyncssh.SSHClientConnection | None = None
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> Self:
         """Connect, verify the host key, log in."""
         try:
-            self._connection = self._runner.run(self._guarded(connect(self.target)))
+            self._connection = self._runner.run(
+                self._guarded(connect(self.target, self.target.timeouts.connect))
+            )
         except BaseException:
             self._runner.close()
             raise
@@ -111,9 +113,9 @@ class Session:
             self._connection.abort()
         self._runner.close()
 
-    def script(self, body: str, *, timeout: float | None = None) -> Answer:
+    def script(self, body: str) -> Answer:
         """Run a shell script as root and wait for it."""
-        answer: Answer = self._runner.run(self._guarded(self._script(body, timeout)))
+        answer: Answer = self._runner.run(self._guarded(self._script(body)))
         return answer
 
     def probe(self) -> None:
@@ -121,19 +123,20 @@ class Session:
         self._runner.run(self._guarded(self._probe()))
 
     async def _probe(self) -> None:
-        connection = await connect(self.target, timeout=self.target.timeouts.probe)
+        connection = await connect(self.target, self.target.timeouts.probe)
         async with connection:
             await asyncio.wait_for(connection.run("true", check=True), self.target.timeouts.probe)
 
-    async def _script(self, body: str, timeout: float | None) -> Answer:
+    async def _script(self, body: str) -> Answer:
         nonce = f"KC-{secrets.token_hex(8)}"
         text = f"main() {{\nkc_nonce={nonce}\n{PRELUDE}\n{body}\n}}\nmain\n"
         password = self.target.credentials.escalation_password or ""
         self.round_trips += 1
-        assert self._connection is not None
+        if self._connection is None:
+            raise ConnectionCut("not connected", where=Where(device=self.target.name))
         result = await asyncio.wait_for(
             self._connection.run(BECOME_ROOT, input=f"{password}\n{text}", check=False),
-            timeout or self.target.timeouts.command,
+            self.target.timeouts.command,
         )
         out, err = str(result.stdout or ""), str(result.stderr or "")
         if nonce not in out:
@@ -156,6 +159,12 @@ class Session:
         return PrivilegeError(
             f"{user} may not become root: {_sudo_words(err)}", hint=hint, where=where
         )
+
+    def _silent(self, place: str, where: Where) -> Unreachable:
+        if self._connection:
+            return ConnectionCut(f"{place} stopped answering", where=where)
+        hint = "check address and route"
+        return Unreachable(f"{place} did not answer in time", hint=hint, where=where)
 
     async def _guarded(self, work: Any) -> Any:
         """Await ``work``; only ``DeviceError`` leaves."""
@@ -183,22 +192,18 @@ class Session:
                 f"the key file {target.credentials.key_file} can't be used: {error}", where=where
             ) from None
         except (asyncssh.ConnectionLost, asyncssh.ChannelOpenError, BrokenPipeError) as error:
-            raise ConnectionCut(f"the connection to {place} was lost: {error}", where=where) from None
+            raise ConnectionCut(
+                f"the connection to {place} was lost: {error}", where=where
+            ) from None
         except asyncssh.Error as error:
             raise Unreachable(f"{place}: {error.reason}", where=where) from None
         except TimeoutError:
-            raise _silent(self._connection is not None, place, where) from None
+            raise self._silent(place, where) from None
         except OSError as error:
             reason = error.strerror or str(error)
             raise Unreachable(
                 f"{place} can't be reached: {reason}", hint="check address and route", where=where
             ) from None
-
-
-def _silent(connected: bool, place: str, where: Where) -> Unreachable:
-    if connected:
-        return ConnectionCut(f"{place} stopped answering", where=where)
-    return Unreachable(f"{place} did not answer in time", hint="check address and route", where=where)
 
 
 def _sudo_words(err: str) -> str:
@@ -225,7 +230,7 @@ def _answer(out: str, nonce: str) -> Answer:
     return Answer(sections, connection)
 
 
-async def connect(target: Target, timeout: float | None = None) -> asyncssh.SSHClientConnection:
+async def connect(target: Target, limit: float) -> asyncssh.SSHClientConnection:
     """Open a connection with the target's credentials; host keys are verified."""
     import asyncssh
 
@@ -242,7 +247,6 @@ async def connect(target: Target, timeout: float | None = None) -> asyncssh.SSHC
         options["known_hosts"] = None
     elif credentials.known_hosts:
         options["known_hosts"] = str(credentials.known_hosts)
-    limit = timeout or target.timeouts.connect
     return await asyncio.wait_for(
         asyncssh.connect(target.host, port=target.port or 22, connect_timeout=limit, **options),
         limit,

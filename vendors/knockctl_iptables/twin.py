@@ -105,8 +105,8 @@ def _mounts(place: Place) -> Path:
         _call("mount", "--bind", str(etc), "/etc")
     _call("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
     Path("/run/sshd").mkdir(mode=0o755)
-    for folder in ("/etc/systemd/system", "/etc/sudoers.d"):
-        Path(folder).mkdir(parents=True, exist_ok=True)
+    for made in ("/etc/systemd/system", "/etc/sudoers.d"):
+        Path(made).mkdir(parents=True, exist_ok=True)
     return state
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from knockctl.policy.ports import Span, merged
+from knockctl.ports import Span, merged
 from knockctl_iptables.config import Family, Rule
 
 Words = tuple[str, ...]

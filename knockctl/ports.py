@@ -84,11 +84,7 @@ def merged(spans: Iterable[Span]) -> tuple[Span, ...]:
     """Return the same ports in order, without overlaps, neighbours joined."""
     result: list[Span] = []
     for span in sorted(spans):
-        if (
-            result
-            and result[-1].protocol == span.protocol
-            and span.first <= result[-1].last + 1
-        ):
+        if result and result[-1].protocol == span.protocol and span.first <= result[-1].last + 1:
             last = result.pop()
             result.append(Span(last.protocol, last.first, max(last.last, span.last)))
         else:

@@ -1,0 +1,48 @@
+# Everything starts from python3 and make alone: each target builds what it needs first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.PHONY: help demo test lint bench soak env lock clean
+
+help:  ## Say what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
+
+demo: $(STAMP)  ## Bring the lab up, deploy, knock, look, roll back
+	@tools/ensure-system demo
+	@tools/in-lab $(BIN)/python -m knockctl.lab.demo
+
+test: $(STAMP) lint  ## Lint, types, contracts, and all tests
+	@tools/ensure-system test
+	@tools/in-lab $(BIN)/pytest --cov --cov-report=term
+
+lint: $(STAMP)  ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PYTHONPATH=.:vendors $(BIN)/lint-imports
+
+bench: $(STAMP)  ## Benchmarks, each with its ratio
+	@tools/ensure-system test
+	@tools/in-lab $(BIN)/pytest tests/bench -m bench -s
+
+soak: $(STAMP)  ## The full counts of the property and kernel tests
+	@tools/ensure-system test
+	@KNOCKCTL_SOAK=1 tools/in-lab $(BIN)/pytest -m soak -s
+
+env: $(STAMP)  ## Build the environment in .venv
+
+$(STAMP): requirements.lock pyproject.toml
+	@tools/ensure-system python $(PYTHON)
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+lock:  ## Choose versions anew (needs uv)
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock
+
+clean:  ## Remove what was built here
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
