@@ -1,0 +1,108 @@
+"""``make demo``: the whole job on every device of the lab, with the commands a person types."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from knockctl.errors import KnockctlError
+from knockctl.lab import lab
+from knockctl.lab.namespaces import exists
+from knockctl.lab.plan import PLACES, WAN
+
+INVENTORY = Path("inventories/lab")
+KNOCKCTL = Path(sys.executable).with_name("knockctl")
+
+
+class Failed(Exception):
+    """A step of the demo did not do what it shows."""
+
+
+def main() -> int:
+    """Run the demo; the exit code tells whether every step did what it says."""
+    try:
+        with _lab(), tempfile.TemporaryDirectory() as state:
+            os.environ["XDG_STATE_HOME"] = state
+            for name in sorted(lab.twins()):
+                _device(name)
+    except (Failed, KnockctlError) as error:
+        _say(f"the demo failed: {error}")
+        return 1
+    _say("Done. What it showed: deployed, found the service open after the knock and closed")
+    _say("without it, found nothing to change, rolled back, found the device as it was before.")
+    return 0
+
+
+@contextlib.contextmanager
+def _lab() -> Iterator[None]:
+    """Bring the lab up, and down again unless it was up before."""
+    before = exists(WAN)
+    _say("Building the lab: network namespaces with an operator, clients and every device.")
+    lab.up()
+    try:
+        yield
+    finally:
+        if not before:
+            lab.down()
+
+
+def _device(name: str) -> None:
+    place = PLACES[name]
+    _say(f"\n== {name} ==")
+    if any("KC_" in line for line in _snapshot(name)):
+        _say("The lab was in use; what is left of it goes first.")
+        _ops("remove", name, "--yes")
+    before = _snapshot(name)
+    _ops("diff", name)
+    _ops("deploy", name, "--yes", "--probe", "--reason", "demo")
+    _say("\nA client that does not know the knock finds nothing:")
+    _client(f"knock --host {place.outside} tcp/9 --check tcp/22 --timeout 1", expect=4)
+    _say("\nA client that knocks finds the service open, over IPv4 and IPv6:")
+    for address in (place.outside, place.outside6):
+        _client(f"knock --host {address} tcp/1234 tcp/2345 tcp/3456 --check tcp/22")
+    _say("\nWhat runs is what is intended:")
+    _ops("diff", name, "--exit-code")
+    _ops("rollback", name, "--yes")
+    if _snapshot(name) != before:
+        raise Failed(f"{name} is not as it was before")
+    _say(f"{name} runs exactly what it ran before.")
+
+
+def _snapshot(name: str) -> list[str]:
+    """Return what the device itself prints, without times and counters."""
+    script = "iptables-save; ip6tables-save; ipset save"
+    done = subprocess.run(
+        lab.command(name, ["sh", "-c", script]), capture_output=True, text=True, check=True
+    )
+    return [line.split(" [")[0] for line in done.stdout.splitlines() if not line.startswith("#")]
+
+
+def _ops(*argv: str) -> None:
+    _run("ops", [str(KNOCKCTL), "-i", str(INVENTORY), *argv])
+
+
+def _client(line: str, *, expect: int = 0) -> None:
+    _run("wan", [str(KNOCKCTL), *line.split()], expect)
+
+
+def _run(where: str, argv: Sequence[str], expect: int = 0) -> None:
+    shown = shlex.join(["knockctl", *argv[1:]])
+    _say(f"\n[{where}] $ {shown}")
+    code = subprocess.run(lab.command(where, argv), check=False).returncode
+    if code != expect:
+        raise Failed(f"{shown} ended with {code}, not {expect}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

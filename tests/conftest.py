@@ -1,0 +1,38 @@
+"""What all tests share: skips that fail where nothing may be skipped, and clean registries."""
+
+import os
+
+import pytest
+
+from knockctl.policy import redaction
+
+REQUIRE_LAB = os.environ.get("KNOCKCTL_REQUIRE_LAB") == "1"
+
+pytest_plugins = ["tests.fixtures.lab"]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """With KNOCKCTL_REQUIRE_LAB=1 a skipped test is a failed one."""
+    report = yield
+    if REQUIRE_LAB and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped where nothing may be: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_left():
+    """Secrets registered in one test must not blank the output of the next."""
+    yield
+    redaction.reset()
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path, monkeypatch):
+    """The user's own settings and state stay out of the tests."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    for name in [name for name in os.environ if name.startswith("KNOCKCTL_")]:
+        if name not in ("KNOCKCTL_REQUIRE_LAB", "KNOCKCTL_SOAK"):
+            monkeypatch.delenv(name)
