@@ -141,7 +141,7 @@ class LinuxConfig:
     """What of a host's packet filter is ours."""
 
     tables: Mapping[Family, Table] = field(default_factory=dict)
-    sets: tuple[IpSet, ...] = ()
+    sets: frozenset[IpSet] = frozenset()
 
     @property
     def empty(self) -> bool:
@@ -161,7 +161,7 @@ class LinuxConfig:
 
     def same(self, other: LinuxConfig) -> bool:
         """Tell whether both mean the same; marks mean nothing."""
-        return frozenset(self.sets) == frozenset(other.sets) and all(
+        return self.sets == other.sets and all(
             self.table(family).same(other.table(family)) for family in FAMILIES
         )
 
@@ -189,7 +189,7 @@ class LinuxConfig:
                 )
                 for family, table in self.tables.items()
             },
-            tuple(replace(s, name=names.get(s.name, s.name)) for s in self.sets),
+            frozenset(replace(s, name=names.get(s.name, s.name)) for s in self.sets),
         )
 
     def text(self) -> str:
@@ -241,7 +241,7 @@ def load(dump: str) -> LinuxConfig:
             )
             for key, table in data["tables"].items()
         },
-        tuple(IpSet(*fields) for fields in data["sets"]),
+        frozenset(IpSet(*fields) for fields in data["sets"]),
     )
 
 

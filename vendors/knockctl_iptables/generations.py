@@ -39,9 +39,15 @@ def adopt(running: LinuxConfig, intended: LinuxConfig, change_id: str) -> LinuxC
 
 
 def _signatures(config: LinuxConfig) -> dict[StageName, Signature]:
-    """Return for each generation the rules that move sources through it, nameless."""
-    stages = {s for item in config.sets if (s := StageName.of(item.name))}
-    return {stage: frozenset(_moves_of(config, stage)) for stage in sorted(stages, key=str)}
+    """Return for each generation the rules that move sources through it, nameless.
+
+    In the order the rules name them, so that two equal generations are not mistaken for each
+    other.
+    """
+    chains = [t.chains[name] for t in config.tables.values() for name in sorted(t.chains)]
+    words = (word for rules in chains for rule in rules for word in rule.words)
+    stages = dict.fromkeys(stage for word in words if (stage := StageName.of(word)))
+    return {stage: frozenset(_moves_of(config, stage)) for stage in stages}
 
 
 def _moves_of(config: LinuxConfig, stage: StageName) -> Iterator[tuple[str, tuple[Rule, ...]]]:

@@ -58,7 +58,7 @@ def parse(dump: Dump) -> LinuxReading:
         neighbours.extend(above(foreign, table, family))
         lengths[family] = len(foreign.rules.get("INPUT", ()))
         rest[family] = foreign
-    config = LinuxConfig(tables, tuple(parse_sets(dump.sets)))
+    config = LinuxConfig(tables, frozenset(parse_sets(dump.sets)))
     return LinuxReading(config, tuple(neighbours), lengths, rest)
 
 

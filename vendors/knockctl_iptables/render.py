@@ -73,7 +73,7 @@ def render(
             place=None if place.position == "first" else place.position,
         )
         sets.extend(IpSet(name, family) for chain in chains for name in chain.sets)
-    return Rendered(LinuxConfig(tables, tuple(sets)), effective, tuple(notes))
+    return Rendered(LinuxConfig(tables, frozenset(sets)), effective, tuple(notes))
 
 
 def _fit(policy: ResolvedPolicy, notes: list[FidelityNote]) -> ResolvedPolicy:
