@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -135,7 +136,10 @@ class Journal:
 
     @contextlib.contextmanager
     def lease(self, device: str, holder: str, seconds: float) -> Iterator[None]:
-        """Hold a device; raise ``JournalLocked`` naming who holds it. Expired ones are taken."""
+        """Hold a device; raise ``JournalLocked`` naming who holds it.
+
+        A lease that has run out, or whose process on this machine is dead, is taken over.
+        """
         self._take(device, holder, seconds)
         try:
             yield
@@ -149,17 +153,21 @@ class Journal:
         values = {
             "device": device,
             "holder": holder,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
             "acquired": now().isoformat(),
             "expires": time.time() + seconds,
         }
         with self._errors(), self._engine.begin() as connection:
-            gone = (table.c.device == device) & (table.c.expires < time.time())
-            connection.execute(sa.delete(table).where(gone))
+            there = table.c.device == device
+            found = connection.execute(sa.select(table).where(there)).first()
+            if found and (found.expires < time.time() or _dead(found.host, found.pid)):
+                connection.execute(sa.delete(table).where(there))
             try:
                 with connection.begin_nested():
                     connection.execute(sa.insert(table).values(**values))
             except IntegrityError:
-                held = connection.execute(sa.select(table).where(table.c.device == device)).first()
+                held = connection.execute(sa.select(table).where(there)).first()
                 who = f"{held.holder} since {held.acquired}" if held else "somebody"
                 raise JournalLocked(
                     f"{device} is being changed by {who}",
@@ -254,6 +262,11 @@ class Journal:
 def _event(connection: sa.Connection, change_id: str, step: str, detail: str) -> None:
     values = {"change": change_id, "step": step, "at": now().isoformat(), "detail": detail}
     connection.execute(sa.insert(schema.events).values(**values))
+
+
+def _dead(host: str, pid: int) -> bool:
+    """Tell whether a process of this machine is gone; others' can't be told and count as alive."""
+    return host == socket.gethostname() and not Path(f"/proc/{pid}").exists()
 
 
 def _shown(url: str) -> str:

@@ -51,6 +51,8 @@ leases = sa.Table(
     metadata,
     sa.Column("device", sa.String(255), primary_key=True),
     sa.Column("holder", sa.String(255), nullable=False),
+    sa.Column("host", sa.String(255), nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
     sa.Column("acquired", sa.String(40), nullable=False),
     sa.Column("expires", sa.Float, nullable=False),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from knockctl.lab.lab import twins
@@ -9,7 +10,8 @@ from knockctl.lab.plan import PLACES
 
 
 def main(name: str) -> None:
-    """Be the named device until killed."""
+    """Be the named device until killed; ``/proc`` is still the machine's, and knows our number."""
+    PLACES[name].pid_file.write_text(f"{os.readlink('/proc/self')}\n")
     twins()[name].load().run(PLACES[name])
 
 

@@ -61,40 +61,35 @@ def up() -> list[str]:
             "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "knockctl lab", "-f", str(KEY)
         )
         namespaces.build(PLACES[name] for name in devices)
-        started = [_start(PLACES[name]) for name in devices]
-        for place, process in zip((PLACES[name] for name in devices), started, strict=True):
-            _await(place, process)
+        for name in devices:
+            _start(PLACES[name])
+        for name in devices:
+            _await(PLACES[name])
     return sorted(devices)
 
 
-def _start(place: Place) -> subprocess.Popen[bytes]:
+def _start(place: Place) -> None:
     """Start a device in its network namespace, with mounts and processes of its own."""
     place.state.mkdir(mode=0o700)
-    log = (place.state / "log").open("wb")
     inside = [sys.executable, "-m", "knockctl.lab.device", place.name]
+    # fmt: off
     argv = [
-        "nsenter",
-        f"--net={NETNS / place.namespace}",
-        "unshare",
-        "--mount",
-        "--pid",
-        "--fork",
-        "--kill-child=KILL",
-        "--propagation",
-        "private",
+        "setsid", "--fork", "nsenter", f"--net={NETNS / place.namespace}",
+        "unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--propagation", "private",
         *inside,
     ]
-    process = subprocess.Popen(
-        argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
-    )
-    place.pid_file.write_text(f"{process.pid}\n")
-    return process
+    # fmt: on
+    with (place.state / "log").open("wb") as log:
+        subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=True, cwd="/")
 
 
-def _await(place: Place, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + _PATIENCE
+def _await(place: Place) -> None:
+    """Wait until the device says that it answers, or has died."""
+    begun = time.monotonic()
     while not (place.state / "ready").exists():
-        if process.poll() is not None or time.monotonic() > until:
+        waited = time.monotonic() - begun
+        dead = waited > 1 and not namespaces.processes(place.namespace)
+        if dead or waited > _PATIENCE:
             said = (place.state / "log").read_text(errors="replace").strip()
             raise LabError(f"{place.name} did not come up: {said[-2000:] or 'no message'}")
         time.sleep(0.02)
@@ -134,11 +129,11 @@ def running(place: Place) -> bool:
 def inner_pid(place: Place) -> int | None:
     """Return the device's process 1, as numbered here; None when it is not up."""
     try:
-        outer = int(place.pid_file.read_text())
-        children = Path(f"/proc/{outer}/task/{outer}/children").read_text().split()
+        pid = int(place.pid_file.read_text())
+        same = Path(f"/proc/{pid}/ns/net").stat().st_ino == (NETNS / place.namespace).stat().st_ino
     except (OSError, ValueError):
         return None
-    return int(children[0]) if children else None
+    return pid if same else None
 
 
 def command(where: str, argv: Sequence[str]) -> list[str]:

@@ -33,7 +33,7 @@ from knockctl.policy.redaction import redact
 from knockctl.transaction import guard
 from knockctl.transaction.intent import Intent, form_intent
 from knockctl.transaction.job import Job, Outcome, Result, failure
-from knockctl.transaction.knocking import knock_and_check
+from knockctl.transaction.knocking import knock, knock_and_check
 from knockctl.transaction.steps import Observer, Step, nobody
 from knockctl.vendor import AnyVendor, Config, Driver, Facts, Reading, vendor_for
 
@@ -108,7 +108,8 @@ class Transaction:
                 stack.close()
 
     @contextlib.contextmanager
-    def _connected(self) -> Iterator[AnyDriver]:
+    def connected(self) -> Iterator[AnyDriver]:
+        """Connect to the job's device and count the round trips."""
         device = self.job.device
         vendor = self.services.vendor(device.platform)
         target = device.target(self.services.resolve, self.job.options.timeouts)
@@ -124,8 +125,8 @@ class Transaction:
     # --- the protocol ---
 
     def _run(self) -> Outcome:
-        with self._connected() as driver:
-            reading = self._read(driver)
+        with self.connected() as driver:
+            reading = self.read(driver)
             self._nobody_elses(driver)
             with self._step(Step.PLAN):
                 intent = form_intent(self.job, self.services, reading, self._facts)
@@ -139,7 +140,8 @@ class Transaction:
                 self.services.journal.begin(self._record(reading, intent))
             return self._change(driver, intent)
 
-    def _read(self, driver: AnyDriver) -> Reading[Any]:
+    def read(self, driver: AnyDriver) -> Reading[Any]:
+        """Ask the device what it is and what it runs."""
         with self._step(Step.READ):
             self._facts = driver.facts()
             self.warnings.extend(self._facts.warnings)
@@ -226,10 +228,13 @@ class Transaction:
             raise ProbeFailed(f"what runs is not what was written: {listed}")
 
     def _probe(self, driver: AnyDriver, intent: Intent) -> None:
-        driver.probe()
         if self.job.options.probe_knock:
             for policy in intent.policies:
                 knock_and_check(policy, intent.placement, self.job.options.timeouts.probe)
+            for policy in intent.policies:
+                # The check may have used up a single-use grant that the new connection needs.
+                knock(policy, intent.placement)
+        driver.probe()
 
     def confirm(self, driver: AnyDriver) -> Outcome:
         """Cancel the timer and settle; from here on the change stays."""
@@ -327,7 +332,7 @@ class Transaction:
 
     def _lost(self, error: DeviceError) -> Outcome:
         """The connection went away: look once more; else the timer does what is right."""
-        with contextlib.suppress(DeviceError), self._connected() as driver:
+        with contextlib.suppress(DeviceError), self.connected() as driver:
             driver.facts()
             reading = driver.read()
             intent = self._intent

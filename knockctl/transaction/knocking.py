@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from knockctl.client.check import check
-from knockctl.client.send import send
+from knockctl.client.send import Goal, send
 from knockctl.errors import KnockctlError, ProbeFailed
 from knockctl.policy.resolved import ResolvedPolicy
 from knockctl.vendor import Placement
@@ -22,11 +22,14 @@ def knock_and_check(policy: ResolvedPolicy, placement: Placement, seconds: int) 
             f"{policy.name} opens no TCP service that could be seen to open",
             hint="deploy without --probe",
         )
-    host = str(placement.addresses[0])
+    goal = knock(policy, placement)
+    if not check(goal, service.first, seconds=seconds).open:
+        raise ProbeFailed(f"{policy.name}: after the knock {service} did not open")
+
+
+def knock(policy: ResolvedPolicy, placement: Placement) -> Goal:
+    """Knock on the first protected address; return where the knocks went."""
     try:
-        send(host, policy.generations[-1].knocks)
-        result = check(host, service.first, seconds=seconds)
+        return send(str(placement.addresses[0]), policy.generations[-1].knocks)
     except KnockctlError as error:
         raise ProbeFailed(f"knocking for {policy.name} failed: {error.message}") from None
-    if not result.open:
-        raise ProbeFailed(f"{policy.name}: after the knock {service} on {host} did not open")

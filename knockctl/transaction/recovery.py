@@ -1,6 +1,7 @@
 """Changes that were not brought to an end: confirm them, or take them back.
 
 Works from any machine, with the journal or without: the device's own timer and mark decide.
+No lease is asked for: whoever holds it may be dead, and on the device one of two always wins.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ def confirm_pending(job: Job, services: Services) -> Outcome:
     """Probe again, cancel the timer, persist: the second half of a transaction."""
     transaction = Transaction(job, services)
     try:
-        with transaction._lease(), transaction._connected() as driver:  # noqa: SLF001
-            transaction._read(driver)  # noqa: SLF001
+        with transaction.connected() as driver:
+            transaction.read(driver)
             pending = _find(driver, job)
             if pending is None:
                 return _nothing_pending(job, services)
@@ -36,8 +37,8 @@ def roll_back_pending(job: Job, services: Services) -> Outcome | None:
     """Fire a pending change's timer; None when the device has none and a snapshot is asked for."""
     transaction = Transaction(job, services)
     try:
-        with transaction._lease(), transaction._connected() as driver:  # noqa: SLF001
-            transaction._read(driver)  # noqa: SLF001
+        with transaction.connected() as driver:
+            transaction.read(driver)
             pending = _find(driver, job)
             if pending is None:
                 return _ended(job, services)
