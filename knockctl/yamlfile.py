@@ -221,19 +221,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _kind_of(value: object) -> str:
-    names = {
-        "dict": "mapping",
-        "list": "list",
-        "str": "text",
-        "int": "number",
-        "bool": "truth value",
-    }
+    """Return what a person calls this kind of value."""
     if value is None:
         return "nothing"
-    name = type(value).__name__
-    return next(
-        (n for kind, n in names.items() if name == kind or name.endswith(kind.title())), name
-    )
+    kinds = ((bool, "truth value"), (dict, "mapping"), (list, "list"), (str, "text"))
+    names = (*kinds, (int, "number"), (float, "number"))
+    return next((name for kind, name in names if isinstance(value, kind)), type(value).__name__)
 
 
 def _short(value: object) -> str:

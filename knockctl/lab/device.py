@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from pathlib import Path
 
 from knockctl.lab.lab import twins
 from knockctl.lab.plan import PLACES
@@ -11,7 +11,7 @@ from knockctl.lab.plan import PLACES
 
 def main(name: str) -> None:
     """Be the named device until killed; ``/proc`` is still the machine's, and knows our number."""
-    PLACES[name].pid_file.write_text(f"{os.readlink('/proc/self')}\n")
+    PLACES[name].pid_file.write_text(str(Path("/proc/self").readlink()))
     twins()[name].load().run(PLACES[name])
 
 

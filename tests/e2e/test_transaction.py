@@ -12,7 +12,7 @@ from knockctl.journal.record import new_change_id
 from knockctl.transaction.job import Result
 from knockctl.transaction.steps import Step
 from tests.fixtures.lab import ROOT
-from tests.fixtures.operator import DYING, Operator, write_inventory
+from tests.fixtures.operator import DYING, SSH_BOX, Operator, write_inventory
 
 pytestmark = pytest.mark.lab
 
@@ -302,6 +302,11 @@ def test_two_operators_at_once_one_wins_and_the_other_is_told(lab, operator, tmp
     rival = Operator("bob", folder, tmp_path / "rival.db")
     lost = 0
     for number in range(100):
+        for who, name, text in ((operator, "ssh-box", SSH_BOX), (rival, "other-box", OTHER)):
+            file = who.folder / "policies" / f"{name}.yaml"
+            file.write_text(
+                text.replace("1234", str(2000 + number)).replace("7001", str(8000 + number))
+            )
         outcomes = {}
         gate = threading.Barrier(2)
 
@@ -318,7 +323,10 @@ def test_two_operators_at_once_one_wins_and_the_other_is_told(lab, operator, tmp
         results = {name: outcome.result for name, outcome in outcomes.items()}
         won = [n for n, r in results.items() if r in (Result.CONFIRMED, Result.PENDING)]
         assert won, outcomes
-        assert all(r in (Result.CONFIRMED, Result.PENDING, Result.FAILED) for r in results.values())
+        allowed = (Result.CONFIRMED, Result.PENDING, Result.FAILED)
+        assert all(result in allowed for result in results.values()), [
+            (name, one.result, one.message) for name, one in outcomes.items()
+        ]
         lost += 2 - len(won)
         runs = "\n".join(lab.dumps())
         assert ("KC_ssh-box" in runs) != ("KC_other-box" in runs), outcomes

@@ -303,8 +303,8 @@ def apply_script(remediation: LinuxRemediation, warm: list[Family]) -> str:
             *(f"  ipset destroy {name} 2>/dev/null" for name in remediation.backward.sets_after),
             "  :",
             "fi",
-            "exec 9>&-",
             _READ,
+            "exec 9>&-",
         ]
     )
 

@@ -18,6 +18,7 @@ from knockctl_iptables.config import (
     MARK_PREFIX,
     OWN_CHAIN,
     OWN_SET,
+    WARM,
     Family,
     IpSet,
     LinuxConfig,
@@ -99,6 +100,8 @@ def _filter_lines(text: str) -> Iterator[str]:
 
 def _table(chains: dict[str, list[Rule]], foreign: dict[str, list[str]]) -> tuple[Table, Foreign]:
     mark = _mark(chains.pop(MARK)) if MARK in chains else None
+    # Another operator's change may be waking connection tracking right now; see driver.py.
+    chains.pop(WARM, None)
     places = [
         number
         for number, text in enumerate(foreign.get("INPUT", []), start=1)
