@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Sequence
+from typing import cast
 
 from knockctl.ports import Span
 
@@ -26,11 +27,10 @@ class _Datagrams(asyncio.DatagramProtocol):
     """Answers every datagram."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
+        self.transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         del data
-        assert isinstance(self.transport, asyncio.DatagramTransport)  # noqa: S101 - for mypy
         self.transport.sendto(f"knockctl lab: hello {addr[0]}\n".encode(), addr)
 
 

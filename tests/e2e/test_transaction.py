@@ -11,8 +11,8 @@ import pytest
 from knockctl.journal.record import new_change_id
 from knockctl.transaction.job import Result
 from knockctl.transaction.steps import Step
+from tests.fixtures.crew import DYING, SSH_BOX, Operator, write_inventory
 from tests.fixtures.lab import ROOT
-from tests.fixtures.operator import DYING, SSH_BOX, Operator, write_inventory
 
 pytestmark = pytest.mark.lab
 
