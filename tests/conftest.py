@@ -21,6 +21,16 @@ def pytest_runtest_makereport():
     return report
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """A module skipped as a whole (importorskip, say) is no test run either."""
+    report = yield
+    if REQUIRE_LAB and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"{collector.nodeid} skipped where nothing may be: {report.longrepr}"
+    return report
+
+
 @pytest.fixture(autouse=True)
 def _no_secrets_left():
     """Secrets registered in one test must not blank the output of the next."""
