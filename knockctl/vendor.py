@@ -94,6 +94,13 @@ class Config(Protocol):
     def text(self) -> str:
         """Print in the device's own language."""
 
+    def secrets(self) -> frozenset[str]:
+        """Return the words in it that came from secret references, to be masked for people.
+
+        The device itself must tell: whoever removes or rolls back a policy need not be able to
+        resolve the references of whoever deployed it.
+        """
+
     def dump(self) -> str:
         """Return a lossless serialised form, for sealed snapshots."""
 
@@ -356,6 +363,11 @@ AnyVendor = Vendor[Any, Any]
 def vendors() -> dict[str, AnyVendor]:
     """Return every installed vendor by the name of its entry point."""
     return {point.name: point.load() for point in entry_points(group=ENTRY_POINTS)}
+
+
+def served(platform: str) -> bool:
+    """Tell whether an installed vendor package serves a platform."""
+    return any(platform in vendor.platforms for vendor in vendors().values())
 
 
 def vendor_for(platform: str) -> AnyVendor:

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from knockctl import __version__
 from knockctl.cli import changes, client, lab, looking, policy
+
+# typer shows errors of usage itself, but exports their common class under no name.
+_WrongUsage: type[typer.BadParameter] = next(
+    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
+)
 
 app = typer.Typer(
     name="knockctl",
@@ -68,12 +72,12 @@ def run(argv: list[str]) -> int:
     """Run one command line and return its exit code; nothing is raised to the terminal."""
     try:
         result = app(argv, standalone_mode=False)
-    except click.exceptions.Exit as done:
+    except typer.Exit as done:
         return done.exit_code
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         sys.stderr.write("interrupted\n")
         return 130
-    except click.exceptions.ClickException as wrong:
+    except _WrongUsage as wrong:
         wrong.show()
         return 2
     except BrokenPipeError:

@@ -60,8 +60,11 @@ class Session:
         return load_all(self.settings.inventory / "policies")
 
     def select(self, names: Sequence[str], *, everything: bool) -> list[Device]:
-        """Return the chosen devices."""
-        return select(self.inventory, names, everything=everything)
+        """Return the chosen devices, their placements checked."""
+        chosen = select(self.inventory, names, everything=everything)
+        for device in chosen:
+            self.check_placement(device)
+        return chosen
 
     def policies_of(self, device: Device) -> tuple[ResolvedPolicy, ...]:
         """Return a device's policies, resolved and checked to go together."""
@@ -70,6 +73,14 @@ class Session:
         policies = tuple(self._resolved[name] for name in device.policies)
         check_together(policies, device.name)
         return policies
+
+    def check_placement(self, device: Device) -> None:
+        """Raise where a device's placement is wrong; a vendor that is not there is told later."""
+        from knockctl.transaction.intent import place
+        from knockctl.vendor import served, vendor_for
+
+        if served(device.platform):
+            place(vendor_for(device.platform), device)
 
     def policy(self, name: str) -> ResolvedPolicy:
         """Return one policy by name, resolved."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 MASK = "***"
@@ -30,6 +31,12 @@ def register(value: str) -> None:
         if len(_secrets) != before:
             ordered = sorted(_secrets, key=len, reverse=True)
             _pattern = re.compile("|".join(_alternative(secret) for secret in ordered))
+
+
+def register_all(values: Iterable[str]) -> None:
+    """Remember several secrets."""
+    for value in values:
+        register(value)
 
 
 def _alternative(secret: str) -> str:

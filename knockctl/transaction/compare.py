@@ -7,6 +7,7 @@ import contextlib
 from pydantic import BaseModel, ConfigDict
 
 from knockctl.errors import KnockctlError, Unreachable
+from knockctl.policy import redaction
 from knockctl.policy.redaction import redact
 from knockctl.transaction.engine import Services
 from knockctl.transaction.intent import form_intent
@@ -47,6 +48,7 @@ def compare(job: Job, services: Services, *, reveal: bool = False) -> Difference
             facts = driver.facts()
             reading = driver.read()
             pending = driver.pending()
+        redaction.register_all(reading.config.secrets())
         intent = form_intent(job, services, reading, facts)
     except KnockctlError as error:
         return Difference(

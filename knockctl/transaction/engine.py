@@ -29,6 +29,7 @@ from knockctl.errors import (
 from knockctl.inventory.device import Resolve
 from knockctl.journal.journal import Journal
 from knockctl.journal.record import ChangeRecord, State, now
+from knockctl.policy import redaction
 from knockctl.policy.redaction import redact
 from knockctl.transaction import guard
 from knockctl.transaction.intent import Intent, form_intent
@@ -145,7 +146,9 @@ class Transaction:
         with self._step(Step.READ):
             self._facts = driver.facts()
             self.warnings.extend(self._facts.warnings)
-            return driver.read()
+            reading = driver.read()
+        redaction.register_all(reading.config.secrets())
+        return reading
 
     def _nobody_elses(self, driver: AnyDriver) -> None:
         """Somebody's unconfirmed change is on the device: theirs to finish, not ours to bury."""

@@ -11,6 +11,7 @@ from knockctl.errors import InventoryError, JournalError, Where
 from knockctl.inventory.device import Device
 from knockctl.journal.journal import Journal
 from knockctl.journal.record import ChangeRecord
+from knockctl.policy import redaction
 from knockctl.policy.loader import check_together
 from knockctl.policy.resolved import ResolvedPolicy
 from knockctl.transaction.job import Job
@@ -58,6 +59,7 @@ def form_intent(job: Job, services: Services, reading: Reading[Any], facts: Fact
         policies, already = rendered.effective, "already as intended"
     elif job.kind == "rollback":
         config = compiler.load(_snapshot(job, services.journal, reading.config.revision))
+        redaction.register_all(config.secrets())
         already = "already runs that revision"
     remediation = compiler.plan(reading, config, job.change_id)
     return Intent(compiler, placement, policies, config, fidelity, remediation, already)

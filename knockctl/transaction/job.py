@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
@@ -96,8 +97,8 @@ class Outcome(BaseModel):
 def failure(job: Job, error: KnockctlError, message: str | None = None) -> Outcome:
     """Return the outcome of an error that left the device as it was."""
     lost = isinstance(error, Unreachable)
-    where = error.where.step
-    text = f"{where}: {error.message}" if where else error.message
+    place = str(replace(error.where, device=None))
+    text = f"{place}: {error.message}" if place else error.message
     return Outcome(
         device=job.device.name,
         result=Result.UNREACHABLE if lost else Result.FAILED,

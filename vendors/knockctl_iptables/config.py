@@ -25,6 +25,8 @@ NOISE = "KC_NOISE"
 REJECT = "KC_REJECT"
 OTHERS = "KC_OTHERS"
 MARK = "KC_MARK"
+HIDDEN = "_hide"
+"""Ends the name of an empty chain that says: this policy's ports come from a reference."""
 WARM = "KC_WARM"
 JUMP = ("-m", "comment", "--comment", "knockctl", "-j", ENTRY)
 MARK_PREFIX = "knockctl:"
@@ -204,6 +206,23 @@ class LinuxConfig:
                 parts.append("# iptables-restore" if family == 4 else "# ip6tables-restore")
                 parts.extend(lines)
         return "".join(f"{line}\n" for line in parts)
+
+    def secrets(self) -> frozenset[str]:
+        """Return the knock ports of policies whose sequence came from a reference.
+
+        Such a policy has an empty chain that says so. Its knocks are the ports of the rules in
+        its own chain that move a source from stage to stage, or open.
+        """
+        return frozenset(
+            port
+            for table in self.tables.values()
+            for hidden in table.chains
+            if hidden.endswith(HIDDEN)
+            for rule in table.chains.get(hidden.removesuffix(HIDDEN), ())
+            if "--add-set" in rule.words or (rule.target or "").endswith("_open")
+            for flag, port in zip(rule.words, rule.words[1:], strict=False)
+            if flag == "--dport"
+        )
 
     def dump(self) -> str:
         """Return a lossless form for sealed snapshots; ``load`` reads it back."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from knockctl.policy.resolved import Generation, ResolvedPolicy, ResolvedTrap
 from knockctl.ports import Span, common, merged, without
-from knockctl_iptables.config import OTHERS, PLACEHOLDERS, REJECT, Family, Rule
+from knockctl_iptables.config import HIDDEN, OTHERS, PLACEHOLDERS, REJECT, Family, Rule
 from knockctl_iptables.words import (
     ACCEPT,
     DROP,
@@ -141,6 +141,8 @@ class PolicyChains:
         """Return the policy's chains by name."""
         chains = {self.name: tuple(self._own())}
         chains[f"{self.name}_open"] = tuple(self._open())
+        if any(knock.secret for g in self.policy.generations for knock in g.knocks):
+            chains[f"{self.name}{HIDDEN}"] = ()
         if self.policy.uses == "single":
             chains[f"{self.name}_in"] = (rule(take(self.grant)), rule(ACCEPT))
         if self.trusted or self.policy.public:

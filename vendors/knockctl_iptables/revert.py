@@ -104,7 +104,7 @@ def _filled(script: str, change_id: str, seconds: int = 0) -> str:
 def put_file(path: str, text: str) -> str:
     """Return shell that writes a file; the text is never on a command line."""
     body = text if text.endswith("\n") or not text else f"{text}\n"
-    return f"cat > {path} <<'KC-END'\n{body}KC-END\n"
+    return f"cat > {path} <<'KC-END' || return 1\n{body}KC-END\n"
 
 
 def checksum(contents: Mapping[str, str]) -> str:

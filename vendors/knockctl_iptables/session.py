@@ -200,6 +200,12 @@ class Session:
         except TimeoutError:
             raise self._silent(place, where) from None
         except OSError as error:
+            if error.filename:
+                raise AuthenticationFailed(
+                    f"{error.filename}: {error.strerror}",
+                    hint="check key_file and known_hosts of this device",
+                    where=where,
+                ) from None
             reason = error.strerror or str(error)
             raise Unreachable(
                 f"{place} can't be reached: {reason}", hint="check address and route", where=where
