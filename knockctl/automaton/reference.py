@@ -293,7 +293,7 @@ def step(site: Site, states: tuple[State, ...], packet: Packet, now: float) -> S
         judgements.append(ask(policy, state, packet, now))
         accepted = accepted or judgements[-1].verdict is Verdict.ACCEPT
     if _locked_everywhere(site, states, judgements):
-        return Step(Verdict.REFUSE, states, tuple(j.rule for j in judgements))
+        return Step(Verdict.REFUSE, states, ("1",))
     refused = any(j.verdict is Verdict.REFUSE for j in judgements)
     verdict = Verdict.ACCEPT if accepted else Verdict.REFUSE if refused else Verdict.PASS
     return Step(verdict, tuple(j.state for j in judgements), tuple(j.rule for j in judgements))
