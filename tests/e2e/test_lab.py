@@ -1,0 +1,87 @@
+"""The lab itself: up, down, isolated, repaired, and nothing left behind."""
+
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from knockctl.errors import LabError
+from knockctl.lab import lab as the_lab
+from knockctl.lab import namespaces
+from knockctl.lab.plan import PLACES, STATE
+
+pytestmark = pytest.mark.lab
+
+
+def outside():
+    """What of this machine the lab could have touched."""
+    links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
+    mounts = [line for line in Path("/proc/mounts").read_text().splitlines() if "netns" not in line]
+    return links, mounts, Path("/etc/passwd").read_text(), sorted(path.name for path in Path("/etc").iterdir())
+
+
+def test_down_leaves_nothing_and_up_again_works(lab):
+    up = outside()
+    assert the_lab.down()
+    assert not STATE.exists()
+    assert namespaces.names() == []
+    assert not the_lab.down()
+    assert outside() == up, "the lab is invisible from outside, up or down"
+    assert the_lab.up() == ["linux1"]
+    assert lab.shell("linux1", "cat /run/sshd/none 2>/dev/null; echo ok") == "ok\n"
+
+
+def test_up_is_harmless_where_it_is_up(lab):
+    before = the_lab.inner_pid(PLACES["linux1"])
+    assert the_lab.up() == ["linux1"]
+    assert the_lab.inner_pid(PLACES["linux1"]) == before
+    assert lab.run("ops", "true").returncode == 0
+
+
+def test_a_killed_device_is_brought_up_again(lab):
+    os.kill(the_lab.inner_pid(PLACES["linux1"]), signal.SIGKILL)
+    while the_lab.running(PLACES["linux1"]):
+        pass
+    with pytest.raises(LabError, match="linux1 is not up"):
+        the_lab.command("linux1", ["true"])
+    the_lab.up()
+    assert lab.run("linux1", "true").returncode == 0
+
+
+def test_nothing_of_it_is_reachable_from_outside(lab):
+    del lab
+    for address in ("192.0.2.11", "198.51.100.11"):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            try:
+                sock.connect((address, 9))
+                source = sock.getsockname()[0]
+            except OSError:
+                continue
+            assert not source.startswith(("192.0.2.", "198.51.100."))
+    assert namespaces.here() is None
+    with pytest.raises(LabError, match="inside the network namespace kc-ops"):
+        the_lab.require_namespace("kc-ops")
+
+
+def test_the_device_has_mounts_and_users_of_its_own(lab):
+    lab.shell("linux1", "touch /etc/only-in-the-lab /run/only-in-the-lab")
+    assert not Path("/etc/only-in-the-lab").exists()
+    assert not Path("/run/only-in-the-lab").exists()
+    assert "guest" in lab.shell("linux1", "cut -d: -f1 /etc/passwd").split()
+    lab.shell("linux1", "rm /etc/only-in-the-lab /run/only-in-the-lab")
+
+
+def test_commands_keep_their_exit_code_and_places_their_names(lab):
+    assert lab.run("wan", "sh", "-c", "exit 7").returncode == 7
+    assert the_lab.execute("ops", ["sh", "-c", "exit 3"]) == 3
+    with pytest.raises(LabError, match=r"no 'mars' in the lab; there are ops, wan, linux1"):
+        the_lab.command("mars", ["true"])
+
+
+def test_services_answer_over_both_families(lab):
+    ask = "import socket,sys; s=socket.create_connection((sys.argv[1],443),2); print(s.recv(99))"
+    for target, seen in (("198.51.100.11", "198.51.100."), ("2001:db8:51::11", "2001:db8:51::")):
+        assert f"hello {seen}" in lab.python("wan", ask, target).stdout
