@@ -2,11 +2,19 @@
 
 import json
 
+import jsonschema
 import pytest
 
 from knockctl.cli.app import run
+from knockctl.cli.schemas import output_schema
 from knockctl.inventory.init import init
 from tests.fixtures.lab import INVENTORY, ROOT
+
+OUTPUT = json.loads((ROOT / "docs" / "schema" / "output.schema.json").read_text())
+
+
+def test_the_committed_schema_of_the_output_is_fresh():
+    assert json.loads(output_schema()) == OUTPUT
 
 
 @pytest.fixture
@@ -53,6 +61,7 @@ def test_every_answer_has_its_json(new, said):
     ):
         assert run(["-i", new, "-o", "json", *argv]) == 0
         answer = json.loads(said()[0])
+        jsonschema.validate(answer, OUTPUT)
         assert (answer["schema"], answer["ok"], answer["result"]["kind"]) == (1, True, kind)
         assert answer["command"] == " ".join(word for word in argv if word != "ssh-knock")
 
@@ -61,6 +70,7 @@ def test_errors_are_json_too(new, said, tmp_path):
     assert run(["-i", new, "-o", "json", "policy", "show", "none"]) == 1
     out, err = said()
     answer = json.loads(out)
+    jsonschema.validate(answer, OUTPUT)
     assert answer["ok"] is False
     assert answer["result"]["errors"][0]["error"] == "InventoryError"
     assert "no such policy 'none'" in err

@@ -4,10 +4,12 @@ import json
 import os
 import sqlite3
 
+import jsonschema
 import pytest
 
 from knockctl.lab.plan import PASSWORDS
 from tests.fixtures.crew import SSH_BOX, write_inventory
+from tests.fixtures.lab import ROOT
 
 pytestmark = pytest.mark.lab
 
@@ -174,7 +176,11 @@ def test_one_devices_failure_hides_no_others_result(lab, tmp_path):
     hosts["ghost"] = {**hosts["linux1"], "hostname": "192.0.2.99"}
     (folder / "hosts.yaml").write_text(json.dumps(hosts, indent=1))
     done = lab.knockctl("-o", "json", "deploy", "--all", "--yes", inventory=folder)
-    last = json.loads(done.stdout.splitlines()[-1])
+    schema = json.loads((ROOT / "docs" / "schema" / "output.schema.json").read_text())
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    for line in lines:
+        jsonschema.validate(line, schema)
+    last = lines[-1]
     assert done.returncode == 4
     assert (last["schema"], last["command"], last["ok"]) == (1, "deploy", False)
     results = {one["device"]: one["result"] for one in last["result"]["devices"]}

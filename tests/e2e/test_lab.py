@@ -20,7 +20,8 @@ def outside():
     """What of this machine the lab could have touched."""
     links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
     mounts = [line for line in Path("/proc/mounts").read_text().splitlines() if "netns" not in line]
-    return links, mounts, Path("/etc/passwd").read_text(), sorted(path.name for path in Path("/etc").iterdir())
+    etc = sorted(path.name for path in Path("/etc").iterdir())
+    return links, mounts, Path("/etc/passwd").read_text(), etc
 
 
 def test_down_leaves_nothing_and_up_again_works(lab):
