@@ -158,6 +158,10 @@ def test_both_back_ends_live(lab, try_it):
         lab.shell("linux1", "iptables-legacy -F INPUT")
     assert (code, "both iptables back ends are live" in words) == (4, True)
     assert "203.0.113.1" in words
+    # Its tables stay registered, empty: iptables-save warns of them, and that is no rule.
+    for _ in range(3):
+        assert try_it(*DEPLOY)[0] == 0
+        assert try_it("remove", "linux1", "--yes")[0] == 0
 
 
 def test_unreachable(try_it):

@@ -79,7 +79,8 @@ def test_every_way_in_and_every_way_out(lab, tmp_path, text, family):
     name = text.split()[1]
     folder = write_inventory(tmp_path / "i", policies={name: text})
     policy = resolve(load_all(folder / "policies")[name], None)
-    assert Operator("ann", folder, tmp_path / "j.db").run().exit_code == 0
+    done = Operator("ann", folder, tmp_path / "j.db").run()
+    assert done.exit_code == 0, done.message
     base = "198.51.100." if family == 4 else "2001:db8:51::"
     # Every scene has a source of its own.
     scenes = [
@@ -119,7 +120,8 @@ def judge(policy, title, scene, seen):
 def test_three_clients_and_a_scan(lab, tmp_path):
     """Debian's knock, ncat and ours open the seed's service; a full scan finds nothing open."""
     folder = write_inventory(tmp_path / "i")
-    assert Operator("ann", folder, tmp_path / "j.db").run().exit_code == 0
+    done = Operator("ann", folder, tmp_path / "j.db").run()
+    assert done.exit_code == 0, done.message
     for target, bracket in (("198.51.100.11", ""), ("2001:db8:51::11", "-6")):
         clients = (
             f"knock {bracket} {target} 1234 2345 3456",

@@ -38,10 +38,10 @@ from knockctl_iptables.revert import (
 from knockctl_iptables.session import Answer, Section, Session
 
 _READ = r"""
-run save4 iptables-save -t filter
-if [ -e /proc/net/if_inet6 ]; then run save6 ip6tables-save -t filter; fi
+look save4 iptables-save -t filter
+if [ -e /proc/net/if_inet6 ]; then look save6 ip6tables-save -t filter; fi
 sets() { ipset save > /dev/null && ipset save | grep -E '^create KC[46]_' || [ $? = 1 ]; }
-run sets sets
+look sets sets
 """
 TOOLS: dict[Family, str] = {4: "iptables", 6: "ip6tables"}
 
@@ -106,7 +106,8 @@ class LinuxDriver:
     def _reading(self, answer: Answer) -> Reading[LinuxConfig]:
         for name in ("save4", "save6", "sets"):
             if name in answer.sections and not answer.ok(name):
-                raise self._refused(answer.sections[name], f"the rules can't be read ({name})")
+                section = Section(answer.errors, answer.sections[name].status)
+                raise self._refused(section, f"the rules can't be read ({name})")
         reading = parse(
             Dump({4: answer.output("save4"), 6: answer.output("save6")}, answer.output("sets"))
         )

@@ -25,8 +25,8 @@ legacy() {
     fi
   done
 }
-run other legacy
-run tracked sh -c 'iptables-save | grep -Eq "ctstate|ctstatus|-m state|^\*nat" && echo 4
+look other legacy
+look tracked sh -c 'iptables-save | grep -Eq "ctstate|ctstatus|-m state|^\*nat" && echo 4
   ip6tables-save | grep -Eq "ctstate|ctstatus|-m state|^\*nat" && echo 6'
 """
 

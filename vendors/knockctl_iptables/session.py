@@ -58,6 +58,16 @@ run() {
   printf '\n%s end %s %s\n' "$kc_nonce" "$kc_name" "$kc_status"
   return $kc_status
 }
+# As run, but what the command says on its error stream stays out of what it prints: iptables-save
+# warns of the other back end's empty tables in the middle of a rule.
+look() {
+  kc_name=$1; shift
+  printf '\n%s begin %s\n' "$kc_nonce" "$kc_name"
+  "$@"
+  kc_status=$?
+  printf '\n%s end %s %s\n' "$kc_nonce" "$kc_name" "$kc_status"
+  return $kc_status
+}
 """
 
 
@@ -76,6 +86,8 @@ class Answer:
     sections: Mapping[str, Section]
     connection: str
     """``SSH_CONNECTION`` as the device sees it: source, port, address, port."""
+    errors: str = ""
+    """What the script said on its error stream."""
 
     def output(self, name: str) -> str:
         """Return what a run printed; empty when it did not take place."""
@@ -141,7 +153,7 @@ class Session:
         out, err = str(result.stdout or ""), str(result.stderr or "")
         if nonce not in out:
             raise self._no_root(result.exit_status, err)
-        return _answer(out, nonce)
+        return _answer(out, nonce, err)
 
     def _no_root(self, status: int | None, err: str) -> DeviceError:
         user = self.target.credentials.username or "the user"
@@ -217,7 +229,7 @@ def _sudo_words(err: str) -> str:
     return lines[-1].strip() if lines else "sudo refused"
 
 
-def _answer(out: str, nonce: str) -> Answer:
+def _answer(out: str, nonce: str, errors: str) -> Answer:
     connection = ""
     sections: dict[str, Section] = {}
     name, lines = "", list[str]()
@@ -233,7 +245,7 @@ def _answer(out: str, nonce: str) -> Answer:
             name = ""
         elif name:
             lines.append(line)
-    return Answer(sections, connection)
+    return Answer(sections, connection, errors)
 
 
 async def connect(target: Target, limit: float) -> asyncssh.SSHClientConnection:
