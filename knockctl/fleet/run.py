@@ -44,11 +44,17 @@ def run_all(
         futures: dict[Future[R], int] = {
             pool.submit(work, job): number for number, job in enumerate(jobs)
         }
-        for future in as_completed(futures):
-            number = futures[future]
-            error = future.exception()
-            results[number] = failed(jobs[number], error) if error else future.result()
-            done(results[number])
+        try:
+            for future in as_completed(futures):
+                number = futures[future]
+                error = future.exception()
+                results[number] = failed(jobs[number], error) if error else future.result()
+                done(results[number])
+        except BaseException:
+            # Interrupted: what has begun ends in a known state, what has not does not begin.
+            for future in futures:
+                future.cancel()
+            raise
     return [results[number] for number in range(len(jobs))]
 
 

@@ -188,6 +188,12 @@ class Transaction:
     def _change(self, driver: AnyDriver, intent: Intent) -> Outcome:
         """Everything from arming on: from here the device may take the change back itself."""
         try:
+            return self._arm_and_apply(driver, intent)
+        except JournalError as error:
+            return self.without_journal(driver, error)
+
+    def _arm_and_apply(self, driver: AnyDriver, intent: Intent) -> Outcome:
+        try:
             with self._step(Step.ARM):
                 driver.arm(intent.remediation, self._seconds())
                 self._armed = True
@@ -210,8 +216,6 @@ class Transaction:
             self._journal("applied")
             with self._step(Step.PROBE):
                 self._probe(driver, intent)
-        except JournalError:
-            raise
         except DeviceError as error:
             return self._take_back(driver, error)
         if self.job.options.confirm_within:
@@ -306,8 +310,7 @@ class Transaction:
     def _withdraw(self, driver: AnyDriver, error: DeviceError) -> Outcome:
         """Arming or applying was refused: the device is as it was; clear the timer."""
         try:
-            if self._armed:
-                driver.fire(self.job.change_id)
+            driver.fire(self.job.change_id)
             driver.forget(self.job.change_id)
         except DeviceError as worse:
             self.warnings.append(f"the revert timer is left to run out by itself: {worse.message}")
@@ -332,6 +335,27 @@ class Transaction:
         return self._outcome(
             Result.ROLLED_BACK, f"{error.where.step}: {error.message}; taken back", hint=error.hint
         )
+
+    def without_journal(self, driver: AnyDriver, error: JournalError) -> Outcome:
+        """The journal failed midway: no change goes on unrecorded, none is left unsaid."""
+        change_id = self.job.change_id
+        try:
+            result = driver.fire(change_id)
+        except DeviceError:
+            return self._outcome(
+                Result.PENDING,
+                f"{error.message}; the device takes the change back by itself",
+                deadline=True,
+            )
+        if result == "cancelled":
+            return self._outcome(
+                Result.PENDING,
+                f"it runs and its timer is off, but could not be recorded: {error.message}",
+                hint=f"run knockctl confirm --change {change_id} {self.job.device.name}",
+            )
+        with contextlib.suppress(DeviceError):
+            driver.forget(change_id)
+        return self._outcome(Result.ROLLED_BACK, f"{error.message}; the change was taken back")
 
     def _lost(self, error: DeviceError) -> Outcome:
         """The connection went away: look once more; else the timer does what is right."""

@@ -28,9 +28,16 @@ def confirm_pending(job: Job, services: Services) -> Outcome:
             transaction.job = job.model_copy(update={"change_id": pending.change_id})
             _recorded(transaction.job, services)
             driver.probe()
-            return transaction.confirm(driver)
+            return _confirm(transaction, driver)
     except KnockctlError as error:
         return failure(job, error.at(device=job.device.name), "the change is still pending")
+
+
+def _confirm(transaction: Transaction, driver: AnyDriver) -> Outcome:
+    try:
+        return transaction.confirm(driver)
+    except JournalError as error:
+        return transaction.without_journal(driver, error)
 
 
 def roll_back_pending(job: Job, services: Services) -> Outcome | None:

@@ -1,6 +1,7 @@
 """The transaction on a real host: every way it can be interrupted ends in a known state."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -248,6 +249,37 @@ def test_the_connection_cut_while_rules_are_written(lab, operator):
     killer.join()
     assert done.result in (Result.PENDING, Result.ROLLED_BACK, Result.UNREACHABLE)
     wait_until(lambda: lab.dumps() == before, 15)
+
+
+@pytest.mark.parametrize(
+    ("step", "result"),
+    [
+        ("ARM", Result.ROLLED_BACK),
+        ("READ_BACK", Result.ROLLED_BACK),
+        ("PROBE", Result.ROLLED_BACK),
+        ("PERSIST", Result.PENDING),
+    ],
+)
+def test_a_journal_that_fails_midway(lab, operator, stranger, step, result):
+    """Locked by another process from one step on: taken back, or said to be pending."""
+    before = lab.dumps()
+    holds = []
+
+    def observer(device, at, when):
+        del device
+        if (at.name, when) == (step, "after") and not holds:
+            raw = sqlite3.connect(operator.journal_path, isolation_level=None)
+            raw.execute("begin exclusive")
+            holds.append(raw)
+
+    done = operator.run(observer=observer, busy_seconds=0.1)
+    holds[0].close()
+    assert done.result is result
+    assert "locked by another process" in done.message
+    if result is Result.PENDING:
+        assert stranger.run("confirm", to_change=done.change_id).result is Result.CONFIRMED
+    else:
+        assert lab.dumps() == before
 
 
 # --- management -----------------------------------------------------------------------------------
