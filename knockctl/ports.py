@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, Self, cast
 
 Protocol = Literal["tcp", "udp"]
@@ -82,8 +83,16 @@ class Span:
 
 def merged(spans: Iterable[Span]) -> tuple[Span, ...]:
     """Return the same ports in order, without overlaps, neighbours joined."""
+    return _merged(tuple(spans))
+
+
+@lru_cache(maxsize=4096)
+def _merged(spans: tuple[Span, ...]) -> tuple[Span, ...]:
+    # A policy's ports are merged anew for every family, chain and device it is rendered for.
+    if len(spans) < 2:
+        return spans
     result: list[Span] = []
-    for span in sorted(spans):
+    for span in sorted(spans, key=lambda s: (s.protocol, s.first, s.last)):
         if result and result[-1].protocol == span.protocol and span.first <= result[-1].last + 1:
             last = result.pop()
             result.append(Span(last.protocol, last.first, max(last.last, span.last)))

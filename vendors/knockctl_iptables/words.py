@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import chain
 
 from knockctl.ports import Span, merged
 from knockctl_iptables.config import Family, Rule
@@ -22,7 +24,7 @@ DROP = ("-j", "DROP")
 
 def rule(*parts: Sequence[str]) -> Rule:
     """Join pieces into a rule; ``-p`` must come first, right after ``-s`` and ``-d``."""
-    return Rule(tuple(word for part in parts for word in part))
+    return Rule(tuple(chain.from_iterable(parts)))
 
 
 def jump(chain: str) -> Words:
@@ -35,9 +37,17 @@ def goto(chain: str) -> Words:
     return ("-g", chain)
 
 
-def port_matches(spans: Iterable[Span]) -> Iterator[tuple[str, Words]]:
-    """Yield ``(protocol, words)`` that together match all the ports, without the ``-p``."""
-    spans = merged(spans)
+def port_matches(spans: Iterable[Span]) -> tuple[tuple[str, Words], ...]:
+    """Return ``(protocol, words)`` that together match all the ports, without the ``-p``."""
+    return _port_matches(merged(spans))
+
+
+@lru_cache(maxsize=4096)
+def _port_matches(spans: tuple[Span, ...]) -> tuple[tuple[str, Words], ...]:
+    return tuple(_matches(spans))
+
+
+def _matches(spans: tuple[Span, ...]) -> Iterator[tuple[str, Words]]:
     for protocol in ("tcp", "udp"):
         for chunk in _chunks([s for s in spans if s.protocol == protocol]):
             if len(chunk) == 1:
