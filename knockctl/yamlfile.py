@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 FieldPath = tuple[str | int, ...]
-MOST_FIELDS = 1_000_000
+MOST_FIELDS = 300_000
 """A file of more is refused: aliases of aliases can stand for billions in a few lines."""
 
 _WANTED = {
@@ -43,8 +43,8 @@ class YamlFile:
     """The plain data of a file and the line of every field in it."""
 
     path: Path
-    data: Any
-    lines: Mapping[FieldPath, int] = field(default_factory=dict)
+    data: Any = field(repr=False)  # passphrases may be in it
+    lines: Mapping[FieldPath, int] = field(default_factory=dict, repr=False)
 
     def line(self, path: FieldPath) -> int | None:
         """Return the line of a field, or of what it would stand in."""

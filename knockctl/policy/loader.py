@@ -196,7 +196,7 @@ def parse_sequence(text: str, where: Where) -> tuple[Knock, ...]:
     Its ports are registered for redaction; no error names one.
     """
     knocks = []
-    words = [word for word in re.split(r"[\s,\[\]]+", text) if word not in {"", "-"}]
+    words = [word for word in re.split(r"[\s,\[\]\"']+", text) if word not in {"", "-"}]
     if not 1 <= len(words) <= LONGEST_SEQUENCE:
         raise PolicyError(
             f"the secret sequence has {len(words)} knocks; it needs 1 to {LONGEST_SEQUENCE}",
@@ -205,7 +205,7 @@ def parse_sequence(text: str, where: Where) -> tuple[Knock, ...]:
     for place, word in enumerate(words, start=1):
         redaction.register(word)
         try:
-            span = Span.parse(word.strip("\"'"))
+            span = Span.parse(word)
         except ValueError:
             span = None
         if span is None or len(span) != 1:

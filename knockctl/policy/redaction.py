@@ -20,7 +20,7 @@ _secrets: set[str] = set()
 _pattern: re.Pattern[str] | None = None
 
 # A short secret is masked as a whole word only: "22" must not blank every 22 in a sentence.
-_WHOLE_WORD_BELOW = 4
+WHOLE_WORD_BELOW = 4
 
 
 def register(value: str) -> None:
@@ -57,7 +57,7 @@ def register_all(values: Iterable[str]) -> None:
 
 def _alternative(secret: str) -> str:
     literal = re.escape(secret)
-    whole = secret.isdigit() or len(secret) < _WHOLE_WORD_BELOW
+    whole = secret.isdigit() or len(secret) < WHOLE_WORD_BELOW
     return rf"(?<![0-9A-Za-z]){literal}(?![0-9A-Za-z])" if whole else literal
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from knockctl.errors import ConfigurationError, PolicyError, SecretError
 from knockctl.policy import redaction
 from knockctl.policy.durations import format_duration, parse_duration
-from knockctl.policy.loader import check_together, load_all, load_policy, resolve
+from knockctl.policy.loader import check_together, load_all, load_policy, resolve, resolve_all
 from knockctl.policy.report import check, show
 from knockctl.policy.schema import policy_schema
 from knockctl.policy.secrets import SecretResolver
@@ -79,6 +79,28 @@ WRONG = [
         "unlimited uses only",
     ),
     ("empty sequence", GOOD.replace("[tcp/1001, tcp/1002, udp/1003]", "[]"), 2, "at least 1"),
+    (
+        "no list",
+        GOOD.replace("[tcp/22]", "tcp/22"),
+        4,
+        "should be a list; found text 'tcp/22'; put",
+    ),
+    ("no mapping", GOOD + "lockout: 1h\n", 5, "should be a mapping of fields; found text '1h'"),
+    ("no text", GOOD + "description: 5\n", 5, "should be text; found number 5; put it in quotes"),
+    ("no truth", GOOD + "log: maybe\n", 5, "should be true or false; found text 'maybe'"),
+    (
+        "a bare number as knock",
+        GOOD.replace("udp/1003", "1003"),
+        2,
+        "sequence[2]: 1003 is not a port",
+    ),
+    ("digits of elsewhere", GOOD.replace("tcp/22", "tcp/\uff12"), 4, "is not a port"),
+    (
+        "21 knocks",
+        GOOD.replace("[tcp", "[" + "tcp/1, tcp/2, " * 9 + "tcp"),
+        2,
+        "at most 20 allowed",
+    ),
     ("no services", GOOD.replace("[tcp/22]", "[]"), 4, "at least 1"),
 ]
 
@@ -119,6 +141,28 @@ def test_two_files_may_not_share_a_name(tmp_path):
         load_all(tmp_path)
     with pytest.raises(PolicyError, match="is taken by"):
         check([tmp_path], None)
+
+
+def test_all_files_of_a_folder_are_read_before_any_is_complained_about(tmp_path):
+    write(tmp_path, GOOD.replace("1002", "70000"), "a.yaml")
+    write(tmp_path, GOOD.replace("10s", "10"), "b.yml")
+    with pytest.raises(ConfigurationError) as caught:
+        load_all(tmp_path)
+    assert "a.yaml:2: sequence[1]" in str(caught.value)
+    assert "b.yml:3: step_timeout" in str(caught.value)
+
+
+def test_the_named_policies_are_resolved_and_all_that_can_t_be_are_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("DOOR", "tcp/41001")
+    write(tmp_path, SECRET.replace("DOOR", "NOT_SET"), "a.yaml")
+    write(tmp_path, SECRET.replace("good", "two").replace("DOOR", "NOR_THIS"), "b.yaml")
+    write(tmp_path, SECRET.replace("good", "three"), "c.yaml")
+    loaded = load_all(tmp_path)
+    assert list(resolve_all(loaded, ["three"], SecretResolver())) == ["three"]
+    with pytest.raises(ConfigurationError) as caught:
+        resolve_all(loaded, ["good", "two", "three"], SecretResolver())
+    assert "NOT_SET" in str(caught.value)
+    assert "NOR_THIS" in str(caught.value)
 
 
 def test_the_defaults_are_the_designs(tmp_path):
