@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import keyring
 import pytest
@@ -159,7 +160,7 @@ class KeyRing(KeyringBackend):
     def get_password(self, service, username):
         return "tcp/41001" if (service, username) == ("door", "bob") else None
 
-    def set_password(self, service, username, password):
+    def set_password(self, *_details):
         raise PasswordSetError("read only")
 
 
@@ -301,3 +302,14 @@ def test_a_secret_port_is_masked_as_a_whole_number_only(port, other):
         "***" if port == other else other,
         {"a": "***" if port == other else other},
     ]
+
+
+def test_secrets_may_be_registered_while_others_redact():
+    names = [f"secret{number:04}" for number in range(200)]
+
+    def register_then_redact(name):
+        redaction.register(name)
+        return redaction.redact(f"a {name} b")
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(register_then_redact, names)) == {"a *** b"}
