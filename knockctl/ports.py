@@ -11,7 +11,7 @@ from typing import Literal, Self, cast
 Protocol = Literal["tcp", "udp"]
 HIGHEST_PORT = 65535
 
-_SPAN = re.compile(r"(?P<protocol>[a-z]+)/(?P<first>\d+)(?:-(?P<last>\d+))?")
+_SPAN = re.compile(r"(?P<protocol>[a-z]+)/(?P<first>[0-9]{1,9})(?:-(?P<last>[0-9]{1,9}))?")
 
 
 @dataclass(frozen=True, slots=True, order=True)

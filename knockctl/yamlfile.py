@@ -19,6 +19,21 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 FieldPath = tuple[str | int, ...]
+MOST_FIELDS = 300_000
+"""A file of more is refused: aliases of aliases can stand for billions in a few lines."""
+
+_WANTED = {
+    "model_type": "a mapping of fields",
+    "dict_type": "a mapping",
+    "string_type": "text",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+}
+
 E = TypeVar("E", bound=ConfigurationError)
 M = TypeVar("M", bound="BaseModel")
 
@@ -28,8 +43,8 @@ class YamlFile:
     """The plain data of a file and the line of every field in it."""
 
     path: Path
-    data: Any
-    lines: Mapping[FieldPath, int] = field(default_factory=dict)
+    data: Any = field(repr=False)  # passphrases may be in it
+    lines: Mapping[FieldPath, int] = field(default_factory=dict, repr=False)
 
     def line(self, path: FieldPath) -> int | None:
         """Return the line of a field, or of what it would stand in."""
@@ -75,11 +90,21 @@ def read(path: Path, kind: type[E], what: str) -> YamlFile:
         ) from None
     except YAMLError as error:
         raise kind(f"not valid YAML: {_first_line(str(error))}", where=where) from None
+    except (ValueError, RecursionError):
+        # Python's own limits: the digits of a number, the depth of nesting.
+        raise kind("not usable: a number too long, or nested too deep", where=where) from None
     if not isinstance(node, Mapping):
         found = "nothing" if node is None else f"a {_kind_of(node)}"
         raise kind(f"a {what} is a mapping of fields; found {found}", where=where)
     lines: dict[FieldPath, int] = {(): 1}
-    return YamlFile(path, _plain(node, (), lines), lines)
+    try:
+        return YamlFile(path, _plain(node, (), lines), lines)
+    except (OverflowError, RecursionError):
+        raise kind(
+            f"aliases make this more than {MOST_FIELDS:,} fields, or nested without end",
+            hint="write the values out instead of & and *",
+            where=where,
+        ) from None
 
 
 def _first_line(text: str | None) -> str:
@@ -89,6 +114,8 @@ def _first_line(text: str | None) -> str:
 
 def _plain(node: Any, path: FieldPath, lines: dict[FieldPath, int]) -> Any:
     """Turn ruamel's nodes into dicts, lists and scalars, noting lines on the way."""
+    if len(lines) > MOST_FIELDS:
+        raise OverflowError
     if isinstance(node, Mapping):
         result = {}
         for key, value in node.items():
@@ -142,6 +169,8 @@ def problems(
     result: list[ConfigurationError] = []
     seen = set()
     for detail in error.errors(include_url=False, include_context=True):
+        if detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]:
+            continue  # too few good ones: each bad one has its own finding
         path = (*at, *_known(detail, file, at))
         message = _sentence(detail, model)
         if (path, message) not in seen:
@@ -163,42 +192,62 @@ def _known(detail: ErrorDetails, file: YamlFile, at: FieldPath) -> FieldPath:
 def _sentence(  # noqa: PLR0911 - one return for each kind of finding
     detail: ErrorDetails, model: type[BaseModel]
 ) -> str:
-    found = f"found {_kind_of(detail['input'])} {_short(detail['input'])}"
+    value = "" if _hidden(model, detail["loc"]) else _short(detail["input"])
+    found = f"found {_kind_of(detail['input'])} {value}".rstrip()
     context = detail.get("ctx", {})
     match detail["type"]:
         case "missing":
             return "this field is required"
         case "extra_forbidden":
-            return f"unknown field{nearest(str(detail['loc'][-1]), _fields(model, detail['loc']))}"
+            known = _model_at(model, detail["loc"]).model_fields
+            return f"unknown field{nearest(str(detail['loc'][-1]), known)}"
         case "value_error":
             return str(context.get("error", detail["msg"]))
         case "literal_error":
-            return f"{_short(detail['input'])} is not one of {context.get('expected')}"
+            return f"{value} is not one of {context.get('expected')}"
         case "string_pattern_mismatch":
-            return f"{_short(detail['input'])} does not match {context.get('pattern')}"
-        case "too_short":
-            return (
-                f"at least {context.get('min_length')} needed; found {context.get('actual_length')}"
-            )
-        case "too_long":
-            return (
-                f"at most {context.get('max_length')} allowed; found {context.get('actual_length')}"
-            )
+            return f"{value} does not match {context.get('pattern')}"
+        case "too_short" | "string_too_short":
+            least = _count(context["min_length"], detail)
+            return f"at least {least} needed; found {len(detail['input'])}"
+        case "too_long" | "string_too_long":
+            most = _count(context["max_length"], detail)
+            return f"at most {most} allowed; found {len(detail['input'])}"
         case _:
-            words = detail["msg"].removeprefix("Input should be ").replace("tuple", "list")
-            return f"should be {words}; {found}"
+            words = detail["msg"].removeprefix("Input should be ")
+            return f"should be {_WANTED.get(detail['type'], words)}; {found}{_remedy(detail)}"
 
 
-def _fields(model: type[BaseModel], loc: Sequence[str | int]) -> list[str]:
-    """Return the fields allowed where the unknown one stands."""
-    from pydantic import BaseModel
+def _count(number: int, detail: ErrorDetails) -> str:
+    unit = f" character{'s' * (number != 1)}" if detail["type"].startswith("string") else ""
+    return f"{number}{unit}"
 
+
+def _remedy(detail: ErrorDetails) -> str:
+    """Return what to write instead, where it can be told without quoting the value."""
+    value = detail["input"]
+    if detail["type"] == "string_type" and not isinstance(value, (dict, list, type(None))):
+        return "; put it in quotes"
+    if detail["type"] in {"list_type", "tuple_type"} and isinstance(value, str):
+        return "; put it in [ ]"
+    return ""
+
+
+def _hidden(model: type[BaseModel], loc: Sequence[str | int]) -> bool:
+    """Tell whether the field is one whose value ``repr`` keeps to itself: so do errors."""
+    name = next((part for part in reversed(loc) if isinstance(part, str)), "")
+    field = _model_at(model, loc).model_fields.get(name)
+    return field is not None and not field.repr
+
+
+def _model_at(model: type[BaseModel], loc: Sequence[str | int]) -> type[BaseModel]:
+    """Return the model whose field the location's last part is, or would be."""
     current: type[BaseModel] = model
     for part in loc[:-1]:
         if isinstance(part, str) and part in current.model_fields:
             found = _models_in(current.model_fields[part].annotation)
             current = found[0] if found else current
-    return list(current.model_fields) if issubclass(current, BaseModel) else []
+    return current
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

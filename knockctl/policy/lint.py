@@ -6,13 +6,12 @@ These rules need no exploration of the automaton. A finding is a warning, or an 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from knockctl.policy.durations import format_duration
-from knockctl.policy.resolved import Knock, ResolvedPolicy
-from knockctl.ports import Span, common, merged
+from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
+from knockctl.ports import Span, common, merged, without
 
 FieldPath = tuple[str | int, ...]
 
@@ -20,8 +19,9 @@ ALL_PORTS = 2 * 65536
 """TCP and UDP, as the odds are usually counted."""
 FEW_KNOCKS = 3
 
-# Where a host's outgoing flows start: Linux' default range, within which IANA's lies.
-EPHEMERAL = (Span("tcp", 32768, 60999), Span("udp", 32768, 60999))
+# Where a host's outgoing flows start: Linux' default range (32768-60999) and IANA's
+# (49152-65535) together.
+EPHEMERAL = (Span("tcp", 32768, 65535), Span("udp", 32768, 65535))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,18 @@ def _knocks(policy: ResolvedPolicy) -> Sequence[Knock]:
     return policy.generations[-1].knocks
 
 
+def _field(policy: ResolvedPolicy, generation: Generation) -> str:
+    return "sequence" if generation is policy.generations[-1] else "previous"
+
+
 def _knock_is_service(policy: ResolvedPolicy) -> Iterator[Warned]:
-    for place, knock in enumerate(_knocks(policy)):
+    for generation, place, knock in (
+        (g, place, knock) for g in policy.generations for place, knock in enumerate(g.knocks)
+    ):
         if policy.is_service(knock.protocol, knock.port):
             yield Warned(
                 "knock-is-service",
-                ("sequence", place),
+                (_field(policy, generation), place),
                 f"knock {place + 1} is also a service: a granted client that uses the service"
                 " again knocks, and an impatient one knocks before its turn",
                 f"a connect to {knock} is judged as knock {place + 1} until the grant begins",
@@ -86,45 +92,55 @@ def _trap_over_ephemeral(policy: ResolvedPolicy) -> Iterator[Warned]:
 
 def _plain_scan(policy: ResolvedPolicy) -> Iterator[Warned]:
     """A scan in order of ports is the sequence, when nothing in between resets or locks."""
-    knocks = _knocks(policy)
-    if len(knocks) < 2 or any(k.payload for k in knocks) or len({k.protocol for k in knocks}) > 1:
-        return
+    for generation in policy.generations:
+        knocks = generation.knocks
+        ports = [k.port for k in knocks]
+        upward = ports == sorted(set(ports))
+        downward = ports == sorted(set(ports), reverse=True)
+        one_kind = len({k.protocol for k in knocks}) == 1 and not any(k.payload for k in knocks)
+        if len(knocks) < 2 or not one_kind or not (upward or downward):
+            continue
+        if _scan_disturbed(policy, knocks):
+            continue
+        direction = "ascending" if upward else "descending"
+        # The rate tells how far apart the knocks are.
+        rate = "" if any(k.secret for k in knocks) else _rate(ports, policy.step_timeout)
+        yield Warned(
+            "plain-scan-opens",
+            (_field(policy, generation),),
+            f"the sequence runs {direction}: an ordinary {direction} scan completes it",
+            f"scan of {knocks[0].protocol}, {direction}: {', '.join(map(str, knocks))}{rate}",
+        )
+
+
+def _scan_disturbed(policy: ResolvedPolicy, knocks: Sequence[Knock]) -> bool:
+    """Tell whether some port between the knocks is wrong, or locks out."""
     ports = [k.port for k in knocks]
-    steps = list(zip(ports, ports[1:], strict=False))
-    upward = all(a < b for a, b in steps)
-    if not upward and not all(a > b for a, b in steps):
-        return
-    low, high = min(ports), max(ports)
-    between = Span(knocks[0].protocol, low, high)
-    gaps = high - low + 1 > len(ports)
-    reset_by_gap = policy.wrong_knock != "ignore" and gaps
-    trapped = any(span.overlaps(between) for trap in policy.traps for span in trap.services)
-    if reset_by_gap or trapped:
-        return
-    direction = "ascending" if upward else "descending"
-    yield Warned(
-        "plain-scan-opens",
-        ("sequence",),
-        f"the sequence runs {direction}: an ordinary {direction} scan completes it",
-        f"scan of {knocks[0].protocol}, {direction}: "
-        + ", ".join(str(k) for k in knocks)
-        + f"; at {ports_per_second(low, high, policy.step_timeout)} ports/s or faster",
-    )
+    between = Span(knocks[0].protocol, min(ports), max(ports))
+    if common((between,), policy.trap_ports):
+        return True
+    # Services and knocks already made change nothing, and public ports are never wrong.
+    never_wrong = (*(k.span for k in knocks), *policy.services, *policy.public)
+    return policy.wrong_knock != "ignore" and bool(without((between,), never_wrong))
 
 
-def ports_per_second(low: int, high: int, step_timeout: int) -> int:
-    """Return the slowest scan that makes every step in time, at worst one long gap."""
-    return max(1, math.ceil((high - low) / step_timeout))
+def _rate(ports: Sequence[int], step_timeout: int) -> str:
+    return f"; at {ports_per_second(ports, step_timeout)} ports/s or faster"
+
+
+def ports_per_second(ports: Sequence[int], step_timeout: int) -> int:
+    """Return the slowest whole rate at which a scan makes every step before its deadline."""
+    widest = max(abs(a - b) for a, b in zip(ports, ports[1:], strict=False))
+    return widest // step_timeout + 1
 
 
 def _few_knocks(policy: ResolvedPolicy) -> Iterator[Warned]:
     for generation in policy.generations:
         count = len(generation.knocks)
         if count < FEW_KNOCKS:
-            field = "sequence" if generation is policy.generations[-1] else "previous"
             yield Warned(
                 "few-knocks",
-                (field,),
+                (_field(policy, generation),),
                 f"{count} knock{'s' * (count != 1)} are few",
                 f"a blind guess is right once in {odds(count)}",
             )
@@ -151,19 +167,20 @@ def _spoofed(policy: ResolvedPolicy) -> Iterator[Warned]:
             f"source X, {trap.services[0]}: X is locked out for {format_duration(trap.lockout)}"
             + (" unless granted" if trap.unless_granted else "; granted sources, too"),
         )
-    if policy.lockout and "lockout" in (policy.wrong_knock, policy.stray):
-        first = _knocks(policy)[0]
-        how = (
-            f"source X, {first} and one wrong port"
-            if policy.wrong_knock == "lockout"
-            else "a granted source X, any other port"
-        )
-        yield Warned(
-            "spoofable-lockout",
-            ("lockout",),
-            "forged packets lock an honest source out; behind one NAT, a neighbour's do",
-            f"{how}: X is locked out for {format_duration(policy.lockout)}",
-        )
+    if policy.lockout is None:
+        return
+    first = _knocks(policy)[0]
+    for field, chosen, packets in (
+        (("wrong_knock",), policy.wrong_knock, f"source X, {first} and then one wrong port"),
+        (("grant", "stray"), policy.stray, "a granted source X, one packet to any other port"),
+    ):
+        if chosen == "lockout":
+            yield Warned(
+                "spoofable-lockout",
+                field,
+                "forged packets lock an honest source out; behind one NAT, a neighbour's do",
+                f"{packets}: X is locked out for {format_duration(policy.lockout)}",
+            )
 
 
 def _seen_as_filtered(policy: ResolvedPolicy) -> Iterator[Warned]:

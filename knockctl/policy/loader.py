@@ -9,7 +9,7 @@ from pathlib import Path
 
 from knockctl.errors import ConfigurationError, PolicyError, SecretError, Where
 from knockctl.policy import redaction, wellformed
-from knockctl.policy.model import KnockSpec, Policy
+from knockctl.policy.model import LONGEST_PAYLOAD, LONGEST_SEQUENCE, KnockSpec, Policy
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy, ResolvedTrap
 from knockctl.policy.secrets import SecretResolver, is_reference
 from knockctl.ports import Span
@@ -41,13 +41,35 @@ class LoadedPolicy:
 def load_policy(path: Path) -> LoadedPolicy:
     """Read one file; raise ``PolicyError`` or ``Problems``. Resolves nothing.
 
-    A policy without references is checked for good sense at once.
+    What can be told without secrets is checked for good sense at once.
     """
     file = read(path, PolicyError, "policy file")
-    loaded = LoadedPolicy(validate(Policy, file, PolicyError), file)
-    if not loaded.has_references:
-        resolve(loaded, None)
-    return loaded
+    policy = validate(Policy, file, PolicyError)
+    _check(_meaning(policy, _known_without_secrets(policy)), file)
+    return LoadedPolicy(policy, file)
+
+
+def _known_without_secrets(policy: Policy) -> tuple[Generation, ...]:
+    """Return the generations with no knocks where a reference names them, payloads unread."""
+    sequences = (policy.previous, policy.sequence)
+    return tuple(
+        Generation(
+            number,
+            ()
+            if isinstance(value, str)
+            else tuple(
+                Knock(k.port.protocol, k.port.first, k.payload.encode() if k.payload else None)
+                for k in value
+            ),
+        )
+        for number, value in enumerate((s for s in sequences if s is not None), start=1)
+    )
+
+
+def _check(policy: ResolvedPolicy, file: YamlFile) -> None:
+    findings = wellformed.check(policy)
+    if findings:
+        raise one([PolicyError(f.message, where=file.where(f.path)) for f in findings])
 
 
 def load_all(folder: Path) -> dict[str, LoadedPolicy]:
@@ -87,9 +109,7 @@ def resolve(loaded: LoadedPolicy, secrets: SecretResolver | None) -> ResolvedPol
         if value is not None
     )
     resolved = _meaning(policy, generations)
-    findings = wellformed.check(resolved)
-    if findings:
-        raise one([PolicyError(f.message, where=file.where(f.path)) for f in findings])
+    _check(resolved, file)
     return resolved
 
 
@@ -144,7 +164,14 @@ def _knock(
 ) -> Knock:
     payload = spec.payload
     if payload and is_reference(payload):
-        payload = _secret(payload, (*path, "payload"), file, secrets)
+        place = (*path, "payload")
+        payload = _secret(payload, place, file, secrets)
+        if len(payload) > LONGEST_PAYLOAD:
+            raise PolicyError(
+                f"the secret passphrase is longer than {LONGEST_PAYLOAD} characters",
+                hint="shorten it where it is kept",
+                where=file.where(place),
+            )
     elif payload:
         redaction.register(payload)
     return Knock(
@@ -164,15 +191,21 @@ def _secret(reference: str, path: FieldPath, file: YamlFile, secrets: SecretReso
 
 
 def parse_sequence(text: str, where: Where) -> tuple[Knock, ...]:
-    """Read a secret sequence: ports separated by commas, blanks or new lines.
+    """Read a secret sequence: ports separated by commas, blanks or new lines, or a YAML list.
 
     Its ports are registered for redaction; no error names one.
     """
     knocks = []
-    for place, word in enumerate(re.split(r"[\s,]+", text.strip().strip("[]")), start=1):
+    words = [word for word in re.split(r"[\s,\[\]\"']+", text) if word not in {"", "-"}]
+    if not 1 <= len(words) <= LONGEST_SEQUENCE:
+        raise PolicyError(
+            f"the secret sequence has {len(words)} knocks; it needs 1 to {LONGEST_SEQUENCE}",
+            where=where,
+        )
+    for place, word in enumerate(words, start=1):
         redaction.register(word)
         try:
-            span = Span.parse(word.strip("\"'"))
+            span = Span.parse(word)
         except ValueError:
             span = None
         if span is None or len(span) != 1:

@@ -19,15 +19,28 @@ from pydantic import (
 
 from knockctl.policy.durations import format_duration, parse_duration
 from knockctl.policy.resolved import Network, Otherwise, Refuse, Scope, Stray, Uses, WrongKnock
+from knockctl.policy.secrets import is_reference, kind_of, kinds
 from knockctl.ports import Span
+from knockctl.yamlfile import nearest
 
 LONGEST_SEQUENCE = 20
+LONGEST_PAYLOAD = 64
 NAME = r"^[a-z][a-z0-9-]{0,19}$"
-REFERENCE = re.compile(r"[a-z][a-z0-9+-]*:.+", re.DOTALL)
 
+_REFERENCE_PATTERN = r"^[a-z][a-z0-9+-]*:"
 _PORT_PATTERN = r"^(tcp|udp)/[0-9]{1,5}$"
 _SPAN_PATTERN = r"^(tcp|udp)/[0-9]{1,5}(-[0-9]{1,5})?$"
 _DURATION_PATTERN = r"^[0-9]+[smhd]$"
+
+
+def _name(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(NAME, value):
+        msg = (
+            f"{value!r} does not match {NAME}: a lower-case letter, then up to 19 lower-case"
+            " letters, digits or hyphens"
+        )
+        raise ValueError(msg)
+    return value
 
 
 def _span(value: object) -> Span:
@@ -105,24 +118,29 @@ class KnockSpec(_Model):
     """One knock: a port, and for UDP perhaps a passphrase inside the datagram."""
 
     port: Port
-    payload: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+    payload: Annotated[str, Field(min_length=1, max_length=LONGEST_PAYLOAD)] | None = Field(
         default=None, repr=False, description="A passphrase, or better a reference to one."
     )
 
 
 def _knock(value: object) -> object:
-    return {"port": value} if isinstance(value, (str, Span)) else value
+    # Numbers, too: "1003 is not a port" says more than that it is no mapping.
+    return {"port": value} if isinstance(value, (str, int, Span)) else value
 
 
 def _sequence(value: object) -> Any:
     if isinstance(value, str):
-        if not REFERENCE.fullmatch(value):
-            msg = (
-                f"{value!r} is neither a list of knocks nor a secret reference;"
-                " write [tcp/1234, tcp/2345] or env:NAME"
-            )
+        if is_reference(value):
+            return value
+        kind = kind_of(value)
+        if kind:
+            msg = f"unknown kind of secret {kind!r}{nearest(kind, kinds())}"
             raise ValueError(msg)
-        return value
+        msg = (
+            f"{value!r} is neither a list of knocks nor a secret reference;"
+            " write [tcp/1234, tcp/2345] or env:NAME"
+        )
+        raise ValueError(msg)
     if isinstance(value, (list, tuple)):
         return tuple(_knock(item) for item in value)
     return value
@@ -138,7 +156,7 @@ KnockField = Annotated[
                     "type": "object",
                     "properties": {
                         "port": {"type": "string", "pattern": _PORT_PATTERN},
-                        "payload": {"type": "string", "minLength": 1, "maxLength": 64},
+                        "payload": {"type": "string", "minLength": 1, "maxLength": LONGEST_PAYLOAD},
                     },
                     "required": ["port"],
                     "additionalProperties": False,
@@ -149,7 +167,10 @@ KnockField = Annotated[
 ]
 _Knocks = Annotated[tuple[KnockField, ...], Field(min_length=1, max_length=LONGEST_SEQUENCE)]
 Sequence = Annotated[
-    Annotated[str, Tag("reference")] | Annotated[_Knocks, Tag("knocks")],
+    Annotated[
+        str, WithJsonSchema({"type": "string", "pattern": _REFERENCE_PATTERN}), Tag("reference")
+    ]
+    | Annotated[_Knocks, Tag("knocks")],
     Discriminator(lambda value: "reference" if isinstance(value, str) else "knocks"),
     BeforeValidator(_sequence),
 ]
@@ -167,7 +188,7 @@ class Grant(_Model):
 class Lockout(_Model):
     """For how long a wrong knock or a stray locks out, and from what."""
 
-    duration: Duration = 3600
+    duration: Duration = Field(default=3600, json_schema_extra={"default": "1h"})
     scope: Scope = "all"
 
 
@@ -182,7 +203,11 @@ class Trap(_Model):
 class Policy(_Model):
     """A knock policy, as in its file."""
 
-    name: Annotated[str, Field(pattern=NAME, description="Becomes part of names on devices.")]
+    name: Annotated[
+        str,
+        Field(pattern=NAME, description="Becomes part of names on devices."),
+        BeforeValidator(_name),
+    ]
     description: str = ""
     sequence: Sequence
     previous: Sequence | None = Field(

@@ -6,6 +6,7 @@ Whatever leaves the process for a person, a log, the journal or JSON goes throug
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import threading
@@ -19,18 +20,33 @@ _secrets: set[str] = set()
 _pattern: re.Pattern[str] | None = None
 
 # A short secret is masked as a whole word only: "22" must not blank every 22 in a sentence.
-_WHOLE_WORD_BELOW = 4
+WHOLE_WORD_BELOW = 4
 
 
 def register(value: str) -> None:
-    """Remember a secret, and each of its lines. Blank ones hide nothing and are left out."""
+    """Remember a secret, each of its words, and the forms in which texts quote it.
+
+    Words of punctuation alone, such as the commas of a list, hide nothing and are left out.
+    """
     global _pattern  # noqa: PLW0603 - one registry per process is the point
     with _lock:
         before = len(_secrets)
-        _secrets.update(part for part in (value, value.strip(), *value.split()) if part.strip())
+        _secrets.update(_forms(value))
         if len(_secrets) != before:
             ordered = sorted(_secrets, key=len, reverse=True)
             _pattern = re.compile("|".join(_alternative(secret) for secret in ordered))
+
+
+def _forms(value: str) -> set[str]:
+    """Return what to look for: a quoted secret has its quotes and backslashes escaped."""
+    whole = value.strip()
+    words = {word for word in value.split() if any(c.isalnum() for c in word)}
+    quoted = {
+        repr(whole)[1:-1],
+        json.dumps(whole)[1:-1],
+        json.dumps(whole, ensure_ascii=False)[1:-1],
+    }
+    return {form for form in {value, whole} | quoted | words if form.strip()}
 
 
 def register_all(values: Iterable[str]) -> None:
@@ -41,7 +57,7 @@ def register_all(values: Iterable[str]) -> None:
 
 def _alternative(secret: str) -> str:
     literal = re.escape(secret)
-    whole = secret.isdigit() or len(secret) < _WHOLE_WORD_BELOW
+    whole = secret.isdigit() or len(secret) < WHOLE_WORD_BELOW
     return rf"(?<![0-9A-Za-z]){literal}(?![0-9A-Za-z])" if whole else literal
 
 
@@ -83,4 +99,6 @@ class RedactingFilter(logging.Filter):
         if record.exc_info:
             record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
             record.exc_info = None
+        if record.stack_info:
+            record.stack_info = redact(record.stack_info)
         return True

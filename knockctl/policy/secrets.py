@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import stat
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from knockctl.errors import SecretError, Where
@@ -32,9 +33,21 @@ def is_reference(text: str) -> bool:
     return match is not None and (match["kind"] in KINDS or match["kind"] in _plugins())
 
 
+def kinds() -> tuple[str, ...]:
+    """Return every kind of reference known here, the plugins' included."""
+    return (*KINDS, *sorted(_plugins()))
+
+
+def kind_of(reference: str) -> str:
+    """Return what stands before the colon; empty for a text that is no reference."""
+    match = _REFERENCE.fullmatch(reference)
+    return match["kind"] if match else ""
+
+
 @cache
-def _plugins() -> dict[str, Callable[[str], str]]:
-    return {point.name: point.load() for point in entry_points(group=ENTRY_POINTS)}
+def _plugins() -> dict[str, EntryPoint]:
+    # Only the names: a plugin that can't be imported must not break the other kinds.
+    return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +86,24 @@ class SecretResolver:
             return _from_keyring(rest)
         if kind == "cmd":
             return self._from_command(rest)
-        plugin = _plugins().get(kind)
-        if plugin is None:
+        point = _plugins().get(kind)
+        if point is None:
             raise SecretError(f"unknown kind of secret {kind!r}", hint=f"write one of {_kinds()}")
         try:
-            return plugin(rest)
+            plugin: Callable[[str], str] = point.load()
+            return str(plugin(rest))
         except Exception as error:  # noqa: BLE001
             # A plugin's message may quote the secret: its kind of error is all that is told.
             msg = f"{kind}: the plugin failed with {type(error).__name__}"
             raise SecretError(msg) from None
 
     def _from_file(self, text: str, base: Path | None) -> str:
-        path = Path(text).expanduser()
-        path = (path if path.is_absolute() else (base or Path.cwd()) / path).resolve()
+        try:
+            path = Path(text).expanduser()
+            path = (path if path.is_absolute() else (base or Path.cwd()) / path).resolve()
+        except (RuntimeError, ValueError, OSError):
+            # No such home, a loop of links, a zero byte.
+            raise SecretError(f"file: {text!r} is no usable path") from None
         if not any(
             path.is_relative_to(folder.expanduser().resolve()) for folder in self.allow_files
         ):
@@ -95,12 +113,7 @@ class SecretResolver:
                 " configuration file (`knockctl inventory` names it)",
             )
         try:
-            mode = path.stat().st_mode
-            if mode & 0o077:
-                raise SecretError(
-                    f"file: {path} can be read by others", hint=f"run chmod 600 {path}"
-                )
-            return path.read_text(encoding="utf-8").strip("\r\n")
+            return _private_text(path).strip("\r\n")
         except OSError as error:
             raise SecretError(f"file: {path}: {error.strerror}") from None
         except UnicodeDecodeError:
@@ -127,7 +140,8 @@ class SecretResolver:
                 check=False,
                 stdin=subprocess.DEVNULL,
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+            # ValueError: a zero byte in the command, or output that is not UTF-8.
             raise SecretError(f"cmd: {words[0]}: {type(error).__name__}") from None
         if done.returncode:
             raise SecretError(f"cmd: {words[0]} ended with exit code {done.returncode}")
@@ -135,25 +149,42 @@ class SecretResolver:
 
 
 def _kinds() -> str:
-    return ", ".join(f"{kind}:" for kind in (*KINDS, *sorted(_plugins())))
+    return ", ".join(f"{kind}:" for kind in kinds())
+
+
+def _private_text(path: Path) -> str:
+    """Read a regular file; looks at what was opened, not at what the name meant before."""
+    # Non-blocking: opening a pipe nobody writes to would wait for ever.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), encoding="utf-8") as file:
+        mode = os.fstat(file.fileno()).st_mode
+        if not stat.S_ISREG(mode):
+            raise SecretError(f"file: {path} is not a regular file")
+        if mode & 0o077:
+            raise SecretError(f"file: {path} can be read by others", hint=f"run chmod 600 {path}")
+        return file.read()
 
 
 def _from_environment(name: str) -> str:
     if name not in os.environ:
         raise SecretError(f"env: the variable {name} is not set", hint=f"export {name} first")
-    return os.environ[name]
+    value = os.environ[name]
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise SecretError(f"env: the variable {name} is not a text in UTF-8") from None
+    return value
 
 
 def _from_keyring(text: str) -> str:
     import keyring
-    from keyring.errors import KeyringError
 
     service, _, user = text.partition("/")
     if not (service and user):
         raise SecretError("keyring: write keyring:SERVICE/USER")
     try:
         value = keyring.get_password(service, user)
-    except KeyringError as error:
+    except Exception as error:  # noqa: BLE001
+        # Back ends raise what they like, D-Bus' own errors among it.
         raise SecretError(f"keyring: not usable here: {type(error).__name__}") from None
     if value is None:
         raise SecretError(

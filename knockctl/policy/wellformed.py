@@ -7,7 +7,7 @@ their place in the sequence, never by their port.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
@@ -43,6 +43,11 @@ def _name(knock: Knock, place: int) -> str:
     return f"knock {place}" if knock.secret else f"knock {place} ({knock})"
 
 
+def _hidden(knock: Knock, *, also: Knock) -> Knock:
+    """Return the knock, secret where the one it equals is: one tells the other."""
+    return replace(knock, secret=knock.secret or also.secret)
+
+
 def _sequence(policy: ResolvedPolicy, generation: Generation) -> Iterator[Finding]:
     field = _field(policy, generation)
     knocks = generation.knocks
@@ -62,10 +67,12 @@ def _sequence(policy: ResolvedPolicy, generation: Generation) -> Iterator[Findin
             )
     if len(knocks) > 1:
         for other in policy.generations:
-            if knocks[-1].span == other.knocks[0].span:
+            # A sequence whose reference is not resolved has no knocks yet.
+            if other.knocks and knocks[-1].span == other.knocks[0].span:
+                last = _hidden(knocks[-1], also=other.knocks[0])
                 yield Finding(
                     (field, len(knocks) - 1),
-                    f"{_name(knocks[-1], len(knocks))} is also the first knock of the"
+                    f"{_name(last, len(knocks))} is also the first knock of the"
                     f" {_field(policy, other)}: a repeat of the last would begin anew;"
                     " end on another port",
                 )
@@ -139,8 +146,12 @@ def _collisions(one: ResolvedPolicy, two: ResolvedPolicy) -> Iterator[str]:
     """Yield what of ``one`` collides with ``two``, in this direction only."""
     for generation in one.generations:
         for place, knock in enumerate(generation.knocks, start=1):
+            same = [k for g in two.generations for k in g.knocks if k.span == knock.span]
+            if same and one.name < two.name:  # two policies' knocks meet once, not once each way
+                secret = any(k.secret for k in (knock, *same))
+                shown = _name(replace(knock, secret=secret), place)
+                yield _both(one, two, shown, "a knock")
             for holds_it, other in (
-                (two.is_knock if one.name < two.name else _never, "a knock"),
                 (two.is_service, "a service"),
                 (two.is_trap, "in a trap"),
                 (two.is_public, "public"),
@@ -151,12 +162,6 @@ def _collisions(one: ResolvedPolicy, two: ResolvedPolicy) -> Iterator[str]:
         yield _both(one, two, f"the service {span}", "in a trap")
     for span in common(one.services, two.public):
         yield _both(one, two, f"the service {span}", "public")
-
-
-def _never(protocol: str, port: int) -> bool:
-    """Two policies' knocks meet once, not once in each direction."""
-    del protocol, port
-    return False
 
 
 def _both(one: ResolvedPolicy, two: ResolvedPolicy, what: str, other: str) -> str:

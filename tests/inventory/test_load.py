@@ -79,7 +79,7 @@ def test_credentials_are_resolved_where_they_are_used(tmp_path, monkeypatch):
         ("a: 5", 1, "should be a mapping"),
         ("a:\n  platform: linux\n  port: many\n", 3, "a port is a number"),
         ("a:\n  data: {knockctl: {polices: []}}\n", 2, "did you mean 'policies'?"),
-        ("a:\n  data: {knockctl: {policies: ssh}}\n", 2, "should be a valid list"),
+        ("a:\n  data: {knockctl: {policies: ssh}}\n", 2, "should be a list"),
         ("a:\n  connection_options: {knockctl: {extras: {keyfile: x}}}\n", 2, "'key_file'?"),
     ],
 )
