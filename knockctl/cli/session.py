@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +14,7 @@ from knockctl.errors import InventoryError, UsageError
 from knockctl.inventory.device import Device
 from knockctl.inventory.load import Inventory, check_policies, load, select
 from knockctl.policy.loader import LoadedPolicy, check_together, load_all, resolve_all
+from knockctl.policy.redaction import RedactingFilter
 from knockctl.policy.resolved import ResolvedPolicy
 from knockctl.policy.seal import Sealer, load_or_create_key, parse_key
 from knockctl.settings import Settings, state_folder
@@ -29,6 +31,14 @@ class Session:
     """One command's view of the world, each part made when first used."""
 
     flags: Flags
+
+    def __post_init__(self) -> None:
+        """Whatever libraries log goes to the error stream, secrets masked."""
+        handler = logging.StreamHandler()
+        handler.addFilter(RedactingFilter())
+        handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+        logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
     _resolved: dict[str, ResolvedPolicy] = field(default_factory=dict)
 
     @cached_property

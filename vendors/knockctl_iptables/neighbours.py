@@ -7,9 +7,10 @@ nothing reachable; they are somebody's good reason and are left alone.
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 from knockctl.ports import Span
@@ -27,12 +28,19 @@ _OPTIONS_OF_PORTS = ("--dport", "--dports", "--destination-port", "--destination
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """The rest of a family's ``filter`` table, as printed."""
+    """The rest of a family's ``filter`` table, as printed; taken apart only where asked."""
 
-    rules: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    policies: Mapping[str, str] = field(default_factory=dict)
+    section: str = ""
     jump: int | None = None
     """How many rules of ``INPUT`` stand above our jump; None when it is not there."""
+
+    def rules(self, chain: str) -> list[str]:
+        """Return a chain's rules, without their ``-A CHAIN``."""
+        return re.findall(rf"^-A {re.escape(chain)} (.*)$", self.section, re.MULTILINE)
+
+    def has(self, chain: str) -> bool:
+        """Tell whether a target is a chain."""
+        return f"\n:{chain} " in self.section
 
 
 def above(foreign: Foreign, ours: Table, family: Family) -> Iterator[Neighbour]:
@@ -40,7 +48,7 @@ def above(foreign: Foreign, ours: Table, family: Family) -> Iterator[Neighbour]:
     if foreign.jump is None:
         return
     governed = tuple(governed_ports(ours))
-    for number, text in enumerate(foreign.rules.get("INPUT", ())[: foreign.jump], start=1):
+    for number, text in enumerate(foreign.rules("INPUT")[: foreign.jump], start=1):
         effect = _effect(foreign, text, governed, frozenset())
         if effect in ("accepts", "unknown"):
             tool = "iptables" if family == 4 else "ip6tables"
@@ -71,11 +79,9 @@ def _effect(
         return "refuses"
     if target == "ACCEPT":
         return "accepts"
-    if target not in foreign.policies:
+    if not foreign.has(target):
         return "unknown"
-    inner = [
-        _effect(foreign, rule, governed, seen | {target}) for rule in foreign.rules.get(target, ())
-    ]
+    inner = [_effect(foreign, rule, governed, seen | {target}) for rule in foreign.rules(target)]
     return next((e for e in ("accepts", "unknown", "refuses") if e in inner), None)
 
 

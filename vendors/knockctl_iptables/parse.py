@@ -6,12 +6,12 @@ counters, comments, ``bucketsize``, ``initval``, ``hashsize`` and members mean n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from knockctl.vendor import Neighbour, Reading
 from knockctl_iptables.config import (
-    ENTRY,
     FAMILIES,
     JUMP,
     MARK,
@@ -57,7 +57,7 @@ def parse(dump: Dump) -> LinuxReading:
         if not table.empty:
             tables[family] = table
         neighbours.extend(above(foreign, table, family))
-        lengths[family] = len(foreign.rules.get("INPUT", ()))
+        lengths[family] = foreign.section.count(_INPUT)
         rest[family] = foreign
     config = LinuxConfig(tables, frozenset(parse_sets(dump.sets)))
     return LinuxReading(config, tuple(neighbours), lengths, rest)
@@ -68,54 +68,42 @@ def parse_table(text: str) -> tuple[Table, Foreign]:
 
     Foreign rules are not taken apart: of several thousand only those above our jump matter.
     """
-    chains: dict[str, list[Rule]] = {}
-    foreign: dict[str, list[str]] = {}
-    for line in _filter_lines(text):
-        if line.startswith(":"):
-            name, policy, _ = (line[1:] + "  ").split(" ", 2)
-            if name.startswith(OWN_CHAIN):
-                chains.setdefault(name, [])
-            else:
-                foreign.setdefault(f":{name}", []).append(policy)
-        elif line.startswith("-A "):
-            name, rest = line[3:].split(" ", 1) if " " in line[3:] else (line[3:], "")
-            if name.startswith(OWN_CHAIN):
-                chains.setdefault(name, []).append(Rule.parse(rest))
-            else:
-                foreign.setdefault(name, []).append(rest)
-    return _table(chains, foreign)
-
-
-def _filter_lines(text: str) -> Iterator[str]:
-    """Yield the lines of the ``filter`` table; counters in front of rules are dropped."""
-    inside = False
-    for line in text.splitlines():
-        if line.startswith("*"):
-            inside = line == "*filter"
-        elif inside and line.startswith("["):
-            yield line.split("] ", 1)[1]
-        elif inside:
-            yield line
-
-
-def _table(chains: dict[str, list[Rule]], foreign: dict[str, list[str]]) -> tuple[Table, Foreign]:
+    section = _filter_section(text)
+    declared = section[: section.find("\n-A ") + 1 or None]
+    chains: dict[str, list[Rule]] = {name: [] for name in _OWN_CHAINS.findall(declared)}
+    for name, rule in _OWN_RULES.findall(_between(section, f"\n-A {OWN_CHAIN}")):
+        chains.setdefault(name, []).append(Rule.parse(rule))
     mark = _mark(chains.pop(MARK)) if MARK in chains else None
     # Another operator's change may be waking connection tracking right now; see driver.py.
     chains.pop(WARM, None)
-    places = [
-        number
-        for number, text in enumerate(foreign.get("INPUT", []), start=1)
-        if text.endswith(ENTRY) and Rule.parse(text).words == JUMP
-    ]
-    table = Table(
-        {name: tuple(rules) for name, rules in chains.items()},
-        len(places),
-        mark,
-        places[0] if places else None,
-    )
-    rules = {name: tuple(lines) for name, lines in foreign.items() if not name.startswith(":")}
-    policies = {n[1:]: v[0] for n, v in foreign.items() if n.startswith(":")}
-    return table, Foreign(rules, policies, table.place and table.place - 1)
+    jumps = section.count(_JUMP)
+    place = section.count(_INPUT, 0, section.find(_JUMP)) + 1 if jumps else None
+    owned = {name: tuple(rules) for name, rules in chains.items()}
+    return Table(owned, jumps, mark, place), Foreign(section, place and place - 1)
+
+
+def _between(text: str, mark: str) -> str:
+    """Return the text from the first to behind the last line that begins with the mark."""
+    first, last = text.find(mark), text.rfind(mark)
+    end = text.find("\n", last + 1)
+    return text[first + 1 : end if end >= 0 else None] if first >= 0 else ""
+
+
+_OWN_CHAINS = re.compile(rf"^:({OWN_CHAIN}\S+) ", re.MULTILINE)
+_OWN_RULES = re.compile(rf"^-A ({OWN_CHAIN}\S+) ?(.*)$", re.MULTILINE)
+_COUNTERS = re.compile(r"^\[\d+:\d+\] ", re.MULTILINE)
+_INPUT = "\n-A INPUT "
+_JUMP = f"{_INPUT}{Rule(JUMP)}"
+
+
+def _filter_section(text: str) -> str:
+    """Return the ``filter`` table's lines, without counters in front of rules."""
+    start = text.find("*filter\n")
+    if start < 0:
+        return ""
+    end = text.find("\nCOMMIT", start)
+    section = text[start : end + 1] if end >= 0 else f"{text[start:]}\n"
+    return _COUNTERS.sub("", section) if "\n[" in section else section
 
 
 def _mark(rules: Iterable[Rule]) -> str:
