@@ -9,6 +9,7 @@ import pytest
 
 from knockctl.automaton.reference import Automaton, Packet, Site, Verdict
 from knockctl.policy.loader import load_all, resolve
+from knockctl.transaction.job import Result
 from tests.fixtures import visitor
 from tests.fixtures.crew import SSH_BOX, Operator, write_inventory
 from tests.fixtures.lab import KNOCKCTL
@@ -192,6 +193,25 @@ def test_somebody_elses_rules_survive_byte_for_byte_and_keep_working(lab, tmp_pa
             assert lab.run("wan", KNOCKCTL, *knock.split()).returncode == 0
     assert lab.dumps() == before
     assert lab.shell("linux1", "ipset save partners") == raw
+
+
+def test_a_foreign_jump_above_ours_is_no_difference_and_stays(lab, tmp_path):
+    """As fail2ban does at every start: it puts itself first, and refuses only whom it banned."""
+    operator = Operator("ann", write_inventory(tmp_path / "i"), tmp_path / "j.db")
+    assert operator.run().exit_code == 0
+    lab.shell(
+        "linux1",
+        "iptables -N f2b-sshd; iptables -A f2b-sshd -s 203.0.113.9 -j REJECT;"
+        " iptables -A f2b-sshd -j RETURN; iptables -I INPUT -p tcp --dport 22 -j f2b-sshd",
+    )
+    top = lab.shell("linux1", "iptables -S INPUT").splitlines()
+    assert operator.run().result is Result.UNCHANGED
+    knock = "knock --host 198.51.100.11 1234 2345 3456 --check tcp/22"
+    assert lab.run("wan", KNOCKCTL, *knock.split()).returncode == 0
+    assert operator.run("remove").exit_code == 0
+    assert lab.shell("linux1", "iptables -S INPUT").splitlines() == [
+        line for line in top if "knockctl" not in line
+    ]
 
 
 def test_a_foreign_accept_above_a_chosen_place_stops_the_deploy(lab, tmp_path):
