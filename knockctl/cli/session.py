@@ -23,7 +23,7 @@ from knockctl.settings import load as load_settings
 if TYPE_CHECKING:
     from knockctl.cli.app import Flags
     from knockctl.journal.journal import Journal
-    from knockctl.transaction.engine import Services
+    from knockctl.transaction.frame import Services
 
 
 @dataclass
@@ -126,7 +126,7 @@ class Session:
     @contextlib.contextmanager
     def services(self, observer: Any = None) -> Iterator[Services]:
         """Return what transactions need from outside."""
-        from knockctl.transaction.engine import Services
+        from knockctl.transaction.frame import Services
         from knockctl.transaction.steps import nobody
 
         self.reach_devices()

@@ -150,7 +150,9 @@ def command(where: str, argv: Sequence[str]) -> list[str]:
     pid = inner_pid(place)
     if pid is None:
         raise LabError(f"{place.name} is not up", hint="run knockctl lab up")
-    return ["nsenter", f"--target={pid}", "--net", "--mount", "--pid", "--", *argv]
+    # With the device's own root: in a chroot it is not the mount namespace's.
+    spaces = ("--net", "--mount", "--pid", "--root", "--wd")
+    return ["nsenter", f"--target={pid}", *spaces, "--", *argv]
 
 
 def execute(where: str, argv: Sequence[str]) -> int:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from knockctl.errors import KnockctlError, Unreachable
 from knockctl.policy import redaction
 from knockctl.policy.redaction import redact
-from knockctl.transaction.engine import Services
+from knockctl.transaction.frame import Services
 from knockctl.transaction.intent import form_intent
 from knockctl.transaction.job import Job
 

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import Any
 
 from knockctl import __version__
@@ -26,43 +24,20 @@ from knockctl.errors import (
     ProbeFailed,
     Unreachable,
 )
-from knockctl.inventory.device import Resolve
-from knockctl.journal.journal import Journal
 from knockctl.journal.record import ChangeRecord, State, now
-from knockctl.policy import redaction
 from knockctl.policy.redaction import redact
 from knockctl.transaction import guard
+from knockctl.transaction.frame import AnyDriver, Frame, Services
 from knockctl.transaction.intent import Intent, form_intent
 from knockctl.transaction.job import Job, Outcome, Result, failure
 from knockctl.transaction.knocking import knock, knock_and_check
-from knockctl.transaction.steps import Observer, Step, nobody
-from knockctl.vendor import AnyVendor, Config, Driver, Facts, Reading, vendor_for
-
-AnyDriver = Driver[Any, Any]
+from knockctl.transaction.steps import Step
+from knockctl.vendor import Config, Reading
 
 
-@dataclass(slots=True)
-class Services:
-    """What a transaction needs from outside: the journal, secrets, vendors, an observer."""
-
-    journal: Journal
-    resolve: Resolve
-    observer: Observer = nobody
-    vendor: Callable[[str], AnyVendor] = vendor_for
-
-
-@dataclass(slots=True)
-class Transaction:
-    """One run of one job."""
-
-    job: Job
-    services: Services
-    notes: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    round_trips: int = 0
-    _armed: bool = False
-    _intent: Intent | None = None
-    _facts: Facts | None = None
+@dataclass
+class Transaction(Frame):
+    """One run of one job, from reading to the journalled outcome."""
 
     def run(self) -> Outcome:
         """Run the job; never raises for what can go wrong on a device."""
@@ -82,47 +57,6 @@ class Transaction:
             }
         )
 
-    # --- the frame ---
-
-    @contextlib.contextmanager
-    def _step(self, step: Step) -> Iterator[None]:
-        """Tell the observer, and put the step's name into errors."""
-        name = self.job.device.name
-        self.services.observer(name, step, "before")
-        try:
-            yield
-        except KnockctlError as error:
-            raise error.at(device=name, step=step.value) from None
-        self.services.observer(name, step, "after")
-
-    @contextlib.contextmanager
-    def _lease(self) -> Iterator[None]:
-        options = self.job.options
-        seconds = (options.confirm_within or options.timeouts.revert) + options.timeouts.worst_case
-        holder = f"{options.operator} ({self.job.change_id})"
-        with contextlib.ExitStack() as stack:
-            with self._step(Step.LEASE):
-                lease = self.services.journal.lease(self.job.device.name, holder, seconds)
-                stack.enter_context(lease)
-            yield
-            with self._step(Step.RELEASE):
-                stack.close()
-
-    @contextlib.contextmanager
-    def connected(self) -> Iterator[AnyDriver]:
-        """Connect to the job's device and count the round trips."""
-        device = self.job.device
-        vendor = self.services.vendor(device.platform)
-        target = device.target(self.services.resolve, self.job.options.timeouts)
-        driver = vendor.connect(target)
-        with self._step(Step.CONNECT):
-            driver.__enter__()
-        try:
-            yield driver
-        finally:
-            self.round_trips += driver.round_trips
-            driver.__exit__(None, None, None)
-
     # --- the protocol ---
 
     def _run(self) -> Outcome:
@@ -140,15 +74,6 @@ class Transaction:
             with self._step(Step.JOURNAL_INTENT):
                 self.services.journal.begin(self._record(reading, intent))
             return self._change(driver, intent)
-
-    def read(self, driver: AnyDriver) -> Reading[Any]:
-        """Ask the device what it is and what it runs."""
-        with self._step(Step.READ):
-            self._facts = driver.facts()
-            self.warnings.extend(self._facts.warnings)
-            reading = driver.read()
-        redaction.register_all(reading.config.secrets())
-        return reading
 
     def _nobody_elses(self, driver: AnyDriver) -> None:
         """Somebody's unconfirmed change is on the device: theirs to finish, not ours to bury."""
@@ -180,10 +105,6 @@ class Transaction:
                 f" take {worst} s",
                 hint=f"give it at least {worst + 1} s, or lower timeouts.command and .probe",
             )
-
-    def _seconds(self) -> int:
-        options = self.job.options
-        return options.confirm_within or options.timeouts.revert
 
     def _change(self, driver: AnyDriver, intent: Intent) -> Outcome:
         """Everything from arming on: from here the device may take the change back itself."""
@@ -255,6 +176,9 @@ class Transaction:
             return self._unknown(error)
         except DeviceError as error:
             return self._stays_pending(f"{error.message}")
+        if result == "absent" and self._still_runs(driver):
+            # Somebody cleared the timer's traces; the probe just now was on what runs.
+            result = "cancelled"
         if result != "cancelled":
             self._journal("rolled_back", "the revert timer had fired", finished=True)
             return self._outcome(
@@ -272,6 +196,14 @@ class Transaction:
         with self._step(Step.FORGET), contextlib.suppress(DeviceError):
             driver.forget(change_id)
         return self._done()
+
+    def _still_runs(self, driver: AnyDriver) -> bool:
+        """Tell by the device itself whether this change is what it runs."""
+        reading = driver.read()
+        if self._intent is None:
+            return bool(reading.config.revision == self.job.change_id)
+        config = self._intent.config
+        return not self._intent.compiler.plan(reading, config, self.job.change_id).changes
 
     def _done(self) -> Outcome:
         intent = self._intent
@@ -394,14 +326,6 @@ class Transaction:
 
     # --- records ---
 
-    def _journal(
-        self, state: State, detail: str = "", *, deadline: bool = False, finished: bool = False
-    ) -> None:
-        until = now() + timedelta(seconds=self._seconds()) if deadline else None
-        self.services.journal.update(
-            self.job.change_id, state, detail=detail, deadline=until, finished=finished
-        )
-
     def _record(self, reading: Reading[Any], intent: Intent) -> ChangeRecord:
         config: Config = intent.remediation.intended
         before: Config = reading.config
@@ -420,30 +344,6 @@ class Transaction:
             reason=self.job.options.reason,
             before=before.dump(),
             after=config.dump(),
-        )
-
-    def _outcome(
-        self,
-        result: Result,
-        message: str,
-        *,
-        hint: str | None = None,
-        deadline: bool = False,
-        asked: bool = False,
-        change_id: str | None = None,
-    ) -> Outcome:
-        intent = self._intent
-        changes = intent.remediation.changes if intent else ()
-        return Outcome(
-            device=self.job.device.name,
-            result=result,
-            change_id=change_id or self.job.change_id,
-            kind=self.job.kind,
-            message=redact(message),
-            hint=hint,
-            changes=tuple(redact(str(change)) for change in changes),
-            deadline=now() + timedelta(seconds=self._seconds()) if deadline else None,
-            asked=asked,
         )
 
 

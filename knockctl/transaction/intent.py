@@ -18,7 +18,7 @@ from knockctl.transaction.job import Job
 from knockctl.vendor import AnyVendor, Facts, FidelityNote, Placement, Reading
 
 if TYPE_CHECKING:
-    from knockctl.transaction.engine import Services
+    from knockctl.transaction.frame import Services
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ import contextlib
 from knockctl import __version__
 from knockctl.errors import Conflict, DeviceError, JournalError, KnockctlError
 from knockctl.journal.record import OPEN_STATES, ChangeRecord, now
-from knockctl.transaction.engine import AnyDriver, Services, Transaction
+from knockctl.transaction.engine import Transaction
+from knockctl.transaction.frame import AnyDriver, Services
 from knockctl.transaction.job import Job, Outcome, Result, failure
 from knockctl.vendor import PendingChange
 

@@ -282,6 +282,19 @@ def test_a_journal_that_fails_midway(lab, operator, stranger, step, result):
         assert lab.dumps() == before
 
 
+def test_a_timer_whose_traces_somebody_cleared_is_not_assumed_fired(lab, operator):
+    """The device's own rules decide: they are this change's, and were probed just now."""
+
+    def observer(device, at, when):
+        del device
+        if (at.name, when) == ("JOURNAL_CONFIRMING", "after"):
+            lab.shell("linux1", "rm -rf /run/knockctl/t*")
+
+    done = operator.run(observer=observer)
+    assert done.result is Result.CONFIRMED
+    assert lab.run("linux1", "test", "-s", "/etc/knockctl/iptables").returncode == 0
+
+
 # --- management -----------------------------------------------------------------------------------
 
 
