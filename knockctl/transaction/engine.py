@@ -63,6 +63,7 @@ class Transaction(Frame):
         with self.connected() as driver:
             reading = self.read(driver)
             self._nobody_elses(driver)
+            self._close_what_ended(driver, reading)
             with self._step(Step.PLAN):
                 intent = form_intent(self.job, self.services, reading, self._facts)
                 self._intent = intent
@@ -85,6 +86,17 @@ class Transaction(Frame):
                 f" {pending.seconds_left} s",
                 hint=f"run knockctl confirm or rollback --change {pending.change_id}, or wait",
             ).at(device=self.job.device.name, step=Step.READ.value)
+
+    def _close_what_ended(self, driver: AnyDriver, reading: Reading[Any]) -> None:
+        """A change the journal has open and the device has not was taken back meanwhile."""
+        alive = {pending.change_id for pending in driver.pending()}
+        alive |= {self.job.change_id, reading.config.revision or ""}
+        for record in self.services.journal.open_changes(self.job.device.name):
+            if record.id not in alive:
+                self.services.journal.update(
+                    record.id, "rolled_back", detail="taken back by the device", finished=True
+                )
+                driver.forget(record.id)
 
     def _guarded(self, intent: Intent) -> None:
         options = self.job.options

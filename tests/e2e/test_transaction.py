@@ -9,7 +9,9 @@ import time
 
 import pytest
 
+from knockctl.journal.journal import Journal
 from knockctl.journal.record import new_change_id
+from knockctl.policy.seal import Sealer
 from knockctl.transaction.job import Result
 from knockctl.transaction.steps import Step
 from tests.fixtures.crew import DYING, SSH_BOX, Operator, write_inventory
@@ -146,6 +148,15 @@ def test_a_pending_change_nobody_confirms_is_taken_back_by_the_device(lab, opera
     late = operator.run("confirm", to_change=pending.change_id)
     assert late.result is Result.ROLLED_BACK
     assert late.exit_code == 5
+
+
+def test_what_the_device_took_back_is_closed_by_the_next_change(lab, operator):
+    pending = operator.run(options={"confirm_within": 7})
+    wait_until(lambda: "KC_INPUT" not in "\n".join(lab.dumps()), 12)
+    assert operator.run().result is Result.CONFIRMED
+    with Journal(f"sqlite:///{operator.journal_path}", Sealer(operator.key)) as journal:
+        assert journal.get(pending.change_id).state == "rolled_back"
+    assert lab.shell("linux1", "ls /run/knockctl").split() == ["lock"]
 
 
 def test_a_window_too_short_for_the_work_is_refused(lab, operator):
