@@ -3,8 +3,14 @@
 import os
 
 import pytest
+from hypothesis import settings
 
 from knockctl.policy import redaction
+
+# The same examples in every run: what fails once fails again. `make soak` looks further.
+settings.register_profile("seeded", derandomize=True, deadline=None)
+settings.register_profile("soak", max_examples=2000, deadline=None)
+settings.load_profile("soak" if os.environ.get("KNOCKCTL_SOAK") else "seeded")
 
 REQUIRE_LAB = os.environ.get("KNOCKCTL_REQUIRE_LAB") == "1"
 
