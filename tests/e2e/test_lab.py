@@ -62,11 +62,11 @@ def test_nothing_of_it_is_reachable_from_outside(lab):
 
 
 def test_the_device_has_mounts_and_users_of_its_own(lab):
-    lab.shell("linux1", "touch /etc/only-in-the-lab /run/only-in-the-lab")
-    assert not Path("/etc/only-in-the-lab").exists()
-    assert not Path("/run/only-in-the-lab").exists()
+    files = [f"/{folder}/only-in-the-lab-{os.getpid()}" for folder in ("etc", "run")]
+    lab.shell("linux1", f"touch {' '.join(files)}")
+    assert not any(Path(file).exists() for file in files)
     assert "guest" in lab.shell("linux1", "cut -d: -f1 /etc/passwd").split()
-    lab.shell("linux1", "rm /etc/only-in-the-lab /run/only-in-the-lab")
+    lab.shell("linux1", f"rm {' '.join(files)}")
 
 
 def test_commands_keep_their_exit_code_and_places_their_names(lab):
