@@ -1,0 +1,355 @@
+"""Every state that policy and device can be in together, and the first packet they disagree on.
+
+The reference automaton and the device model run side by side on the same packets. A state of
+the exploration is the automaton's states, the device's state, and for each clock how far it has
+run: which of the seconds anybody may still ask for have passed. One clock stands for one packet
+and serves both sides, as long as anybody depends on it. From a state there are two ways on: a
+packet arrives, or the next second that matters passes on some clock.
+
+``timed=False`` lets clocks run out in any order; that is more than time can do, so that what is
+equal then is equal. ``timed=True`` keeps, beside each state, the zone of ages that are possible
+together. ``docs/verification.md`` has the whole argument.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from knockctl.automaton.model import ClockName, DeviceModel, Reaction
+from knockctl.automaton.reference import Packet, Site, Step, Verdict, initial, step
+from knockctl.automaton.symbolic import (
+    Deadline,
+    Now,
+    States,
+    as_number,
+    deadlines,
+    renamed,
+    thresholds,
+)
+from knockctl.automaton.wire import WirePacket
+from knockctl.automaton.zones import Zone
+
+_NEW = -1
+"""The clock that the packet at hand resets, until it gets a number."""
+_OLD = 0
+"""A clock for which every second that matters has passed. Numbers begin at 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One packet of the alphabet, as the device and as the policy see it."""
+
+    packet: WirePacket
+    event: Packet | None
+    """None: not to the protected address, or not by a protected interface."""
+    source: int = 0
+    """Which of the explored sources sends it."""
+    guesses: frozenset[str] = frozenset()
+    """Rules that can't be interpreted and were taken to match, or not to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """One packet judged by both."""
+
+    letter: Letter
+    expected: Step
+    got: Reaction[Any]
+
+
+Judge = Callable[[Meeting], str | None]
+"""Names what is wrong with a meeting; None when both agree."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """What tells two states apart, zones aside."""
+
+    references: tuple[States, ...]
+    device: Any
+    clocks: tuple[tuple[ClockName, int], ...]
+    phases: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Node:
+    """A state, and how it was first reached."""
+
+    key: _Key
+    thresholds: tuple[tuple[int, ...], ...]
+    zone: Zone | None
+    parent: Node | None = None
+    edge: Meeting | tuple[int, int] | None = None
+    """The packet that led here, or ``(clock, seconds)``: that clock of the parent's passed that."""
+    origins: tuple[int, ...] = ()
+    """For each clock here, its number in the parent; ``_NEW`` for the packet's own."""
+    packets: int = 0
+
+    def limits(self) -> Iterator[tuple[int, int, int]]:
+        """Yield ``(clock, passed, next)``: its age is at least the one and below the other."""
+        for clock, (passed, seconds) in enumerate(
+            zip(self.key.phases, self.thresholds, strict=True), start=1
+        ):
+            yield clock, passed, next(s for s in seconds if s > passed)
+
+    def path(self) -> list[Node]:
+        """Return the way from the beginning to here."""
+        nodes: list[Node] = []
+        node: Node | None = self
+        while node:
+            nodes.append(node)
+            node = node.parent
+        return nodes[::-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """A packet that was judged differently, and the state it arrived in."""
+
+    what: str
+    before: Node
+    meeting: Meeting
+
+
+@dataclass(slots=True)
+class Exploration:
+    """What an exploration saw."""
+
+    states: int = 0
+    steps: int = 0
+    """Packets judged."""
+    complete: bool = False
+    """False when the budget was spent, or a mismatch ended it."""
+    keyed: bool = True
+    mismatches: list[Mismatch] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Explorer:
+    """One site, one device, one alphabet."""
+
+    site: Site
+    model: DeviceModel[Any]
+    letters: Sequence[Letter]
+    judge: Judge
+    timed: bool = False
+    budget: int = 200_000
+    """The most packets to judge."""
+    first_only: bool = True
+    """Stop at the first mismatch; otherwise note it, and don't go on from there."""
+    visit: Callable[[Node, Meeting], None] | None = None
+    """Called for every packet that both judge alike."""
+    _node: Node | None = None
+    _names: dict[ClockName, int] = field(default_factory=dict)
+
+    def run(self) -> Exploration:
+        """Explore breadth first, in the number of packets."""
+        seen = Exploration()
+        sources = max((letter.source for letter in self.letters), default=0) + 1
+        start = self._settled((initial(self.site),) * sources, self.model.initial, {}, {})
+        start.zone = Zone() if self.timed else None
+        queue = deque([start])
+        queued: dict[_Key, int] = {start.key: 0}
+        done: dict[_Key, list[Zone | None]] = {}
+        while queue:
+            node = queue.popleft()
+            if self._known(done, node):
+                continue
+            seen.states += 1
+            for following in self._from(node, seen):
+                if not self.timed and queued.get(following.key, following.packets + 1) <= (
+                    following.packets
+                ):
+                    continue
+                queued[following.key] = following.packets
+                if following.packets > node.packets:
+                    queue.append(following)
+                else:
+                    queue.appendleft(following)
+            if seen.steps > self.budget or (seen.mismatches and self.first_only):
+                return seen
+        seen.complete = True
+        return seen
+
+    def _known(self, done: dict[_Key, list[Zone | None]], node: Node) -> bool:
+        """Tell whether a state at least as wide was explored before, and note this one."""
+        zones = done.setdefault(node.key, [])
+        if not self.timed:
+            zones.append(None)
+            return len(zones) > 1
+        mine = node.zone or Zone()
+        if any(zone and mine.inside(zone) for zone in zones):
+            return True
+        zones[:] = [zone for zone in zones if not (zone and zone.inside(mine))]
+        zones.append(mine)
+        return False
+
+    def _from(self, node: Node, seen: Exploration) -> Iterator[Node]:
+        """Yield the states that follow, packets first."""
+        for letter in self.letters:
+            meeting = self._meet(node, letter)
+            seen.steps += 1
+            seen.keyed = seen.keyed and meeting.got.keyed
+            what = self.judge(meeting)
+            if what:
+                seen.mismatches.append(Mismatch(what, node, meeting))
+                if self.first_only:
+                    return
+                continue
+            if self.visit:
+                self.visit(node, meeting)
+            yield self._after(node, meeting)
+        yield from self._passings(node)
+
+    # --- a packet ---
+
+    def _meet(self, node: Node, letter: Letter) -> Meeting:
+        self._enter(node)
+        now = as_number(Now(_NEW, self._younger))
+        states = node.key.references[letter.source]
+        if letter.event is None:
+            expected = Step(Verdict.PASS, states, ("not ours",))
+        else:
+            expected = step(self.site, states, letter.event, now)
+        return Meeting(
+            letter, expected, self.model.step(node.key.device, letter.packet, _Named(self))
+        )
+
+    def _after(self, node: Node, meeting: Meeting) -> Node:
+        references = list(node.key.references)
+        references[meeting.letter.source] = meeting.expected.states
+        names = dict(node.key.clocks)
+        names.update(dict.fromkeys(meeting.got.resets, _NEW))
+        phases = {clock: passed for clock, passed, _ in node.limits()} | {_NEW: 0}
+        after = self._settled(tuple(references), meeting.got.state, names, phases)
+        after.parent, after.edge, after.packets = node, meeting, node.packets + 1
+        if node.zone is not None:
+            zone = node.zone.kept([max(clock, 0) for clock in after.origins])
+            after.zone = self._elapsed(after, zone)
+        return after
+
+    # --- time ---
+
+    def _passings(self, node: Node) -> Iterator[Node]:
+        """Yield the states after the next second that matters on one of the clocks."""
+        for clock, _, seconds in node.limits():
+            zone = self._reaching(node, clock, seconds) if node.zone is not None else None
+            if node.zone is not None and zone is None:
+                continue
+            phases = {c: (seconds if c == clock else p) for c, p, _ in node.limits()}
+            names = dict(node.key.clocks)
+            after = self._later(node, names, phases)
+            after.parent, after.edge, after.packets = node, (clock, seconds), node.packets
+            if zone is not None:
+                after.zone = self._elapsed(after, zone.kept(after.origins))
+            yield after
+
+    def _later(
+        self, node: Node, names: dict[ClockName, int], phases: dict[int, int]
+    ) -> Node:
+        """Let both sides forget what is over now."""
+        self._enter(node)
+        self._phases = phases
+        now = as_number(Now(_NEW, self._younger))
+        references = tuple(
+            tuple(state.at(now) for state in states) for states in node.key.references
+        )
+        device = self.model.settle(node.key.device, _Named(self))
+        return self._settled(references, device, names, phases)
+
+    def _reaching(self, node: Node, clock: int, seconds: int) -> Zone | None:
+        """Return the zone at the moment the clock's age is so many seconds, or later.
+
+        The others may stand just at their own next second: that comes next, at the same moment.
+        """
+        zone: Zone | None = (node.zone or Zone()).elapsed()
+        for other, _, limit in node.limits():
+            if zone and other != clock:
+                zone = zone.younger(other, limit, closed=True)
+        return zone.older(clock, seconds) if zone else None
+
+    def _elapsed(self, node: Node, zone: Zone) -> Zone:
+        """Let time pass while no clock reaches its next second; forget what can't be asked."""
+        result: Zone | None = zone.elapsed()
+        for clock, _, limit in node.limits():
+            result = result and result.younger(clock, limit, closed=True)
+        largest = {clock: seconds[-1] for clock, seconds in enumerate(node.thresholds, start=1)}
+        return (result or zone).extrapolated(largest)
+
+    # --- questions about time ---
+
+    _phases: dict[int, int] = field(default_factory=dict)
+    _asked: dict[int, tuple[int, ...]] = field(default_factory=dict)
+
+    def _enter(self, node: Node) -> None:
+        self._node = node
+        self._names = dict(node.key.clocks)
+        self._phases = dict(enumerate(node.key.phases, start=1))
+        self._asked = dict(enumerate(node.thresholds, start=1))
+
+    def _younger(self, clock: int, seconds: int) -> bool:
+        if clock == _OLD or seconds <= 0:
+            return False
+        if clock == _NEW:
+            return True
+        if seconds not in self._asked[clock]:
+            msg = f"a clock is asked for {seconds} s, but only {self._asked[clock]} were declared"
+            raise LookupError(msg)
+        return self._phases[clock] < seconds
+
+    # --- one form for each state ---
+
+    def _settled(
+        self,
+        references: tuple[States, ...],
+        device: Any,
+        names: Mapping[ClockName, int],
+        phases: Mapping[int, int],
+    ) -> Node:
+        """Number the clocks in the order they are met, without those nobody asks for."""
+        wanted = self.model.thresholds(device)
+        seconds: dict[int, set[int]] = {}
+        for states in references:
+            for deadline in deadlines(states):
+                seconds.setdefault(deadline.clock, set())
+            for clock, threshold in thresholds(self.site.policies, states):
+                seconds[clock].add(threshold)
+        live = sorted(name for name in wanted if names.get(name, _OLD) != _OLD)
+        for name in live:
+            seconds.setdefault(names[name], set()).update(wanted[name])
+        kept = [clock for clock, asked in seconds.items() if max(asked, default=0) > phases[clock]]
+        number = {clock: place for place, clock in enumerate(kept, start=1)}
+        key = _Key(
+            tuple(renamed(states, _OrOld(number)) for states in references),
+            device,
+            tuple((name, number.get(names[name], _OLD)) for name in live),
+            tuple(phases[clock] for clock in kept),
+        )
+        return Node(
+            key, tuple(tuple(sorted(seconds[clock])) for clock in kept), None, origins=tuple(kept)
+        )
+
+
+class _OrOld(dict[int, int]):
+    """A clock that is not there has run out."""
+
+    def __missing__(self, _: int) -> int:
+        """Return the clock that has."""
+        return _OLD
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """The explorer's clocks by the device's names for them."""
+
+    explorer: Explorer
+
+    def younger(self, name: ClockName, seconds: int) -> bool:
+        clock = self.explorer._names.get(name)  # noqa: SLF001 - one of the explorer's own
+        return clock is not None and self.explorer._younger(clock, seconds)  # noqa: SLF001
+
+
+__all__ = ["Deadline", "Exploration", "Explorer", "Letter", "Meeting", "Mismatch", "Node"]

@@ -1,0 +1,115 @@
+"""What a vendor's ``semantics`` hands over: its device as a machine that can be executed.
+
+A model is written from the device's documentation. Its states hold no times: the one thing it
+may ask about time is whether a clock, reset by an earlier packet, is still younger than so many
+seconds. Concrete clocks answer from numbers, the explorer from what is possible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from knockctl.automaton.alphabet import Ask, Atom
+from knockctl.automaton.reference import Verdict
+from knockctl.automaton.wire import WirePacket
+
+ClockName = tuple[Hashable, ...]
+
+
+
+class Clocks(Protocol):
+    """Answers the only question about time."""
+
+    def younger(self, name: ClockName, seconds: int) -> bool:
+        """Tell whether the clock was last reset less than so many seconds ago."""
+
+
+S = TypeVar("S", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction(Generic[S]):
+    """What a device did with one packet."""
+
+    verdict: Verdict
+    """``PASS`` where the configuration at hand ends without a verdict of its own."""
+    state: S
+    resets: frozenset[ClockName]
+    """The clocks that start anew with this packet."""
+    rules: tuple[str, ...] = ()
+    """The rules that matched, in order; the last one decided."""
+    keyed: bool = True
+    """Every state looked at or written belongs to the packet's exact source alone."""
+
+
+class DeviceModel(Protocol[S]):
+    """A device's configuration as a machine. All methods are pure."""
+
+    evidence: str
+    """What the model rests on: ``kernel``, ``translated to kernel``, ``fact sheet``, …"""
+
+    @property
+    def initial(self) -> S:
+        """Return the state nobody has sent a packet in."""
+
+    def predicates(self, family: int) -> Iterable[Atom]:
+        """Yield every question the configuration puts to a packet of an IP version."""
+
+    def signature(self, family: int, ask: Ask) -> Hashable:
+        """Return what becomes of a packet as far as the packet alone decides it.
+
+        Packets with equal signatures can't be told apart by this device, in any state. ``ask``
+        answers predicates; the same model asked the same questions asks the same next one.
+        """
+
+    def step(self, state: S, packet: WirePacket, clocks: Clocks) -> Reaction[S]:
+        """Return what the device does with a packet."""
+
+    def settle(self, state: S, clocks: Clocks) -> S:
+        """Return the same state without what time has made meaningless."""
+
+    def thresholds(self, state: S) -> Mapping[ClockName, tuple[int, ...]]:
+        """Return, for every clock the state still depends on, all seconds it may be asked for."""
+
+
+@dataclass(slots=True)
+class ConcreteClocks:
+    """Clocks in numbers: for simulations, twins, and replaying a counterexample."""
+
+    now: float = 0.0
+    started: dict[ClockName, float] = field(default_factory=dict)
+
+    def younger(self, name: ClockName, seconds: int) -> bool:
+        """Compare with the time of the last reset."""
+        begun = self.started.get(name)
+        return begun is not None and self.now - begun < seconds
+
+    def reset(self, names: Iterable[ClockName]) -> None:
+        """Start clocks anew, now."""
+        for name in names:
+            self.started[name] = self.now
+
+
+@dataclass(slots=True)
+class Machine(Generic[S]):
+    """A model at work on concrete packets at concrete times."""
+
+    model: DeviceModel[S]
+    clocks: ConcreteClocks = field(default_factory=ConcreteClocks)
+    _state: S | None = None
+
+    @property
+    def state(self) -> S:
+        """The model's present state."""
+        return self.model.initial if self._state is None else self._state
+
+    def feed(self, packet: WirePacket, now: float) -> Reaction[S]:
+        """Let the device judge a packet that arrives at ``now`` (seconds, never going back)."""
+        self.clocks.now = now
+        state = self.model.settle(self.state, self.clocks)
+        reaction = self.model.step(state, packet, self.clocks)
+        self.clocks.reset(reaction.resets)
+        self._state = reaction.state
+        return reaction

@@ -1,0 +1,21 @@
+"""What a Linux host's packet filter does with packets, from its documentation alone.
+
+=================  ===============================================================
+module             subject
+=================  ===============================================================
+``ruleset``        saved text to chains of rules and headers of sets
+``conditions``     a rule's words to conditions, in the kernel's order
+``program``        what is left of the chains for one kind of packet
+``memory``         members of sets and addresses in ``recent`` lists
+``device``         all of it as a ``DeviceModel``
+=================  ===============================================================
+
+Nothing here knows how the rules were made or what they are for.
+"""
+
+from __future__ import annotations
+
+from knockctl_iptables.semantics.device import LinuxModel
+from knockctl_iptables.semantics.ruleset import Ruleset, ours, saved
+
+__all__ = ["LinuxModel", "Ruleset", "ours", "saved"]
