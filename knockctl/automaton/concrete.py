@@ -42,13 +42,13 @@ def _constraints(
     ceilings: list[Bound] = []
     resets: dict[int, int] = {}  # clock of the node at hand -> number of the packet that reset it
     for node, following in zip(nodes, [*nodes[1:], None], strict=True):
-        if following is None or isinstance(following.edge, Meeting):
-            number = len(letters)
+        if following is not None and not isinstance(following.edge, Meeting):
+            # Time passed: whatever comes next comes that long after the packet of that clock.
+            clock, seconds = following.edge or (0, 0)
+            floors.append((len(letters), resets[clock], seconds))
+        else:
+            ceilings += [(len(letters), resets[clock], limit) for clock, _, limit in node.limits()]
             letters.append(last if following is None else _letter(following))
-            for clock, passed, limit in node.limits():
-                if passed:
-                    floors.append((number, resets[clock], passed))
-                ceilings.append((number, resets[clock], limit))
         if following is not None:
             resets = dict(_inherited(following, resets, len(letters) - 1))
     return letters, floors, ceilings

@@ -189,7 +189,8 @@ class Explorer:
 
     def _from(self, node: Node, seen: Exploration) -> Iterator[Node]:
         """Yield the states that follow, packets first."""
-        for letter in self.letters:
+        arriving = self._arriving(node)
+        for letter in self.letters if arriving or not self.timed else ():
             meeting = self._meet(node, letter)
             seen.steps += 1
             seen.keyed = seen.keyed and meeting.got.keyed
@@ -201,7 +202,8 @@ class Explorer:
                 continue
             if self.visit:
                 self.visit(node, meeting)
-            yield self._after(node, meeting)
+            if not _idle(node, meeting):
+                yield self._after(node, meeting, arriving)
         yield from self._passings(node)
 
     # --- a packet ---
@@ -218,7 +220,14 @@ class Explorer:
             letter, expected, self.model.step(node.key.device, letter.packet, _Named(self))
         )
 
-    def _after(self, node: Node, meeting: Meeting) -> Node:
+    def _arriving(self, node: Node) -> Zone | None:
+        """Return the ages at which a packet can arrive here: no clock at its next second yet."""
+        zone = node.zone
+        for clock, _, limit in node.limits():
+            zone = zone and zone.younger(clock, limit)
+        return zone
+
+    def _after(self, node: Node, meeting: Meeting, arriving: Zone | None) -> Node:
         references = list(node.key.references)
         references[meeting.letter.source] = meeting.expected.states
         names = dict(node.key.clocks)
@@ -226,8 +235,8 @@ class Explorer:
         phases = {clock: passed for clock, passed, _ in node.limits()} | {_NEW: 0}
         after = self._settled(tuple(references), meeting.got.state, names, phases)
         after.parent, after.edge, after.packets = node, meeting, node.packets + 1
-        if node.zone is not None:
-            zone = node.zone.kept([max(clock, 0) for clock in after.origins])
+        if arriving is not None:
+            zone = arriving.kept([max(clock, 0) for clock in after.origins])
             after.zone = self._elapsed(after, zone)
         return after
 
@@ -331,6 +340,15 @@ class Explorer:
         return Node(
             key, tuple(tuple(sorted(seconds[clock])) for clock in kept), None, origins=tuple(kept)
         )
+
+
+def _idle(node: Node, meeting: Meeting) -> bool:
+    """Tell whether a packet changed nothing on either side."""
+    return (
+        not meeting.got.resets
+        and meeting.got.state == node.key.device
+        and meeting.expected.states == node.key.references[meeting.letter.source]
+    )
 
 
 class _OrOld(dict[int, int]):

@@ -21,7 +21,7 @@ from knockctl.automaton.letters import Claim, Sender, senders, sent_by
 from knockctl.automaton.model import Machine
 from knockctl.automaton.reference import Automaton, Step, Verdict
 
-BUDGET = 200_000
+BUDGET = 1_000_000
 """Packets judged, for one kind of source, before an exploration gives up."""
 
 
@@ -178,10 +178,15 @@ def _decide(claim: Claim, letters: Sequence[Letter], judge: Judge, budget: int) 
             result.status, result.findings = Status.COUNTEREXAMPLE, found
             return result
         if not seen.mismatches:
+            result.reasons = [_spent(budget, result)]
             break
     result.status = Status.UNKNOWN
-    result.reasons = [f"the budget of {budget:,} packets is spent after {seen.states:,} states"]
+    result.reasons = result.reasons or ["a difference was found that no times could be given to"]
     return result
+
+
+def _spent(budget: int, result: Result) -> str:
+    return f"the budget of {budget:,} packets is spent after {result.states:,} states"
 
 
 def gaps(claim: Claim, judge: Judge = effective, *, budget: int = BUDGET) -> Result:
@@ -216,7 +221,7 @@ def _listed(claim: Claim, seen: Exploration, budget: int) -> Result:
         result.status = Status.UNKNOWN
         result.reasons = [f"can't be interpreted: {r}" for f in result.findings for r in f.guesses]
     if not seen.complete:
-        result.reasons.append(f"the budget of {budget:,} packets is spent")
+        result.reasons.append(_spent(budget, result))
     return result
 
 
@@ -241,9 +246,10 @@ def _onward(meeting: Meeting) -> bool:
 def _finding(claim: Claim, mismatch: Mismatch) -> Finding | None:
     """Return the finding with its trace replayed; None where no times bring it about."""
     trace = timed(mismatch.before, mismatch.meeting.letter)
-    if trace is None:
+    rows = tuple(replay(claim, trace)) if trace else ()
+    verdicts = mismatch.meeting.expected.verdict.value, mismatch.meeting.got.verdict.value
+    if not trace or (rows[-1].expected, rows[-1].got) != verdicts:
         return None
-    rows = tuple(replay(claim, trace))
     guesses = sorted({g for _, letter in trace for g in letter.guesses})
     return Finding(mismatch.what, claim.family, rows, tuple(guesses))
 

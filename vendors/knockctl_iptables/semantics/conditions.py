@@ -35,6 +35,15 @@ STATUSES = {
 CHANCES = ("limit", "hashlimit", "connlimit", "statistic", "quota", "time", "nth", "random")
 
 
+# Targets that let the packet go on and change nothing any rule of these tables looks at.
+PASSING = frozenset(
+    (
+        *("LOG", "NFLOG", "ULOG", "AUDIT", "TRACE", "CT", "NOTRACK", "CONNMARK", "TCPMSS", "TTL"),
+        *("HL", "DSCP", "TOS", "CHECKSUM", "CLASSIFY", "SECMARK", "CONNSECMARK", "LED", "IDLETIMER"),
+    )
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Stateless:
     """One question to the packet; several atoms: any of them."""
@@ -98,6 +107,16 @@ class CompiledRule:
     goto: bool = False
     options: tuple[str, ...] = ()
     """What follows the target."""
+
+    @property
+    def changes(self) -> bool:
+        """Tell whether only looking whether it matches can leave a trace."""
+        return any(isinstance(c, Recent) and c.changes for c in self.conditions)
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether it does nothing at all, matching or not."""
+        return (self.target is None or self.target in PASSING) and not self.changes
 
 
 def compiled(rule: Rule, place: str) -> CompiledRule:

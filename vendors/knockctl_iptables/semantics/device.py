@@ -101,7 +101,7 @@ class LinuxModel:
         yield from (FRESH, HERE)
         for (of, table), chains in self._chains.items():
             if of == family:
-                for rule in (rule for rules in chains.values() for rule in rules):
+                for rule in (r for rules in chains.values() for r in rules if not r.idle):
                     yield from atoms(rule)
                     yield from guesses(rule, table, chains)
 

@@ -16,6 +16,7 @@ from knockctl.automaton.reference import Verdict
 from knockctl.automaton.wire import WirePacket
 from knockctl_iptables.config import Family
 from knockctl_iptables.semantics.conditions import (
+    PASSING,
     CompiledRule,
     InSet,
     Recent,
@@ -24,13 +25,6 @@ from knockctl_iptables.semantics.conditions import (
     set_action,
 )
 
-# Targets that let the packet go on and change nothing any rule of these tables looks at.
-PASSING = frozenset(
-    (
-        *("LOG", "NFLOG", "ULOG", "AUDIT", "TRACE", "CT", "NOTRACK", "CONNMARK", "TCPMSS", "TTL"),
-        *("HL", "DSCP", "TOS", "CHECKSUM", "CLASSIFY", "SECMARK", "CONNSECMARK", "LED", "IDLETIMER"),
-    )
-)
 REFUSING = frozenset(("DROP", "REJECT", "TARPIT"))
 FRESH = flow("fresh", "related")
 HERE = Atom("destination_type", frozenset(("LOCAL", "BROADCAST", "MULTICAST")))
@@ -187,6 +181,8 @@ class Specialiser:
         self, table: str, chain: str, fixed: dict[str, Any]
     ) -> Iterator[Instruction]:
         for rule in self.chains.get((self.family, table), {}).get(chain, ()):
+            if rule.idle:
+                continue
             tests: list[InSet | Recent] = []
             matched = self._matches(rule, tests)
             changes = any(isinstance(t, Recent) and t.changes for t in tests)
