@@ -14,7 +14,7 @@ together. ``docs/verification.md`` has the whole argument.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,6 +72,7 @@ class _Key:
     device: Any
     clocks: tuple[tuple[ClockName, int], ...]
     phases: tuple[int, ...]
+    colour: Hashable = None
 
 
 @dataclass(slots=True)
@@ -142,7 +143,8 @@ class Explorer:
     """Stop at the first mismatch; otherwise note it, and don't go on from there."""
     visit: Callable[[Node, Meeting], None] | None = None
     """Called for every packet that both judge alike."""
-    _node: Node | None = None
+    colour: Callable[[Hashable, Meeting], Hashable] = lambda before, _: before
+    """What of the way to a state tells it from the same state reached otherwise; begins None."""
     _names: dict[ClockName, int] = field(default_factory=dict)
 
     def run(self) -> Exploration:
@@ -233,7 +235,8 @@ class Explorer:
         names = dict(node.key.clocks)
         names.update(dict.fromkeys(meeting.got.resets, _NEW))
         phases = {clock: passed for clock, passed, _ in node.limits()} | {_NEW: 0}
-        after = self._settled(tuple(references), meeting.got.state, names, phases)
+        colour = self.colour(node.key.colour, meeting)
+        after = self._settled(tuple(references), meeting.got.state, names, phases, colour)
         after.parent, after.edge, after.packets = node, meeting, node.packets + 1
         if arriving is not None:
             zone = arriving.kept([max(clock, 0) for clock in after.origins])
@@ -267,7 +270,7 @@ class Explorer:
             tuple(state.at(now) for state in states) for states in node.key.references
         )
         device = self.model.settle(node.key.device, _Named(self))
-        return self._settled(references, device, names, phases)
+        return self._settled(references, device, names, phases, node.key.colour)
 
     def _reaching(self, node: Node, clock: int, seconds: int) -> Zone | None:
         """Return the zone at the moment the clock's age is so many seconds, or later.
@@ -294,7 +297,6 @@ class Explorer:
     _asked: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
     def _enter(self, node: Node) -> None:
-        self._node = node
         self._names = dict(node.key.clocks)
         self._phases = dict(enumerate(node.key.phases, start=1))
         self._asked = dict(enumerate(node.thresholds, start=1))
@@ -317,6 +319,7 @@ class Explorer:
         device: Any,
         names: Mapping[ClockName, int],
         phases: Mapping[int, int],
+        colour: Hashable = None,
     ) -> Node:
         """Number the clocks in the order they are met, without those nobody asks for."""
         wanted = self.model.thresholds(device)
@@ -336,6 +339,7 @@ class Explorer:
             device,
             tuple((name, number.get(names[name], _OLD)) for name in live),
             tuple(phases[clock] for clock in kept),
+            colour,
         )
         return Node(
             key, tuple(tuple(sorted(seconds[clock])) for clock in kept), None, origins=tuple(kept)

@@ -42,11 +42,11 @@ class Claim:
     scope: Scope
     model: DeviceModel[Any]
     family: int
-    related: bool = True
-    """Whether flows that conntrack calls related are events like any other.
+    whole: bool = False
+    """Whether the model holds everything the device runs, somebody else's rules included.
 
-    A device's own accept for RELATED lets in what an accepted flow announced; where somebody
-    else's rules are judged, such packets are taken as known and left out.
+    Then packets over the loopback are left out, which nobody outside can send, and those of
+    flows that conntrack calls related: what an accepted flow announced is taken as known.
     """
 
 
@@ -168,8 +168,11 @@ def _feasible(space: Space, claim: Claim) -> Iterator[Region]:
     What conntrack calls invalid is a stray TCP segment: packets with a wrong checksum are
     nobody's event, and a SYN to no flow is never invalid.
     """
-    tracked = ["fresh", "unanswered", "known", "untracked", *(["related"] if claim.related else [])]
+    tracked = ["fresh", "unanswered", "known", "untracked", *([] if claim.whole else ["related"])]
     everything = space.everything()
+    if claim.whole:
+        outside = [i for i in space.fields["interface"].values if i != LOOPBACK]
+        everything = everything.narrowed(interface=outside) or everything
     opening = everything.within(_OPENING)
     stray = everything.within(_OPENING, answer=False)
     others = [p for p in space.fields["protocol"].values if p not in ("tcp", "udp")]
@@ -221,7 +224,22 @@ def _sender(claim: Claim, space: Space, kinds: dict[Any, list[Region]], mask: in
         packet = region.packet(likes)
         address = packet.source
         letters.append(Letter(packet, claim.scope.event(packet), guesses=_guesses(region)))
+    letters.sort(key=lambda letter: _plainness(claim.site, letter))
     return Sender(address, _neighbour(space, address), tuple(letters))
+
+
+def _plainness(site: Site, letter: Letter) -> tuple[bool, ...]:
+    """Order letters so that of two traces of one length the plainer is found."""
+    packet = letter.packet
+    return (
+        packet.interface == LOOPBACK,
+        letter.event is None,
+        packet.flow != "fresh",
+        packet.protocol not in ("tcp", "udp"),
+        packet.protocol == "tcp" and not packet.opening,
+        not any(p.is_service(packet.protocol, packet.port) for p in site.policies),
+        any(p.is_knock(packet.protocol, packet.port) for p in site.policies),
+    )
 
 
 def _cell(space: Space, number: int) -> int:

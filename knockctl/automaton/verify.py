@@ -8,7 +8,7 @@ it is told.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import combinations_with_replacement
@@ -20,6 +20,7 @@ from knockctl.automaton.explore import Exploration, Explorer, Judge, Letter, Mee
 from knockctl.automaton.letters import Claim, Sender, senders, sent_by
 from knockctl.automaton.model import Machine
 from knockctl.automaton.reference import Automaton, Step, Verdict
+from knockctl.automaton.wire import LOOPBACK
 
 BUDGET = 1_000_000
 """Packets judged, for one kind of source, before an exploration gives up."""
@@ -192,27 +193,51 @@ def _spent(budget: int, result: Result) -> str:
 def gaps(claim: Claim, judge: Judge = effective, *, budget: int = BUDGET) -> Result:
     """Explore on behind each difference, and return one trace for each kind of them.
 
-    Two differences are of one kind when the policies' rules along the trace and the device's
-    rule at the end are the same.
+    What honest clients send is explored alone, then together with each kind of odd packet, so
+    that one gap doesn't hide another. Two differences are of one kind when the policies' rules
+    along the trace and the device's rule at the end are the same.
     """
     result = Result()
     for sender in senders(claim):
-        explorer = Explorer(
-            claim.site, claim.model, sender.letters, judge, budget=budget, first_only=False
-        )
-        seen = explorer.run()
-        result.add(_listed(claim, seen, budget))
+        kinds = {oddity(letter): None for letter in sender.letters}
+        for kind in sorted(kinds):
+            letters = [x for x in sender.letters if oddity(x) in (ODDITIES[0], kind)]
+            explorer = Explorer(
+                claim.site, claim.model, letters, judge, budget=budget, first_only=False
+            )
+            explorer.colour = _first_odd(claim, kind)
+            result.add(_listed(claim, explorer.run(), kind, budget))
+    result.findings = _simplest(result.findings)
     return result
 
 
-def _listed(claim: Claim, seen: Exploration, budget: int) -> Result:
+ODDITIES = ("", "segment", "protocol", "elsewhere", "loopback", "flow", "tracking")
+
+
+def oddity(letter: Letter) -> str:
+    """Name what makes a packet no honest first packet; empty for one."""
+    packet = letter.packet
+    if packet.flow in ("known", "unanswered"):
+        return "flow"
+    if packet.flow != "fresh":
+        return "tracking"
+    if packet.interface == LOOPBACK:
+        return "loopback"
+    if letter.event is None:
+        return "elsewhere"
+    if packet.protocol not in ("tcp", "udp"):
+        return "protocol"
+    return "" if packet.opening or packet.protocol == "udp" else "segment"
+
+
+def _listed(claim: Claim, seen: Exploration, kind_of: str, budget: int) -> Result:
     result = Result(states=seen.states, steps=seen.steps, sources=1 if seen.keyed else 2)
     kinds: dict[Any, Finding] = {}
     for mismatch in seen.mismatches:
-        kind = _kind(mismatch)
+        kind = _kind(claim, mismatch)
         if kind not in kinds:
             finding = _finding(claim, mismatch)
-            if finding:
+            if finding and any(oddity(row.letter) == kind_of for row in finding.trace):
                 kinds[kind] = finding
     result.findings = [*kinds.values()]
     if any(not f.guesses for f in result.findings):
@@ -225,19 +250,44 @@ def _listed(claim: Claim, seen: Exploration, budget: int) -> Result:
     return result
 
 
-def _kind(mismatch: Mismatch) -> Any:
-    odd = [
-        (m.expected.rules, m.letter.packet.opening, m.letter.packet.protocol)
-        for m in (node.edge for node in mismatch.before.path())
-        if isinstance(m, Meeting) and not _onward(m)
-    ]
-    last = mismatch.meeting
-    return mismatch.what, last.got.rules[-1:], last.letter.packet.flow, tuple(sorted(set(odd)))
+def _kind(claim: Claim, mismatch: Mismatch) -> Hashable:
+    """Tell gaps apart: by the first odd thing on the way, and by the packet at the end."""
+    last = mismatch.meeting.letter.packet
+    service = any(p.is_service(last.protocol, last.port) for p in claim.site.policies)
+    return mismatch.what, service, mismatch.before.key.colour
 
 
-def _onward(meeting: Meeting) -> bool:
-    """Tell whether a packet was the next knock: what an honest client sends."""
-    return meeting.expected.rules == ("4",)
+def _first_odd(claim: Claim, oddities: str) -> Callable[[Hashable, Meeting], Hashable]:
+    """Colour states by the first packet on the way that is odd, or no next knock."""
+
+    def colour(before: Hashable, meeting: Meeting) -> Hashable:
+        rules, packet = meeting.expected.rules, meeting.letter.packet
+        odd = oddity(meeting.letter) == oddities if oddities else rules != ("4",)
+        if before is not None or not odd:
+            return before
+        service = any(p.is_service(packet.protocol, packet.port) for p in claim.site.policies)
+        return oddities, service, rules
+
+    return colour
+
+
+def _simplest(findings: Sequence[Finding]) -> list[Finding]:
+    """Leave out traces that are another's with more packets in between."""
+    kept: list[Finding] = []
+    for finding in sorted(findings, key=lambda f: len(f.trace)):
+        packets = [row.packet for row in finding.trace]
+        if not any(
+            one.what == finding.what and _within([row.packet for row in one.trace], packets)
+            for one in kept
+        ):
+            kept.append(finding)
+    return kept
+
+
+def _within(few: Sequence[str], many: Sequence[str]) -> bool:
+    """Tell whether all of ``few`` occur in ``many``, in their order."""
+    left = iter(many)
+    return all(packet in left for packet in few)
 
 
 # --- traces -----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from knockctl.automaton.alphabet import UNINTERPRETED, Ask, Atom
 from knockctl.automaton.model import ClockName, Clocks, Reaction
 from knockctl.automaton.reference import Verdict
 from knockctl.automaton.wire import WirePacket
-from knockctl_iptables.config import Family
+from knockctl_iptables.config import FAMILIES, Family
 from knockctl_iptables.semantics import memory
 from knockctl_iptables.semantics.conditions import (
     CompiledRule,
@@ -67,11 +67,16 @@ class LinuxModel:
 
     @cached_property
     def _policies(self) -> Mapping[tuple[Family, str, str], str | None]:
-        return {
+        policies = {
             (family, table, name): chain.policy
             for (family, table), chains in self.rules.tables.items()
             for name, chain in chains.items()
         }
+        if self.rules.whole:
+            # A table nobody touched is not even printed: its chains accept.
+            for family in FAMILIES:
+                policies.setdefault((family, "filter", "INPUT"), "ACCEPT")
+        return policies
 
     @cached_property
     def _stores(self) -> Stores:

@@ -36,10 +36,9 @@ class Ruleset:
 
     tables: Mapping[tuple[Family, str], Mapping[str, Chain]] = field(default_factory=dict)
     sets: Mapping[str, SetHeader] = field(default_factory=dict)
-
-    def chain(self, family: Family, table: str, name: str) -> Chain:
-        """Return a chain, empty when there is none."""
-        return self.tables.get((family, table), {}).get(name, Chain())
+    whole: bool = False
+    """Everything the host has: where nothing decides, the packet is accepted. Otherwise what
+    comes behind our rules is not ours to tell."""
 
 
 def ours(config: LinuxConfig) -> Ruleset:
@@ -60,7 +59,9 @@ def saved(texts: Mapping[Family, str], sets: str = "") -> Ruleset:
     for family, text in texts.items():
         for section in re.finditer(r"^\*(\S+)\n(.*?)^COMMIT", text, re.MULTILINE | re.DOTALL):
             tables[family, section[1]] = dict(_chains(section[2]))
-    return Ruleset(tables, dict(_sets(sets)))
+    for family in FAMILIES:
+        tables.setdefault((family, "filter"), {})
+    return Ruleset(tables, dict(_sets(sets)), whole=True)
 
 
 def _chains(text: str) -> Iterator[tuple[str, Chain]]:
