@@ -8,6 +8,7 @@ part           does
 =============  ====================================================================
 ``Compiler``   pure: policies and placement to a ``Config``, device text to a
                ``Config``, two configs to a ``Remediation``
+``Modeller``   pure: a ``Config``, or all a device runs, to a machine to be executed
 ``Driver``     one open connection: facts, read, arm, apply, cancel, persist
 ``Vendor``     names the two and opens the connection
 =============  ====================================================================
@@ -26,6 +27,8 @@ from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from knockctl.automaton.model import DeviceModel
+from knockctl.automaton.wire import Scope
 from knockctl.errors import InventoryError
 from knockctl.policy.resolved import ResolvedPolicy
 
@@ -230,6 +233,37 @@ class Compiler(Protocol[C, R_co]):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Running(Generic[C]):
+    """All that judges packets on a device: ours as a config, and everything as a machine."""
+
+    config: C
+    model: DeviceModel[Any]
+    families: tuple[int, ...] = (4, 6)
+    """IP versions the device has at all."""
+
+
+class Modeller(Protocol[C]):
+    """Pure functions from device text to machines that can be executed (design, section 11)."""
+
+    evidence: str
+    """What the machines rest on: ``kernel``, ``fact sheet``, …; printed with every proof."""
+    assumptions: tuple[str, ...]
+    """What the machines leave out, one sentence each."""
+
+    def scope(self, placement: Placement) -> Scope:
+        """Return which packets are the policies' at all."""
+
+    def parse(self, text: str) -> C:
+        """Read back what a config prints."""
+
+    def model(self, config: C) -> DeviceModel[Any]:
+        """Return the machine that a config alone makes; what it leaves undecided passes."""
+
+    def running(self, text: str) -> Running[C]:
+        """Read everything a device runs, as ``Driver.everything`` returns it."""
+
+
 CancelResult = Literal["cancelled", "fired", "absent"]
 
 
@@ -268,6 +302,9 @@ class Driver(Protocol[C, R_contra]):
 
     def read(self) -> Reading[C]:
         """Read what is ours, and the neighbours that can shadow it."""
+
+    def everything(self) -> str:
+        """Return all that judges packets on the device, in its own words."""
 
     def pending(self) -> tuple[PendingChange, ...]:
         """List the changes the device holds a revert timer or leftovers for."""
@@ -351,6 +388,7 @@ class Vendor(Protocol[C, R]):
     """Inventory platforms it serves, the netmiko name first."""
     placement: type[Placement]
     compiler: Compiler[C, R]
+    modeller: Modeller[C]
 
     def connect(self, target: Target) -> Driver[C, R]:
         """Return a driver, not yet connected. Imports the SDK."""

@@ -25,6 +25,11 @@ Network = IPv4Network | IPv6Network
 UNINTERPRETED = "? "
 """Begins the name of a chance that stands for a rule nobody could interpret."""
 
+EXAMPLES = {
+    4: ("203.0.113.7", "192.0.2.77", "198.51.100.77", "10.77.0.7"),
+    6: ("2001:db8:113::7", "2001:db8:2::77", "2001:db8:51::77", "fd77::7"),
+}
+"""Addresses that stand for "some other one", where one of them may."""
 HIGHEST = {"port": 65535, "source_port": 65535}
 FLOWS = ("fresh", "unanswered", "known", "related", "invalid", "untracked")
 DESTINATION_TYPES = ("LOCAL", "BROADCAST", "MULTICAST", "UNICAST")
@@ -308,16 +313,14 @@ class Region:
         return int(cells.first(mask))
 
     def _address(self, name: str, liked: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-        number = self._number_of(name, int(liked))
-        return IPv4Address(number) if self.space.family == 4 else IPv6Address(number)
-
-    def _number_of(self, name: str, liked: int) -> int:
         cells, mask = self.space.fields[name], self.masks[name]
-        if mask >> _cell_of(cells.values, liked) & 1:
-            return liked
+        kind = type(liked)
+        for example in (liked, *(kind(text) for text in EXAMPLES[self.space.family])):
+            if mask >> _cell_of(cells.values, int(example)) & 1:
+                return example
         first = int(cells.first(mask))
         # The very first address of a network is a poor example of a host.
-        return first + 1 if first + 1 not in cells.values else first
+        return kind(first + 1 if first + 1 not in cells.values else first)
 
 
 def _cell_of(starts: tuple[int, ...], value: int) -> int:

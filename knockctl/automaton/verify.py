@@ -109,6 +109,11 @@ def opens(meeting: Meeting) -> str | None:
     return "opens" if effective(meeting) == "opens" else None
 
 
+def closes(meeting: Meeting) -> str | None:
+    """Only what is refused although the policies accept it."""
+    return "closes" if effective(meeting) == "closes" else None
+
+
 def keeps_management(meeting: Meeting) -> str | None:
     """Only management that is refused."""
     if meeting.expected.rules == ("management",) and meeting.got.verdict is not Verdict.ACCEPT:
@@ -199,15 +204,16 @@ def gaps(claim: Claim, judge: Judge = effective, *, budget: int = BUDGET) -> Res
     """
     result = Result()
     for sender in senders(claim):
-        kinds = {oddity(letter): None for letter in sender.letters}
-        for kind in sorted(kinds):
+        own = Result()
+        for kind in sorted({oddity(letter) for letter in sender.letters}):
             letters = [x for x in sender.letters if oddity(x) in (ODDITIES[0], kind)]
             explorer = Explorer(
                 claim.site, claim.model, letters, judge, budget=budget, first_only=False
             )
             explorer.colour = _first_odd(claim, kind)
-            result.add(_listed(claim, explorer.run(), kind, budget))
-    result.findings = _simplest(result.findings)
+            own.add(_listed(claim, explorer.run(), kind, budget))
+        own.findings = _simplest(own.findings)
+        result.add(own)
     return result
 
 
@@ -316,10 +322,16 @@ def replay(claim: Claim, trace: Sequence[tuple[float, Letter]]) -> Iterator[Row]
         yield Row(
             at,
             str(letter.packet.source),
-            str(letter.packet),
+            _written(letter),
             expected.verdict.value,
             "+".join(expected.rules),
             got.verdict.value,
             got.rules[-1] if got.rules else "the end of the rules",
             replace(letter, guesses=frozenset()),
         )
+
+
+def _written(letter: Letter) -> str:
+    """Name a packet; one that is not the policies' with where it goes."""
+    elsewhere = letter.event is None and letter.packet.interface != LOOPBACK
+    return f"{letter.packet} to {letter.packet.destination}" if elsewhere else str(letter.packet)

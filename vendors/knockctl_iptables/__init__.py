@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from knockctl.vendor import Target
 from knockctl_iptables.compiler import LinuxCompiler
+from knockctl_iptables.modeller import LinuxModeller
 from knockctl_iptables.placement import LinuxPlacement
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ class LinuxVendor:
     platforms = ("linux", "linux_ssh")
     placement = LinuxPlacement
     compiler = LinuxCompiler()
+    modeller = LinuxModeller()
 
     def connect(self, target: Target) -> LinuxDriver:
         """Return a driver, not yet connected."""

@@ -18,6 +18,7 @@ from knockctl.vendor import CancelResult, Facts, PendingChange, Reading, Target
 from knockctl_iptables import facts as fact_sheet
 from knockctl_iptables.boot import persist_script
 from knockctl_iptables.config import FAMILIES, WARM, Family, LinuxConfig
+from knockctl_iptables.modeller import IPV4, IPV6, SETS
 from knockctl_iptables.parse import Dump, parse
 from knockctl_iptables.plan import LinuxRemediation, Payload
 from knockctl_iptables.revert import (
@@ -42,6 +43,13 @@ look save4 iptables-save -t filter
 if [ -e /proc/net/if_inet6 ]; then look save6 ip6tables-save -t filter; fi
 sets() { ipset save > /dev/null && ipset save | grep -E '^create KC[46]_' || [ $? = 1 ]; }
 look sets sets
+"""
+# All tables, and the headers of all sets; members come and go, so that they prove nothing.
+_EVERYTHING = r"""
+look save4 iptables-save
+if [ -e /proc/net/if_inet6 ]; then look save6 ip6tables-save; fi
+all_sets() { ipset save > /dev/null && ipset save | grep ^create || [ $? = 1 ]; }
+look sets all_sets
 """
 TOOLS: dict[Family, str] = {4: "iptables", 6: "ip6tables"}
 
@@ -96,6 +104,17 @@ class LinuxDriver:
         result, self._fresh = self._fresh, None
         self._pending = result[1]
         return result[0]
+
+    def everything(self) -> str:
+        """Return all tables of both families, and all sets, as ``parse.sections`` splits them."""
+        answer = self._session.script(_EVERYTHING)
+        self._reading(answer)
+        parts = (("sets", SETS), ("save6", IPV6), ("save4", IPV4))
+        return "".join(
+            f"# {title}\n{_uncommented(answer.output(name))}"
+            for name, title in parts
+            if name in answer.sections
+        )
 
     def pending(self) -> tuple[PendingChange, ...]:
         """List the unsettled changes, as of the last ``facts`` or ``read``."""
@@ -340,3 +359,7 @@ def _writing(forward: Payload, change: str) -> str:
 def _fed(name: str, command: str, text: str) -> str:
     document = put_file("-", text).partition("\n")[2]
     return f"run {name} {command} <<'KC-END' || status=1\n{document}"
+
+
+def _uncommented(text: str) -> str:
+    return "".join(f"{line}\n" for line in text.splitlines() if not line.startswith("#"))

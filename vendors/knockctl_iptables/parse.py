@@ -132,20 +132,23 @@ def parse_sets(text: str) -> Iterator[IpSet]:
         )
 
 
-def parse_text(text: str) -> LinuxConfig:
-    """Read back what ``LinuxConfig.text`` prints."""
-    sections: dict[str, list[str]] = {"": []}
-    current = sections[""]
+def sections(text: str) -> dict[str, str]:
+    """Split a text where a line says which tool reads what follows: ``# iptables-restore``."""
+    found: dict[str, list[str]] = {}
+    current: list[str] = []
     for line in text.splitlines():
         if line.startswith("# "):
-            current = sections.setdefault(line[2:], [])
-        current.append(line)
-    return parse(
-        Dump(
-            {
-                4: "\n".join(sections.get("iptables-restore", [])),
-                6: "\n".join(sections.get("ip6tables-restore", [])),
-            },
-            "\n".join(sections.get("ipset restore", [])),
-        )
-    ).config
+            current = found.setdefault(line[2:], [])
+        else:
+            current.append(line)
+    return {name: "".join(f"{line}\n" for line in lines) for name, lines in found.items()}
+
+
+def parse_text(text: str) -> LinuxConfig:
+    """Read back what ``LinuxConfig.text`` prints."""
+    found = sections(text)
+    tables: dict[Family, str] = {
+        4: found.get("iptables-restore", ""),
+        6: found.get("ip6tables-restore", ""),
+    }
+    return parse(Dump(tables, found.get("ipset restore", ""))).config
