@@ -36,7 +36,17 @@ DESTINATION_TYPES = ("LOCAL", "BROADCAST", "MULTICAST", "UNICAST")
 MOST_PATTERNS = 8
 MOST_MARKS = 6
 # Of all 64 combinations the ones people know come first: they stand for their cells.
-FLAGS_BY_PREFERENCE = (2, 16, 1, 0, 41, 3, 18, 4, *(f for f in range(64) if f not in (0, 1, 2, 3, 4, 16, 18, 41)))
+FLAGS_BY_PREFERENCE = (
+    2,
+    16,
+    1,
+    0,
+    41,
+    3,
+    18,
+    4,
+    *(f for f in range(64) if f not in (0, 1, 2, 3, 4, 16, 18, 41)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +84,25 @@ _RANGED = (*_ADDRESSES, *HIGHEST)
 
 def passes(name: str, test: Any, value: Any) -> bool:
     """Put a test to a value of a field."""
-    if name in _RANGED:
-        return any(first <= value <= last for first, last in test)
-    if name == "flags":
-        return bool(value & test[0] == test[1])
-    if name == "interface":
-        return named(test, value)
-    if name == "payload":
-        return test in value
-    if name == "mark":
-        return bool(value & test[1] == test[0])
-    if name == "icmp":
-        return bool(value == test)
+    return _TESTS.get(name, _among)(test, value)
+
+
+def _among(test: Any, value: Any) -> bool:
     return value in test
+
+
+def _in_ranges(test: Ranges, value: int) -> bool:
+    return any(first <= value <= last for first, last in test)
+
+
+_TESTS: dict[str, Callable[[Any, Any], bool]] = {
+    **dict.fromkeys(_RANGED, _in_ranges),
+    "flags": lambda test, value: bool(value & test[0] == test[1]),
+    "interface": named,
+    "payload": lambda test, value: test in value,
+    "mark": lambda test, value: bool(value & test[1] == test[0]),
+    "icmp": lambda test, value: bool(value == test),
+}
 
 
 def protocol(*names: str) -> Atom:
@@ -138,12 +154,12 @@ class Cells:
 def _ranged(tests: Iterable[Ranges], highest: int) -> Cells:
     """Cut a range of numbers at every boundary; cells that no test tells apart become one."""
     tests = tuple(tests)
-    starts = sorted({0} | {p for test in tests for a, b in test for p in (a, b + 1) if p <= highest})
+    starts = sorted(
+        {0} | {p for test in tests for a, b in test for p in (a, b + 1) if p <= highest}
+    )
     place = {start: number for number, start in enumerate(starts)}
     place[highest + 1] = len(starts)
-    masks = {
-        test: _union((1 << place[b + 1]) - (1 << place[a]) for a, b in test) for test in tests
-    }
+    masks = {test: _union((1 << place[b + 1]) - (1 << place[a]) for a, b in test) for test in tests}
     return Cells(tuple(starts), masks)
 
 
@@ -165,7 +181,7 @@ def _listed(name: str, tests: Iterable[Any], values: Iterable[Any]) -> Cells:
     )
 
 
-class TooManyCells(ValueError):  # noqa: N818 - says what it is
+class TooManyCells(ValueError):
     """A field is asked so many things at once that its kinds can't be listed."""
 
 
@@ -179,25 +195,25 @@ def _cells(name: str, tests: Sequence[Any], family: int, samples: Iterable[Any])
 
 def _candidates(name: str, tests: Sequence[Any], samples: Iterable[Any]) -> list[Any]:
     """Return values among which every possible combination of answers occurs."""
-    if name == "flags":
-        return list(FLAGS_BY_PREFERENCE)
-    if name == "flow":
-        return list(FLOWS)
-    if name == "destination_type":
-        return list(DESTINATION_TYPES)
+    if name in _FIXED:
+        return list(_FIXED[name])
+    if name == "payload":
+        return _subsets(tests, MOST_PATTERNS, b" ".join)
+    if name == "mark":
+        return _subsets(tests, MOST_MARKS, _marked)
     if name == "protocol":
-        named_ones = [p for test in tests for p in sorted(test)]
-        return list(dict.fromkeys([*samples, *named_ones, "253"]))
+        return [*samples, *(p for test in tests for p in sorted(test)), "253"]
     if name == "interface":
         some = [t[:-1] + "0" if t.endswith("+") else t for t in tests if t]
         return [*samples, *some, "another0", LOOPBACK]
-    if name == "payload":
-        return _subsets(tests, MOST_PATTERNS, lambda chosen: b" ".join(chosen))
-    if name == "mark":
-        return _subsets(tests, MOST_MARKS, _marked)
-    if name == "icmp":
-        return [*samples, *tests, 254]
-    return [False, True]
+    return [*samples, *tests, 254]  # icmp
+
+
+_FIXED: dict[str, Sequence[Any]] = {
+    "flags": FLAGS_BY_PREFERENCE,
+    "flow": FLOWS,
+    "destination_type": DESTINATION_TYPES,
+}
 
 
 def _subsets(tests: Sequence[Any], most: int, join: Callable[[tuple[Any, ...]], Any]) -> list[Any]:
@@ -298,7 +314,10 @@ class Region:
         if "flags" not in self.masks:
             return {}
         cells, mask = self.space.fields["flags"], self.masks["flags"]
-        stray = "flow" in self.masks and self.space.fields["flow"].first(self.masks["flow"]) == "invalid"
+        stray = (
+            "flow" in self.masks
+            and self.space.fields["flow"].first(self.masks["flow"]) == "invalid"
+        )
         order = (0, 1, 41, 3) if stray else (2, 16)
         for flags in order:
             if mask >> cells.values.index(flags) & 1:

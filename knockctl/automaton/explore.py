@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from knockctl.automaton.model import ClockName, DeviceModel, Reaction
-from knockctl.automaton.reference import Packet, Site, Step, Verdict, initial, step
+from knockctl.automaton.reference import Packet, Site, Step, initial, step
 from knockctl.automaton.symbolic import (
     Deadline,
     Now,
@@ -29,6 +29,7 @@ from knockctl.automaton.symbolic import (
     renamed,
     thresholds,
 )
+from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import WirePacket
 from knockctl.automaton.zones import Zone
 
@@ -259,9 +260,7 @@ class Explorer:
                 after.zone = self._elapsed(after, zone.kept(after.origins))
             yield after
 
-    def _later(
-        self, node: Node, names: dict[ClockName, int], phases: dict[int, int]
-    ) -> Node:
+    def _later(self, node: Node, names: dict[ClockName, int], phases: dict[int, int]) -> Node:
         """Let both sides forget what is over now."""
         self._enter(node)
         self._phases = phases

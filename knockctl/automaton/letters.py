@@ -19,6 +19,7 @@ from knockctl.automaton.alphabet import (
     protocol,
     within,
 )
+from knockctl.automaton.events import event_of
 from knockctl.automaton.explore import Letter
 from knockctl.automaton.model import DeviceModel
 from knockctl.automaton.reference import Site
@@ -71,7 +72,9 @@ def senders(claim: Claim) -> list[Sender]:
 
 
 def _look(claim: Claim, ask: Ask) -> Any:
-    return tuple(perceive(claim.site, claim.scope, claim.family, ask)), claim.model.signature(claim.family, ask)
+    return tuple(perceive(claim.site, claim.scope, claim.family, ask)), claim.model.signature(
+        claim.family, ask
+    )
 
 
 # --- what the policies see --------------------------------------------------------------------
@@ -118,7 +121,12 @@ def _source_atoms(site: Site, family: int) -> Iterator[Atom]:
 
 def _spans(site: Site) -> tuple[Span, ...]:
     spans = [s for p in site.policies for s in (*p.knock_ports, *p.services, *p.public)]
-    spans += [Span.single(k.protocol, k.port) for p in site.policies for g in p.generations for k in g.knocks]
+    spans += [
+        Span.single(k.protocol, k.port)
+        for p in site.policies
+        for g in p.generations
+        for k in g.knocks
+    ]
     spans += [s for p in site.policies for trap in p.traps for s in trap.services]
     if site.management_port is not None:
         spans.append(Span.single("tcp", site.management_port))
@@ -223,7 +231,7 @@ def _sender(claim: Claim, space: Space, kinds: dict[Any, list[Region]], mask: in
             region = Region(space, {**inside[0].masks, "source": preferred})
         packet = region.packet(likes)
         address = packet.source
-        letters.append(Letter(packet, claim.scope.event(packet), guesses=_guesses(region)))
+        letters.append(Letter(packet, event_of(packet, claim.scope), guesses=_guesses(region)))
     letters.sort(key=lambda letter: _plainness(claim.site, letter))
     return Sender(address, _neighbour(space, address), tuple(letters))
 
@@ -280,6 +288,6 @@ def sent_by(letters: Sequence[Letter], scope: Scope, address: Address, number: i
     """Return the same packets from another source of the same kind."""
     packets = (replace(letter.packet, source=address) for letter in letters)
     return [
-        replace(letter, packet=packet, event=scope.event(packet), source=number)
+        replace(letter, packet=packet, event=event_of(packet, scope), source=number)
         for letter, packet in zip(letters, packets, strict=True)
     ]

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from knockctl.automaton.alphabet import Ask, Atom
-from knockctl.automaton.reference import Verdict
+from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import WirePacket
 
 ClockName = tuple[Hashable, ...]
-
 
 
 class Clocks(Protocol):

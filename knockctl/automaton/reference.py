@@ -18,23 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
 
+from knockctl.automaton.verdict import Verdict
 from knockctl.policy.resolved import Generation, Knock, Network, ResolvedPolicy
 from knockctl.ports import holds
 
 Address = IPv4Address | IPv6Address
 NEVER = float("-inf")
-
-
-class Verdict(Enum):
-    """What becomes of a packet."""
-
-    ACCEPT = "accept"
-    REFUSE = "refuse"
-    PASS = "pass"  # noqa: S105 - a verdict
-    """Not ours: the device's other rules decide."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from knockctl.automaton.events import event_of
 from knockctl.automaton.model import DeviceModel, Machine
-from knockctl.automaton.reference import NEVER, Automaton, Site, State, Step, Verdict
+from knockctl.automaton.reference import NEVER, Automaton, Site, State, Step
 from knockctl.automaton.traces import Flows, Sent
+from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import Scope, WirePacket
 
 RULES = {
@@ -59,8 +61,10 @@ def play(
     trace: Iterable[Sent],
     model: DeviceModel[Any] | None = None,
 ) -> Iterator[Played]:
-    """Yield each packet judged at its time. The device's verdicts, where there are any, decide
-    which flows are accepted."""
+    """Yield each packet judged at its time.
+
+    The device's verdicts, where there is one, decide which flows are accepted.
+    """
     automaton, flows = Automaton(site), Flows()
     machine = Machine(model) if model else None
     for sent in trace:
@@ -68,7 +72,7 @@ def play(
             flows.answered(sent.packet)
             continue
         packet = replace(sent.packet, flow=flows.of(sent.packet))
-        event = scope.event(packet)
+        event = event_of(packet, scope)
         step = automaton.feed(event, sent.at) if event else Step(Verdict.PASS, (), ("not ours",))
         reaction = machine.feed(packet, sent.at) if machine else None
         if (reaction.verdict if reaction else step.verdict) is Verdict.ACCEPT:

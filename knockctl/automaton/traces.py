@@ -201,7 +201,11 @@ def _decoded(layer: object, likes: WirePacket) -> WirePacket | None:
     inner = layer.data
     if isinstance(inner, dpkt.tcp.TCP):
         return replace(
-            packet, protocol="tcp", port=inner.dport, source_port=inner.sport, flags=inner.flags & 63
+            packet,
+            protocol="tcp",
+            port=inner.dport,
+            source_port=inner.sport,
+            flags=inner.flags & 63,
         )
     if isinstance(inner, dpkt.udp.UDP):
         return replace(

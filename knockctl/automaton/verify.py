@@ -19,7 +19,8 @@ from knockctl.automaton.concrete import timed
 from knockctl.automaton.explore import Exploration, Explorer, Judge, Letter, Meeting, Mismatch
 from knockctl.automaton.letters import Claim, Sender, senders, sent_by
 from knockctl.automaton.model import Machine
-from knockctl.automaton.reference import Automaton, Step, Verdict
+from knockctl.automaton.reference import Automaton, Step
+from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import LOOPBACK
 
 BUDGET = 1_000_000

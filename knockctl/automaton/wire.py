@@ -1,6 +1,6 @@
 """A packet as a device sees it: more than a policy asks for, no more than rules can match on.
 
-The policy's own view of the same packet, ``reference.Packet``, is made of it by ``Scope``.
+The policy's own view of the same packet is made of it in ``events``.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Literal
-
-from knockctl.automaton.reference import Packet
 
 Address = IPv4Address | IPv6Address
 Flow = Literal["fresh", "unanswered", "known", "related", "invalid", "untracked"]
@@ -111,24 +109,9 @@ class Scope:
             )
         )
 
-    def event(self, packet: WirePacket) -> Packet | None:
-        """Return what the reference automaton sees; None for what is not the policies'."""
-        if packet.interface != LOOPBACK and not self.holds(packet):
-            return None
-        return Packet(
-            source=packet.source,
-            protocol=packet.protocol,
-            port=packet.port,
-            opening=packet.opening,
-            known=packet.accepted_before,
-            payload=packet.payload,
-            loopback=packet.interface == LOOPBACK,
-        )
-
 
 def named(pattern: str, interface: str) -> bool:
     """Tell whether an interface has this name; a trailing ``+`` stands for any ending."""
     if pattern.endswith("+"):
         return interface.startswith(pattern[:-1])
     return interface == pattern
-

@@ -53,7 +53,7 @@ def _proofs(session: Session, devices: list[Any], budget: int, *, running: bool)
     from knockctl.errors import DeviceError, KnockctlError
     from knockctl.fleet.run import run_all
     from knockctl.transaction.job import Options
-    from knockctl.transaction.proof import Proof, failed, prove_rendered, prove_running
+    from knockctl.transaction.proof import failed, prove_rendered, prove_running
     from knockctl.vendor import vendor_for
 
     policies = {device.name: session.policies_of(device) for device in devices}
@@ -205,9 +205,7 @@ def _asked(session: Session, device: Any, running: bool) -> Any:
             return driver.everything()
 
 
-def _trace(
-    words: list[str], scope: Scope, source: str | None, target: str | None
-) -> list[Any]:
+def _trace(words: list[str], scope: Scope, source: str | None, target: str | None) -> list[Any]:
     from ipaddress import ip_address
 
     from knockctl.automaton.traces import parse_words, read_file

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from knockctl.automaton import verify
+from knockctl.automaton.explore import Judge
 from knockctl.automaton.letters import Claim
 from knockctl.automaton.model import DeviceModel
 from knockctl.automaton.reference import Site
@@ -202,7 +203,7 @@ class _Case:
         name: str,
         model: DeviceModel[Any],
         prove: Prove,
-        judge: verify.Judge | None = None,
+        judge: Judge | None = None,
         *,
         whole: bool = False,
     ) -> Check:
@@ -222,7 +223,7 @@ class _Case:
         self,
         model: DeviceModel[Any],
         prove: Prove,
-        judge: verify.Judge | None,
+        judge: Judge | None,
         *,
         whole: bool,
     ) -> Result:

@@ -100,7 +100,8 @@ def test_the_gaps_of_the_seeds_rule_set_are_found_as_traces(lab):
     assert code == 6
     assert "nothing of ours runs there" in proof["warnings"][-1]
     found = {
-        (f"IPv{c['family']}", c["what"], *packets(c)) for c in checks["what it runs"]["counterexamples"]
+        (f"IPv{c['family']}", c["what"], *packets(c))
+        for c in checks["what it runs"]["counterexamples"]
     }
     one, two, three, ssh = (f"tcp/{port} SYN" for port in (1234, 2345, 3456, 22))
     # IPv6 is open.

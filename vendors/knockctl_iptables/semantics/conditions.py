@@ -39,7 +39,17 @@ CHANCES = ("limit", "hashlimit", "connlimit", "statistic", "quota", "time", "nth
 PASSING = frozenset(
     (
         *("LOG", "NFLOG", "ULOG", "AUDIT", "TRACE", "CT", "NOTRACK", "CONNMARK", "TCPMSS", "TTL"),
-        *("HL", "DSCP", "TOS", "CHECKSUM", "CLASSIFY", "SECMARK", "CONNSECMARK", "LED", "IDLETIMER"),
+        *(
+            "HL",
+            "DSCP",
+            "TOS",
+            "CHECKSUM",
+            "CLASSIFY",
+            "SECMARK",
+            "CONNSECMARK",
+            "LED",
+            "IDLETIMER",
+        ),
     )
 )
 
@@ -255,7 +265,7 @@ def _prefix(mask: str | None) -> int | None:
     if mask is None:
         return None
     address = ip_address(mask)
-    ones = bin(int(address)).count("1")
+    ones = int(address).bit_count()
     return None if ones == address.max_prefixlen else ones
 
 
@@ -294,14 +304,14 @@ def _ranges(text: str, *, separator: str = ":") -> tuple[tuple[int, int], ...]:
     return tuple(ranges)
 
 
-def _protocol(reader: _Reader, text: str) -> Atoms | None:
+def _protocol(_: _Reader, text: str) -> Atoms | None:
     if text in ("all", "0"):
         return ()
     return (Atom("protocol", frozenset((PROTOCOLS.get(text, text),))),)
 
 
 def _states(known: dict[str, tuple[str, ...]]) -> Callable[[_Reader, str], Atoms | None]:
-    def read(reader: _Reader, text: str) -> Atoms | None:
+    def read(_: _Reader, text: str) -> Atoms | None:
         return (flow(*(name for state in text.split(",") for name in known[state])),)
 
     return read
@@ -311,11 +321,11 @@ def _match_set(reader: _Reader, name: str, directions: str) -> InSet:
     return InSet(name, tuple(directions.split(",")), reader.negated)
 
 
-def _string(reader: _Reader, text: str) -> Atoms | None:
+def _string(_: _Reader, text: str) -> Atoms | None:
     return (Atom("payload", text.encode()),)
 
 
-def _hex_string(reader: _Reader, text: str) -> Atoms | None:
+def _hex_string(_: _Reader, text: str) -> Atoms | None:
     parts = text.split("|")
     return (
         Atom(
@@ -328,21 +338,21 @@ def _hex_string(reader: _Reader, text: str) -> Atoms | None:
     )
 
 
-def _mark(reader: _Reader, text: str) -> Atoms | None:
-    value, _, mask = text.partition("/")
-    return (Atom("mark", (int(value, 0), int(mask, 0) if mask else 0xFFFFFFFF)),)
+def _mark(_: _Reader, text: str) -> Atoms | None:
+    value, mask = (*text.split("/"), "0xffffffff")[:2]
+    return (Atom("mark", (int(value, 0), int(mask, 0))),)
 
 
-def _icmp(reader: _Reader, text: str) -> Atoms | None:
+def _icmp(_: _Reader, text: str) -> Atoms | None:
     if text in ("any", "255"):
         return ()
     return (Atom("icmp", ICMP_TYPES[text] if text in ICMP_TYPES else int(text)),)
 
 
 def _iprange(name: str) -> Callable[[_Reader, str], Atoms | None]:
-    def read(reader: _Reader, text: str) -> Atoms | None:
-        first, _, last = text.partition("-")
-        return (Atom(name, ((int(ip_address(first)), int(ip_address(last or first))),)),)
+    def read(_: _Reader, text: str) -> Atoms | None:
+        first, last = (text.split("-") * 2)[:2]
+        return (Atom(name, ((int(ip_address(first)), int(ip_address(last))),)),)
 
     return read
 
@@ -355,7 +365,7 @@ def _ports(name: str) -> Callable[[_Reader, str], Atoms | None]:
     return lambda _, text: (Atom(name, _ranges(text)),)
 
 
-def _flags(reader: _Reader, mask: str, wanted: str) -> Atoms | None:
+def _flags(_: _Reader, mask: str, wanted: str) -> Atoms | None:
     return (Atom("flags", (flag_word(mask), flag_word(wanted))),)
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from knockctl.automaton.alphabet import UNINTERPRETED, Ask, Atom
 from knockctl.automaton.model import ClockName, Clocks, Reaction
-from knockctl.automaton.reference import Verdict
+from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import WirePacket
 from knockctl_iptables.config import FAMILIES, Family
 from knockctl_iptables.semantics import memory
@@ -57,9 +57,7 @@ class LinuxModel:
     def _chains(self) -> _Compiled:
         return _with_guesses(
             {
-                key: {
-                    name: tuple(_compile(key, name, chain)) for name, chain in chains.items()
-                }
+                key: {name: tuple(_compile(key, name, chain)) for name, chain in chains.items()}
                 for key, chains in self.rules.tables.items()
             },
             self.rules,
@@ -113,13 +111,13 @@ class LinuxModel:
     def signature(self, family: int, ask: Ask) -> Hashable:
         """Return the shape of what is left of the rules for such packets."""
         fate = self._specialised(family, ask)
-        return shape(fate.program), fate.rewritten
+        return shape(fate.program), fate.end.action, fate.rewritten
 
     def step(self, state: State, packet: WirePacket, clocks: Clocks) -> Reaction[State]:
         """Play what is left of the rules for this packet."""
         fate = self._fate(packet)
         run = _Run(Memory(self._stores, dict(state), fate.rewrite(packet), clocks))
-        verdict = run.play(fate.program)
+        verdict = run.play(fate.program) or run.play((fate.end,))
         return Reaction(
             verdict or Verdict.PASS,
             run.memory.frozen(),

@@ -148,9 +148,7 @@ def slots(value: Value, size: int) -> list[int]:
     return [(newest - back) % size for back in range(count)]
 
 
-def element_of(
-    packet: WirePacket, parts: list[str], directions: tuple[str, ...]
-) -> Iterator[str]:
+def element_of(packet: WirePacket, parts: list[str], directions: tuple[str, ...]) -> Iterator[str]:
     """Yield the parts of a set's element for a packet."""
     for part, side in zip(parts, directions, strict=False):
         source = side == "src"

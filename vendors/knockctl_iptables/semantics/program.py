@@ -6,13 +6,13 @@ nothing to it too, and what remains is a short program over sets and lists.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Any
 
 from knockctl.automaton.alphabet import UNINTERPRETED, Ask, Atom, flow, passes
-from knockctl.automaton.reference import Verdict
+from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import WirePacket
 from knockctl_iptables.config import Family
 from knockctl_iptables.semantics.conditions import (
@@ -25,11 +25,15 @@ from knockctl_iptables.semantics.conditions import (
     set_action,
 )
 
-REFUSING = frozenset(("DROP", "REJECT", "TARPIT"))
 FRESH = flow("fresh", "related")
 HERE = Atom("destination_type", frozenset(("LOCAL", "BROADCAST", "MULTICAST")))
 # Before a packet meets INPUT's filter rules: `man iptables`, TABLES.
-_BEFORE = (("raw", "PREROUTING"), ("mangle", "PREROUTING"), ("nat", "PREROUTING"), ("mangle", "INPUT"))
+_BEFORE = (
+    ("raw", "PREROUTING"),
+    ("mangle", "PREROUTING"),
+    ("nat", "PREROUTING"),
+    ("mangle", "INPUT"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +106,12 @@ def shape(program: Program) -> Hashable:
     )
 
 
-def guesses(
-    rule: CompiledRule, table: str, chains: Mapping[str, object]
-) -> Iterator[Atom]:
+def guesses(rule: CompiledRule, table: str, chains: Mapping[str, object]) -> Iterator[Atom]:
     """Yield the questions put about a rule that is not understood, or not followed."""
-    known = (*PASSING, *REFUSING, "ACCEPT", "RETURN", "SET", *_REWRITING, None)
     stateful = not all(isinstance(c, Stateless) for c in rule.conditions)
-    if (table != "filter" and stateful) or (rule.target not in known and rule.target not in chains):
-        yield Atom("chance", UNINTERPRETED + rule.place)
-        yield Atom("chance", f"{UNINTERPRETED}{rule.place} (accepts)")
-    elif rule.target == "SET" and set_action(rule.options) is None:
+    unknown = rule.target not in _KNOWN_TARGETS and rule.target not in chains
+    strange = rule.target == "SET" and set_action(rule.options) is None
+    if unknown or strange or (table != "filter" and stateful):
         yield Atom("chance", UNINTERPRETED + rule.place)
         yield Atom("chance", f"{UNINTERPRETED}{rule.place} (accepts)")
 
@@ -124,6 +124,8 @@ class Fate:
     """What the rules have for one kind of packet."""
 
     program: Program
+    end: Instruction
+    """What decides where the program leaves off: the policy of ``INPUT``."""
     rewritten: tuple[tuple[str, Any], ...] = ()
     """Fields changed on the way: a destination by NAT, a mark."""
 
@@ -160,12 +162,12 @@ class Specialiser:
                 for instruction in self._walk(table, chain, fixed):
                     if isinstance(instruction.action, Stop):
                         if instruction.action.verdict is Verdict.REFUSE:
-                            return Fate((instruction,))
+                            return Fate((), instruction)
                         break
         if not ask(HERE):
-            return Fate((Instruction((), Stop(Verdict.PASS), "not for this host"),))
+            return Fate((), Instruction((), Stop(Verdict.PASS), "not for this host"))
         rewritten = tuple(sorted(fixed.items()))
-        return Fate((*self._walk("filter", "INPUT", fixed), self._end("filter")), rewritten)
+        return Fate(self._walk("filter", "INPUT", fixed), self._end("filter"), rewritten)
 
     def _end(self, table: str) -> Instruction:
         policy = self.policies.get((self.family, table, "INPUT"))
@@ -177,9 +179,7 @@ class Specialiser:
     def _walk(self, table: str, chain: str, fixed: dict[str, Any]) -> Program:
         return tuple(self._instructions(table, chain, fixed))
 
-    def _instructions(
-        self, table: str, chain: str, fixed: dict[str, Any]
-    ) -> Iterator[Instruction]:
+    def _instructions(self, table: str, chain: str, fixed: dict[str, Any]) -> Iterator[Instruction]:
         for rule in self.chains.get((self.family, table), {}).get(chain, ()):
             if rule.idle:
                 continue
@@ -214,21 +214,14 @@ class Specialiser:
         target = rule.target
         if target is None or target in PASSING:
             return None
-        if target in REFUSING:
-            return Stop(Verdict.REFUSE)
-        if target == "ACCEPT":
-            return Stop(Verdict.ACCEPT)
-        if target == "RETURN":
-            return Leave()
-        if target == "SET":
-            action = set_action(rule.options)
-            return action or self._guess(rule)
+        if target in _FATES:
+            return _FATES[target]
+        if target in _REWRITING:
+            return _REWRITING[target](rule, fixed)
         if target in self.chains[self.family, table]:
             program = self._walk(table, target, fixed)
             return Call(program, rule.goto) if program or rule.goto else None
-        if target in _REWRITING:
-            return _REWRITING[target](rule, fixed) or None
-        return self._guess(rule)
+        return (set_action(rule.options) if target == "SET" else None) or self._guess(rule)
 
     def _guess(self, rule: CompiledRule) -> Stop | None:
         """A target nobody knows may do anything."""
@@ -274,4 +267,14 @@ def _split(target: str) -> tuple[str, str]:
     return address, port
 
 
-_REWRITING = {"MARK": _mark, "DNAT": _nat, "REDIRECT": _nat}
+_FATES: dict[str, Stop | Leave] = {
+    "ACCEPT": Stop(Verdict.ACCEPT),
+    "RETURN": Leave(),
+    **dict.fromkeys(("DROP", "REJECT", "TARPIT"), Stop(Verdict.REFUSE)),
+}
+_REWRITING: dict[str, Callable[[CompiledRule, dict[str, Any]], Stop | None]] = {
+    "MARK": _mark,
+    "DNAT": _nat,
+    "REDIRECT": _nat,
+}
+_KNOWN_TARGETS = frozenset((*PASSING, *_FATES, *_REWRITING, "SET", None))

@@ -1,0 +1,21 @@
+"""From the packet a device sees to the event a policy judges."""
+
+from __future__ import annotations
+
+from knockctl.automaton.reference import Packet
+from knockctl.automaton.wire import LOOPBACK, Scope, WirePacket
+
+
+def event_of(packet: WirePacket, scope: Scope) -> Packet | None:
+    """Return what the reference automaton sees; None for what is not the policies' at all."""
+    if packet.interface != LOOPBACK and not scope.holds(packet):
+        return None
+    return Packet(
+        source=packet.source,
+        protocol=packet.protocol,
+        port=packet.port,
+        opening=packet.opening,
+        known=packet.accepted_before,
+        payload=packet.payload,
+        loopback=packet.interface == LOOPBACK,
+    )
