@@ -29,7 +29,7 @@ class Gate:
             for family, kind in ((4, socket.AF_INET), (6, socket.AF_INET6)):
                 for name in ("tcp", "udp", "icmp" if family == 4 else "icmpv6"):
                     ear = socket.socket(kind, socket.SOCK_RAW, NUMBERS[name])
-                    ear.setblocking(False)
+                    ear.settimeout(0)
                     self.ears[ear] = family, name
         self.markers = 0
 
