@@ -158,9 +158,9 @@ def _side_by_side(claim: Claim, one: Sender, two: Sender) -> list[Letter]:
 def _explore(claim: Claim, letters: Sequence[Letter], judge: Judge, budget: int) -> Result:
     """Explore without the rules nobody can interpret, then with them matching or not."""
     sure = [letter for letter in letters if not letter.guesses]
-    result = _decide(claim, sure, judge, budget)
+    result = decide(claim, sure, judge, budget)
     if len(sure) < len(letters) and result.status is not Status.COUNTEREXAMPLE:
-        guessed = _decide(claim, letters, judge, budget)
+        guessed = decide(claim, letters, judge, budget)
         if guessed.status is Status.COUNTEREXAMPLE:
             guessed.status = Status.UNKNOWN
             rules = sorted({rule for f in guessed.findings for rule in f.guesses})
@@ -169,7 +169,7 @@ def _explore(claim: Claim, letters: Sequence[Letter], judge: Judge, budget: int)
     return result
 
 
-def _decide(claim: Claim, letters: Sequence[Letter], judge: Judge, budget: int) -> Result:
+def decide(claim: Claim, letters: Sequence[Letter], judge: Judge, budget: int) -> Result:
     """Explore without times; where that finds what no times allow, with them."""
     result = Result()
     for with_times in (False, True):
