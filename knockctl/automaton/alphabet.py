@@ -204,9 +204,17 @@ def _candidates(name: str, tests: Sequence[Any], samples: Iterable[Any]) -> list
     if name == "protocol":
         return [*samples, *(p for test in tests for p in sorted(test)), "253"]
     if name == "interface":
-        some = [t[:-1] + "0" if t.endswith("+") else t for t in tests if t]
-        return [*samples, *some, "another0", LOOPBACK]
+        some = [_unlike(name, tests) for name in tests if name]
+        return [*samples, *some, _unlike("another+", tests), LOOPBACK]
     return [*samples, *tests, 254]  # icmp
+
+
+def _unlike(pattern: str, tests: Sequence[str]) -> str:
+    """Return an interface of this name; for a wildcard, one that nobody names in full."""
+    if not pattern.endswith("+"):
+        return pattern
+    names = (f"{pattern[:-1]}{number}" for number in range(len(tests) + 1))
+    return next(name for name in names if name not in tests)
 
 
 _FIXED: dict[str, Sequence[Any]] = {

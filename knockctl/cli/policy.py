@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from knockctl.cli.session import Session
+    from knockctl.policy.resolved import ResolvedPolicy
 
 app = typer.Typer(no_args_is_help=True, help="Policies: check them, show them, their schema.")
 
@@ -69,20 +73,24 @@ def show(
     """Show what a policy means, defaults and references filled in."""
     from knockctl.cli import output
     from knockctl.cli.session import Session
-    from knockctl.policy.loader import load_policy, resolve
     from knockctl.policy.report import show as describe
 
     session = Session(context.obj)
-    if name.endswith((".yaml", ".yml")):
-        policy = resolve(load_policy(Path(name)), session.settings.resolver())
-    else:
-        policy = session.policy(name)
-    data = describe(policy, reveal=reveal)
+    data = describe(_policy(session, name), reveal=reveal)
     if session.json:
         output.envelope("policy show", {"kind": "policy", **data}, reveal=reveal)
         return
     for key, value in data.items():
         _print(key, value, "", reveal=reveal)
+
+
+def _policy(session: Session, name: str) -> ResolvedPolicy:
+    """Return a policy by its name in the inventory, or from its file."""
+    from knockctl.policy.loader import load_policy, resolve
+
+    if name.endswith((".yaml", ".yml")):
+        return resolve(load_policy(Path(name)), session.settings.resolver())
+    return session.policy(name)
 
 
 def _print(key: str, value: object, indent: str, *, reveal: bool) -> None:
@@ -105,6 +113,47 @@ def _flat(value: object) -> str:
     if isinstance(value, list):
         return " ".join(str(item) for item in value)
     return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+@app.command()
+def graph(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The policy's name, or its file.")],
+    form: Annotated[
+        str | None, typer.Option("--format", help="mermaid or svg; the file's ending tells, too.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--output", help="Write it there instead of printing it.")
+    ] = None,
+    reveal: Annotated[bool, typer.Option(help="Show what comes from secrets.")] = False,
+) -> None:
+    """Draw a policy's automaton, as Mermaid text or SVG."""
+    from dataclasses import asdict
+
+    from knockctl.automaton.drawing import mermaid, svg
+    from knockctl.automaton.graph import graph as automaton
+    from knockctl.cli import output
+    from knockctl.cli.session import Session
+    from knockctl.errors import UsageError
+
+    session = Session(context.obj)
+    form = form or ("svg" if file and file.suffix == ".svg" else "mermaid")
+    if form not in ("mermaid", "svg"):
+        raise UsageError(f"{form!r} is no format", hint="write --format mermaid or --format svg")
+    drawn = automaton(_policy(session, name), reveal=reveal)
+    text = svg(drawn) if form == "svg" else mermaid(drawn)
+    if file:
+        try:
+            file.write_text(text)
+        except OSError as error:
+            raise UsageError(f"{file} can't be written: {error.strerror}") from None
+    if session.json:
+        data = {"kind": "policy-graph", "format": form, **asdict(drawn)}
+        output.envelope("policy graph", data, reveal=reveal)
+    elif file:
+        output.text(f"wrote {file}")
+    else:
+        output.text(text.rstrip("\n"), reveal=True)
 
 
 @app.command()

@@ -11,10 +11,13 @@ from knockctl.cli.output import SCHEMA
 from knockctl.journal.record import ChangeRecord
 from knockctl.transaction.compare import Difference
 from knockctl.transaction.job import Outcome
+from knockctl.transaction.proof import Proof
 
 _LISTS: dict[str, tuple[str, type[BaseModel] | None]] = {
     "outcomes": ("devices", Outcome),
     "diff": ("devices", Difference),
+    "verify": ("devices", Proof),
+    "simulate": ("steps", None),
     "history": ("changes", ChangeRecord),
     "inventory": ("devices", None),
     "render": ("devices", None),
@@ -22,6 +25,7 @@ _LISTS: dict[str, tuple[str, type[BaseModel] | None]] = {
     "lab-status": ("devices", None),
     "lab": ("devices", None),
     "init": ("files", None),
+    "policy-graph": ("nodes", None),
     "error": ("errors", None),
 }
 _OTHERS = ("policy", "knock")

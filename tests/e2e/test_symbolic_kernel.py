@@ -80,7 +80,11 @@ def _without(rules, place):
 
 
 def _moved(rules, place):
-    return None if not place else [*rules[: place - 1], rules[place], rules[place - 1], *rules[place + 1 :]]
+    return (
+        None
+        if not place
+        else [*rules[: place - 1], rules[place], rules[place - 1], *rules[place + 1 :]]
+    )
 
 
 def _opened(rules, place):

@@ -45,7 +45,11 @@ MUTANTS = [
     ("conditions", 'if "--rdest" in options', "if False"),
     ("conditions", 'negated="!" in options', "negated=False"),
     ("memory", "if key and (action.exist or not self._alive(key))", "if key"),
-    ("memory", "if key and (action.exist or not self._alive(key))", "if key and not self._alive(key)"),
+    (
+        "memory",
+        "if key and (action.exist or not self._alive(key))",
+        "if key and not self._alive(key)",
+    ),
     ("memory", "(seconds or 0,)", "(action.timeout or 0,)"),
     ("memory", "self.entries.pop(key, None)", "pass"),
     ("memory", "if not seconds or self._younger(key, seconds)", "if self._younger(key, seconds)"),
