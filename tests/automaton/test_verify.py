@@ -205,6 +205,7 @@ def test_what_cannot_be_interpreted_is_unknown_only_where_it_matters():
 
 def test_state_that_sources_share_is_explored_with_two():
     text = filter_table(
+        "-m addrtype ! --dst-type LOCAL -j DROP",
         "-m conntrack --ctstatus CONFIRMED -j ACCEPT",
         f"-p tcp -m tcp --dport 101 {SYN} -m recent --set --name A"
         " --mask 255.255.255.0 --rsource -j DROP",
