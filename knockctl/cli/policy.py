@@ -24,6 +24,9 @@ def check(
     resolve: Annotated[bool, typer.Option(help="Resolve secret references, too.")] = False,
 ) -> None:
     """Validate policies and say what is unwise about them."""
+    from dataclasses import asdict
+
+    from knockctl.automaton.lint import lint, odds
     from knockctl.cli import output
     from knockctl.cli.session import Session
     from knockctl.policy.report import check as check_policies
@@ -31,7 +34,7 @@ def check(
     session = Session(context.obj)
     chosen = paths or [session.settings.inventory / "policies"]
     secrets = session.settings.resolver() if resolve else None
-    checked = check_policies(chosen, secrets, strict=strict)
+    checked = check_policies(chosen, secrets, strict=strict, lint=lint)
     if session.json:
         output.envelope(
             "policy check",
@@ -42,12 +45,14 @@ def check(
                         "name": c.loaded.name,
                         "file": str(c.loaded.file.path),
                         "resolved": c.resolved is not None,
+                        "odds": odds(c.resolved).data() if c.resolved else None,
                         "warnings": [
                             {
                                 "code": w.code,
                                 "where": str(c.loaded.file.where(w.path)),
                                 "message": w.message,
                                 "evidence": w.evidence,
+                                "trace": [asdict(step) for step in w.trace],
                             }
                             for w in c.warnings
                         ],
@@ -60,6 +65,8 @@ def check(
     for one in checked:
         open_question = "" if one.resolved else " (secrets not resolved; see --resolve)"
         output.text(f"{one.loaded.name}: well-formed{open_question}")
+        if one.resolved:
+            output.text(f"  odds: {odds(one.resolved)}")
         for warned in one.warnings:
             output.text(f"  warning: {one.describe(warned)}")
 

@@ -1,7 +1,7 @@
 """Lint: policies that are well-formed and still unwise, each with the figure that shows it.
 
-These rules need no exploration of the automaton. A finding is a warning, or an error with
-``--strict``.
+These rules need only arithmetic; those that play packets through the automaton are in
+``knockctl.automaton.lint``. A finding is a warning, or an error with ``--strict``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from knockctl.policy.durations import format_duration
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
-from knockctl.ports import Span, common, merged, without
+from knockctl.ports import Span, common, merged
 
 FieldPath = tuple[str | int, ...]
 
@@ -25,6 +25,17 @@ EPHEMERAL = (Span("tcp", 32768, 65535), Span("udp", 32768, 65535))
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One packet of a trace, as the reference automaton judged it."""
+
+    at: float
+    """Seconds since the first packet."""
+    packet: str
+    verdict: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
 class Warned:
     """One finding: what is unwise, where, and the trace or figure that proves it."""
 
@@ -32,6 +43,8 @@ class Warned:
     path: FieldPath
     message: str
     evidence: str
+    trace: tuple[Step, ...] = ()
+    """The packets that show it, where packets do."""
 
 
 def lint(policy: ResolvedPolicy) -> list[Warned]:
@@ -43,7 +56,8 @@ def _knocks(policy: ResolvedPolicy) -> Sequence[Knock]:
     return policy.generations[-1].knocks
 
 
-def _field(policy: ResolvedPolicy, generation: Generation) -> str:
+def field_of(policy: ResolvedPolicy, generation: Generation) -> str:
+    """Return the field a generation was written in."""
     return "sequence" if generation is policy.generations[-1] else "previous"
 
 
@@ -54,23 +68,10 @@ def _knock_is_service(policy: ResolvedPolicy) -> Iterator[Warned]:
         if policy.is_service(knock.protocol, knock.port):
             yield Warned(
                 "knock-is-service",
-                (_field(policy, generation), place),
+                (field_of(policy, generation), place),
                 f"knock {place + 1} is also a service: a granted client that uses the service"
                 " again knocks, and an impatient one knocks before its turn",
                 f"a connect to {knock} is judged as knock {place + 1} until the grant begins",
-            )
-
-
-def _trap_over_service(policy: ResolvedPolicy) -> Iterator[Warned]:
-    for number, trap in enumerate(policy.traps):
-        for span in common(trap.services, policy.services):
-            excuse = " until the grant begins" if trap.unless_granted else ""
-            yield Warned(
-                "trap-over-service",
-                ("traps", number, "services"),
-                f"{span} is a service and a trap: an honest client that connects a moment too"
-                f" early is locked out for {format_duration(trap.lockout)}{excuse}",
-                f"{span} before the last knock, then the knocks, then {span}: refused",
             )
 
 
@@ -90,57 +91,13 @@ def _trap_over_ephemeral(policy: ResolvedPolicy) -> Iterator[Warned]:
             )
 
 
-def _plain_scan(policy: ResolvedPolicy) -> Iterator[Warned]:
-    """A scan in order of ports is the sequence, when nothing in between resets or locks."""
-    for generation in policy.generations:
-        knocks = generation.knocks
-        ports = [k.port for k in knocks]
-        upward = ports == sorted(set(ports))
-        downward = ports == sorted(set(ports), reverse=True)
-        one_kind = len({k.protocol for k in knocks}) == 1 and not any(k.payload for k in knocks)
-        if len(knocks) < 2 or not one_kind or not (upward or downward):
-            continue
-        if _scan_disturbed(policy, knocks):
-            continue
-        direction = "ascending" if upward else "descending"
-        # The rate tells how far apart the knocks are.
-        rate = "" if any(k.secret for k in knocks) else _rate(ports, policy.step_timeout)
-        yield Warned(
-            "plain-scan-opens",
-            (_field(policy, generation),),
-            f"the sequence runs {direction}: an ordinary {direction} scan completes it",
-            f"scan of {knocks[0].protocol}, {direction}: {', '.join(map(str, knocks))}{rate}",
-        )
-
-
-def _scan_disturbed(policy: ResolvedPolicy, knocks: Sequence[Knock]) -> bool:
-    """Tell whether some port between the knocks is wrong, or locks out."""
-    ports = [k.port for k in knocks]
-    between = Span(knocks[0].protocol, min(ports), max(ports))
-    if common((between,), policy.trap_ports):
-        return True
-    # Services and knocks already made change nothing, and public ports are never wrong.
-    never_wrong = (*(k.span for k in knocks), *policy.services, *policy.public)
-    return policy.wrong_knock != "ignore" and bool(without((between,), never_wrong))
-
-
-def _rate(ports: Sequence[int], step_timeout: int) -> str:
-    return f"; at {ports_per_second(ports, step_timeout)} ports/s or faster"
-
-
-def ports_per_second(ports: Sequence[int], step_timeout: int) -> int:
-    """Return the slowest whole rate at which a scan makes every step before its deadline."""
-    widest = max(abs(a - b) for a, b in zip(ports, ports[1:], strict=False))
-    return widest // step_timeout + 1
-
-
 def _few_knocks(policy: ResolvedPolicy) -> Iterator[Warned]:
     for generation in policy.generations:
         count = len(generation.knocks)
         if count < FEW_KNOCKS:
             yield Warned(
                 "few-knocks",
-                (_field(policy, generation),),
+                (field_of(policy, generation),),
                 f"{count} knock{'s' * (count != 1)} are few",
                 f"a blind guess is right once in {odds(count)}",
             )
@@ -154,33 +111,6 @@ def odds(knocks: int) -> str:
     """
     total = ALL_PORTS**knocks
     return f"{total:,}" if total < 10**12 else f"{total:.2e}"
-
-
-def _spoofed(policy: ResolvedPolicy) -> Iterator[Warned]:
-    """Who sends one packet with your address locks you out."""
-    for number, trap in enumerate(policy.traps):
-        yield Warned(
-            "spoofable-lockout",
-            ("traps", number),
-            "one packet with a forged source locks that source out, and with it everybody behind"
-            " the same NAT",
-            f"source X, {trap.services[0]}: X is locked out for {format_duration(trap.lockout)}"
-            + (" unless granted" if trap.unless_granted else "; granted sources, too"),
-        )
-    if policy.lockout is None:
-        return
-    first = _knocks(policy)[0]
-    for field, chosen, packets in (
-        (("wrong_knock",), policy.wrong_knock, f"source X, {first} and then one wrong port"),
-        (("grant", "stray"), policy.stray, "a granted source X, one packet to any other port"),
-    ):
-        if chosen == "lockout":
-            yield Warned(
-                "spoofable-lockout",
-                field,
-                "forged packets lock an honest source out; behind one NAT, a neighbour's do",
-                f"{packets}: X is locked out for {format_duration(policy.lockout)}",
-            )
 
 
 def _seen_as_filtered(policy: ResolvedPolicy) -> Iterator[Warned]:
@@ -202,10 +132,7 @@ def _seen_as_filtered(policy: ResolvedPolicy) -> Iterator[Warned]:
 
 _RULES: tuple[Callable[[ResolvedPolicy], Iterator[Warned]], ...] = (
     _knock_is_service,
-    _trap_over_service,
     _trap_over_ephemeral,
-    _plain_scan,
     _few_knocks,
-    _spoofed,
     _seen_as_filtered,
 )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from knockctl.errors import ConfigurationError, PolicyError
 from knockctl.policy.durations import format_duration
-from knockctl.policy.lint import Warned, lint
+from knockctl.policy.lint import Warned
+from knockctl.policy.lint import lint as arithmetic
 from knockctl.policy.loader import LoadedPolicy, load_policy, resolve
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.policy.secrets import SecretResolver
@@ -31,8 +32,15 @@ class Checked:
         return f"{where}: {warned.code}: {warned.message} ({warned.evidence})"
 
 
+Lint = Callable[[ResolvedPolicy], list[Warned]]
+
+
 def check(
-    paths: Sequence[Path], secrets: SecretResolver | None, *, strict: bool = False
+    paths: Sequence[Path],
+    secrets: SecretResolver | None,
+    *,
+    strict: bool = False,
+    lint: Lint = arithmetic,
 ) -> list[Checked]:
     """Check files and folders; raise every problem at once, with ``strict`` lint's, too."""
     results: list[Checked] = []
@@ -40,7 +48,7 @@ def check(
     names: dict[str, Path] = {}
     for path in _files(paths):
         try:
-            checked = _check(path, secrets)
+            checked = _check(path, secrets, lint)
         except ConfigurationError as error:
             problems.append(error)
             continue
@@ -74,7 +82,7 @@ def _files(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def _check(path: Path, secrets: SecretResolver | None) -> Checked:
+def _check(path: Path, secrets: SecretResolver | None, lint: Lint) -> Checked:
     loaded = load_policy(path)
     if loaded.has_references and secrets is None:
         return Checked(loaded, None, ())

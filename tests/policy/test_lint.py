@@ -1,20 +1,12 @@
-"""Lint: each figure and trace it prints is true of the reference automaton."""
+"""Lint: the figures it prints, and what it finds; that its traces are true, is in automaton."""
 
 from dataclasses import replace
-from fractions import Fraction
-from ipaddress import ip_address
 
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
 
-from knockctl.automaton.reference import Automaton, Packet, Site, Verdict
-from knockctl.policy import wellformed
-from knockctl.policy.lint import lint, ports_per_second
+from knockctl.automaton.lint import lint
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy, ResolvedTrap
 from knockctl.ports import Span
-
-SOURCE = ip_address("192.0.2.1")
 
 
 def policy(*ports, **changes):
@@ -31,58 +23,11 @@ def evidence(found, code):
     return [warned.evidence for warned in lint(found) if warned.code == code]
 
 
-def scan_opens(found, rate):
-    """Scan from the first knock to the last at so many ports a second, then try the service."""
-    ports = [knock.port for knock in found.generations[0].knocks]
-    step = 1 if ports[0] < ports[-1] else -1
-    automaton = Automaton(Site((found,)))
-    now = Fraction(0)
-    for port in range(ports[0], ports[-1] + step, step):
-        automaton.feed(Packet(SOURCE, "tcp", port), now)
-        now += Fraction(1, rate)
-    return automaton.feed(Packet(SOURCE, "tcp", 100), now).verdict is Verdict.ACCEPT
-
-
-few_ports = st.integers(1, 40)
-some_spans = st.lists(few_ports.map(lambda port: Span("tcp", port, port)), max_size=4)
-scannable = st.builds(
-    lambda ports, down, wrong, services, public, traps, timeout: policy(
-        *sorted(ports, reverse=down),
-        wrong_knock=wrong,
-        lockout=1000,
-        services=(Span("tcp", 100, 100), *services),
-        public=tuple(public),
-        traps=(ResolvedTrap(tuple(traps), 1000, unless_granted=True),) if traps else (),
-        step_timeout=timeout,
-    ),
-    st.sets(few_ports, min_size=2, max_size=5),
-    st.booleans(),
-    st.sampled_from(["ignore", "reset", "lockout"]),
-    some_spans,
-    some_spans,
-    some_spans,
-    st.integers(1, 5),
-)
-
-
-@given(scannable)
-def test_a_plain_scan_is_warned_of_just_when_it_opens(found):
-    assume(not wellformed.check(found))
-    ports = [knock.port for knock in found.generations[0].knocks]
-    slowest = ports_per_second(ports, found.step_timeout)
-    assert ("plain-scan-opens" in codes(found)) == scan_opens(found, slowest)
-    if slowest > 1:
-        assert not scan_opens(found, slowest - 1)
-
-
-def test_a_sequence_that_turns_mixes_protocols_or_has_a_passphrase_is_no_scan():
+def test_a_sequence_that_turns_often_or_has_a_passphrase_is_no_scan():
     assert "plain-scan-opens" in codes(policy(1, 5, 9, wrong_knock="ignore"))
-    assert "plain-scan-opens" not in codes(policy(1, 9, 5, wrong_knock="ignore"))
-    for knock in (Knock("udp", 9), Knock("udp", 9, b"word")):
-        generation = Generation(1, (Knock("udp", 1) if knock.payload else Knock("tcp", 1), knock))
-        assert "plain-scan-opens" not in codes(
-            policy(wrong_knock="ignore", generations=(generation,))
-        )
+    assert "plain-scan-opens" not in codes(policy(5, 9, 1, 7, 3, wrong_knock="ignore"))
+    generation = Generation(1, (Knock("udp", 1), Knock("udp", 9, b"word")))
+    assert "plain-scan-opens" not in codes(policy(wrong_knock="ignore", generations=(generation,)))
 
 
 def test_both_generations_are_looked_at():
@@ -107,9 +52,10 @@ def test_both_ways_to_be_locked_out_by_forged_packets_are_told():
     gate = policy(7, 3, 9, wrong_knock="lockout", stray="lockout", lockout=3600)
     told = {w.path: w.evidence for w in lint(gate) if w.code == "spoofable-lockout"}
     assert told == {
-        ("wrong_knock",): "source X, tcp/7 and then one wrong port: X is locked out for 1h",
-        ("grant", "stray"): "a granted source X, one packet to any other port:"
-        " X is locked out for 1h",
+        ("wrong_knock",): "source X, tcp/7 and then tcp/9: X is locked out for 1h;"
+        " a granted source is spared",
+        ("grant", "stray"): "source X, tcp/7 and then tcp/3 and then tcp/9 and then udp/65535:"
+        " X is locked out for 1h; a granted source X, udp/65535: locked out for 1h, too",
     }
     assert "spoofable-lockout" not in codes(policy(7, 3, 9, lockout=3600))
 
