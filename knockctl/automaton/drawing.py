@@ -35,7 +35,7 @@ def _id(name: str) -> str:
 
 def _plain(text: str) -> str:
     """Mermaid ends a label at a semicolon and reads ``#`` as the start of an entity."""
-    return text.replace("#", "#35;").replace(";", "#59;")
+    return text.translate({ord("#"): "#35;", ord(";"): "#59;"})
 
 
 def svg(graph: Graph) -> str:

@@ -31,7 +31,8 @@ def caught(policy: ResolvedPolicy) -> Iterator[Warned]:
 
 
 def _caught(policy: ResolvedPolicy) -> Iterator[Warned]:
-    for what, plan in _plans(policy):
+    plans = (plan for service in policy.services for plan in _plans(policy, to(service)))
+    for what, plan in plans:
         player = Player(policy)
         for at, packet in sorted(plan, key=lambda one: one[0]):
             player.send(at, packet)
@@ -73,10 +74,9 @@ def _locked(policy: ResolvedPolicy, what: str, player: Player, packet: Packet) -
     )
 
 
-def _plans(policy: ResolvedPolicy) -> Iterator[tuple[str, Plan]]:
+def _plans(policy: ResolvedPolicy, service: Packet) -> Iterator[tuple[str, Plan]]:
     """Yield what a client does, in words and packets; it always knows the newest sequence."""
     knocks = policy.generations[-1].knocks
-    service = to(policy.services[0])
     plain: Plan = [
         (place * _PACE, to(knock.span, knock.payload)) for place, knock in enumerate(knocks)
     ]

@@ -1,0 +1,108 @@
+"""The picture of a policy: every edge is a step of the automaton, and nothing secret shows."""
+
+from dataclasses import replace
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from knockctl.automaton.drawing import mermaid, svg
+from knockctl.automaton.graph import graph
+from knockctl.policy.loader import load_all, resolve
+from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy, ResolvedTrap
+from knockctl.ports import Span
+from tests.fixtures.lab import INVENTORY
+
+SEEDS = {name: resolve(one, None) for name, one in load_all(INVENTORY / "policies").items()}
+P = ResolvedPolicy(
+    name="p",
+    generations=(Generation(1, (Knock("tcp", 1001), Knock("udp", 1002))),),
+    step_timeout=10,
+    services=(Span("tcp", 22, 22),),
+    grant_duration=60,
+)
+
+
+def edges(policy):
+    return {(e.source, e.target): e.label for e in graph(policy).edges}
+
+
+def test_the_seed_for_linux_in_mermaid():
+    assert mermaid(graph(SEEDS["ssh-box"])) == (
+        "stateDiagram-v2\n"
+        "    direction LR\n"
+        "    [*] --> begin\n"
+        "    begin: start\n"
+        "    s1: 1 of 3\n"
+        "    s2: 2 of 3\n"
+        "    open: open for 10s, once\n"
+        "    begin --> s1: tcp/1234\n"
+        "    s1 --> s2: tcp/2345\n"
+        "    s1 --> begin: any wrong port, after 3s\n"
+        "    s2 --> open: tcp/3456\n"
+        "    s2 --> begin: any wrong port, after 3s\n"
+        "    open --> begin: tcp/22 accepted, after 10s\n"
+    )
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_the_seeds_in_svg(name):
+    drawn = graph(SEEDS[name])
+    text = svg(drawn)
+    root = ET.fromstring(text)
+    assert root.tag.endswith("svg")
+    words = " ".join("".join(root.itertext()).split())
+    for knock in SEEDS[name].generations[0].knocks:
+        assert words.count(str(knock.span)) == 1
+    assert "start" in words
+    assert svg(drawn) == text
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "label"),
+    [
+        ({"wrong_knock": "ignore"}, ("s1", "start"), "after 10s"),
+        ({"wrong_knock": "reset"}, ("s1", "start"), "any wrong port, after 10s"),
+        ({"wrong_knock": "lockout", "lockout": 60}, ("s1", "locked1m"), "any wrong port"),
+        ({"stray": "revoke"}, ("open", "start"), "any other port, after 1m"),
+        ({"stray": "lockout", "lockout": 60}, ("open", "locked1m"), "any other port"),
+        ({"uses": "single"}, ("open", "start"), "tcp/22 accepted, after 1m"),
+        ({}, ("open", "open"), "tcp/22 accepted"),
+        (
+            {"traps": (ResolvedTrap((Span("tcp", 666, 666),), 120, unless_granted=True),)},
+            ("start", "locked2m"),
+            "trap tcp/666",
+        ),
+    ],
+)
+def test_what_the_policy_says_is_what_is_drawn(change, where, label):
+    assert edges(replace(P, **change))[where] == label
+
+
+def test_two_generations_have_a_track_each():
+    both = replace(
+        P, generations=(*P.generations, Generation(2, (Knock("tcp", 2001), Knock("tcp", 2002))))
+    )
+    drawn = edges(both)
+    assert drawn["start", "s1x0"] == "tcp/1001"
+    assert drawn["start", "s0x1"] == "tcp/2001"
+    assert drawn["s1x0", "s1x1"] == "tcp/2001"
+    ET.fromstring(svg(graph(both)))
+
+
+def test_secret_ports_are_called_by_their_place():
+    secret = replace(
+        P,
+        generations=(
+            Generation(1, tuple(replace(k, secret=True) for k in P.generations[0].knocks)),
+        ),
+    )
+    drawn = graph(secret)
+    for text in (mermaid(drawn), svg(drawn), repr(drawn)):
+        assert "1001" not in text
+        assert "1002" not in text
+    assert "tcp/1001" in mermaid(graph(secret, reveal=True))
+
+
+def test_labels_cannot_break_mermaid():
+    odd = replace(graph(P), nodes=(replace(graph(P).nodes[0], label="a;b#c"),), edges=())
+    assert "begin: a#59;b#35;c" in mermaid(odd)
