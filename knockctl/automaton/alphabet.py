@@ -9,13 +9,14 @@ of all their conditions.
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from itertools import combinations
-from typing import Any
+from typing import Any, Protocol
 
 from knockctl.automaton.wire import FLAGS, LOOPBACK, WirePacket, named
 
@@ -69,6 +70,14 @@ class Atom:
 
     field: str
     test: Any
+    _hash: int = dataclasses.field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Hash once: atoms are looked up millions of times where rules are many."""
+        object.__setattr__(self, "_hash", hash((self.field, self.test)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def holds(self, packet: WirePacket) -> bool:
         """Answer for one packet."""
@@ -246,11 +255,14 @@ class Space:
 
     family: int
     fields: Mapping[str, Cells]
-    chances: tuple[str, ...] = ()
+    chances: tuple[str, ...]
+    places: Mapping[Atom, tuple[str, int]]
+    """For each atom its field and the cells that pass."""
 
     @classmethod
     def of(cls, family: int, atoms: Iterable[Atom], samples: Mapping[str, Sequence[Any]]) -> Space:
         """Cut by these atoms. ``samples`` name values that must stand among the candidates."""
+        atoms = tuple(dict.fromkeys(atoms))
         tests: dict[str, dict[Any, None]] = defaultdict(dict)
         for atom in atoms:
             tests[atom.field].setdefault(atom.test)
@@ -262,7 +274,9 @@ class Space:
             for name, asked in tests.items()
         }
         fields.update({_chance(c): Cells((False, True), {c: 2}) for c in chances})
-        return cls(family, fields, chances)
+        names = {a: _chance(a.test) if a.field == "chance" else a.field for a in atoms}
+        places = {a: (names[a], fields[names[a]].masks[a.test]) for a in atoms}
+        return cls(family, fields, chances, places)
 
     def everything(self) -> Region:
         """Return the region that holds every packet."""
@@ -282,7 +296,7 @@ class Region:
 
     def within(self, atom: Atom, *, answer: bool = True) -> Region | None:
         """Return the part that answers so; None when there is none."""
-        name, yes = self._test(atom)
+        name, yes = self.space.places[atom]
         left = self.masks[name] & (yes if answer else ~yes)
         return Region(self.space, {**self.masks, name: left}) if left else None
 
@@ -296,10 +310,6 @@ class Region:
             if not masks[name]:
                 return None
         return Region(self.space, masks)
-
-    def _test(self, atom: Atom) -> tuple[str, int]:
-        name = _chance(atom.test) if atom.field == "chance" else atom.field
-        return name, self.space.fields[name].masks[atom.test]
 
     def packet(self, likes: WirePacket) -> WirePacket:
         """Return one packet of the region; fields nobody asks about are as in ``likes``."""
@@ -364,23 +374,54 @@ def _replaced(packet: WirePacket, values: Mapping[str, Any]) -> WirePacket:
 
 # --- from questions to kinds ------------------------------------------------------------------
 
-Ask = Callable[[Atom], bool]
+
+class Ask(Protocol):
+    """Answers questions to a packet, or to a set of packets that grows smaller with each."""
+
+    def __call__(self, atom: Atom, /) -> bool:
+        """Tell whether the packet passes."""
+
+    def refutes(self, atom: Atom, /) -> bool:
+        """Tell whether it surely doesn't; asking so decides nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Of:
+    """Answers for one packet."""
+
+    packet: WirePacket
+
+    def __call__(self, atom: Atom, /) -> bool:
+        """Tell whether the packet passes."""
+        return atom.holds(self.packet)
+
+    def refutes(self, atom: Atom, /) -> bool:
+        """Tell whether it doesn't."""
+        return not atom.holds(self.packet)
+
+
 Look = Callable[[Ask], Hashable]
 """Asks a packet what it needs to know, and returns what it saw."""
+
+MOST_KINDS = 60_000
+"""Parts of a space before the division is given up."""
 
 
 def divide(start: Region, look: Look) -> Iterator[tuple[Region, Hashable]]:
     """Split a region until ``look`` sees one thing in each part; yield the parts with it.
 
     ``look`` is run once for each part, from the beginning: it must ask the same questions when
-    it gets the same answers.
+    it gets the same answers. Raises ``TooManyCells`` where the parts are too many.
     """
     waiting = [start]
-    while waiting:
-        region = waiting.pop()
-        asker = _Asker(region, waiting)
+    for _ in range(MOST_KINDS):
+        if not waiting:
+            return
+        asker = _Asker(waiting.pop(), waiting)
         seen = look(asker)
         yield asker.region, seen
+    if waiting:
+        raise TooManyCells(f"the rules tell more than {MOST_KINDS:,} kinds of packets apart")
 
 
 @dataclass(slots=True)
@@ -389,12 +430,10 @@ class _Asker:
 
     region: Region
     aside: list[Region]
-    known: dict[Atom, bool] = field(default_factory=dict)
 
-    def __call__(self, atom: Atom) -> bool:
+    def __call__(self, atom: Atom, /) -> bool:
         region = self.region
-        name = f"chance {atom.test}" if atom.field == "chance" else atom.field
-        yes = region.space.fields[name].masks[atom.test]
+        name, yes = region.space.places[atom]
         mine = region.masks[name]
         if not mine & yes:
             return False
@@ -402,6 +441,10 @@ class _Asker:
             self.aside.append(Region(region.space, {**region.masks, name: mine & ~yes}))
             self.region = Region(region.space, {**region.masks, name: mine & yes})
         return True
+
+    def refutes(self, atom: Atom, /) -> bool:
+        name, yes = self.region.space.places[atom]
+        return not self.region.masks[name] & yes
 
 
 @cache

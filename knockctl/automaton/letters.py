@@ -72,8 +72,24 @@ def senders(claim: Claim) -> list[Sender]:
 
 
 def _look(claim: Claim, ask: Ask) -> Any:
-    return tuple(perceive(claim.site, claim.scope, claim.family, ask)), claim.model.signature(
-        claim.family, ask
+    seen = tuple(perceive(claim.site, claim.scope, claim.family, ask))
+    verdict = not (claim.whole and _passes_always(claim.site, seen, ask))
+    return seen, claim.model.signature(claim.family, ask, verdict=verdict)
+
+
+def _passes_always(site: Site, seen: tuple[Any, ...], ask: Ask) -> bool:
+    """Tell whether the policies pass such packets on in every state: then others may decide."""
+    kind = seen[0]
+    if kind not in ("tcp", "udp"):
+        return True
+    spans = [span for span in _spans(site) if span.protocol == kind]
+    public = [span for policy in site.policies for span in policy.public]
+    if any(ask(ports((span.first, span.last))) for span in spans if span not in public):
+        return False
+    if ask(_ACCEPTED) or (kind == "tcp" and not ask(_OPENING)):
+        return True
+    return not any(
+        policy.otherwise == "refuse" or policy.lockout or policy.traps for policy in site.policies
     )
 
 

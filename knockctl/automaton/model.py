@@ -56,8 +56,10 @@ class DeviceModel(Protocol[S]):
     def predicates(self, family: int) -> Iterable[Atom]:
         """Yield every question the configuration puts to a packet of an IP version."""
 
-    def signature(self, family: int, ask: Ask) -> Hashable:
+    def signature(self, family: int, ask: Ask, *, verdict: bool = True) -> Hashable:
         """Return what becomes of a packet as far as the packet alone decides it.
+
+        Where the verdict is nobody's concern, only what the packet leaves behind.
 
         Packets with equal signatures can't be told apart by this device, in any state. ``ask``
         answers predicates; the same model asked the same questions asks the same next one.

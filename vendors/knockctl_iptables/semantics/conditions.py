@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from ipaddress import ip_address, ip_network
 
 from knockctl.automaton.alphabet import UNINTERPRETED, Atom, flag_word, flow, within
@@ -106,7 +107,7 @@ class SetAction:
     timeout: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CompiledRule:
     """A rule as the kernel works through it."""
 
@@ -118,15 +119,28 @@ class CompiledRule:
     options: tuple[str, ...] = ()
     """What follows the target."""
 
-    @property
+    @cached_property
     def changes(self) -> bool:
         """Tell whether only looking whether it matches can leave a trace."""
         return any(isinstance(c, Recent) and c.changes for c in self.conditions)
 
-    @property
+    @cached_property
     def idle(self) -> bool:
         """Tell whether it does nothing at all, matching or not."""
         return (self.target is None or self.target in PASSING) and not self.changes
+
+    @cached_property
+    def stateful(self) -> bool:
+        """Tell whether it looks at, or changes, what earlier packets left."""
+        return self.target == "SET" or not all(isinstance(c, Stateless) for c in self.conditions)
+
+    @cached_property
+    def needed(self) -> tuple[Atom, ...]:
+        """What a packet must pass for the rule to be worth a closer look."""
+        if self.changes:
+            return ()
+        plain = (c for c in self.conditions if isinstance(c, Stateless) and not c.negated)
+        return tuple(c.atoms[0] for c in plain if len(c.atoms) == 1)
 
 
 def compiled(rule: Rule, place: str) -> CompiledRule:

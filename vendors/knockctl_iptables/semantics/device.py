@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from knockctl.automaton.alphabet import UNINTERPRETED, Ask, Atom
+from knockctl.automaton.alphabet import UNINTERPRETED, Ask, Atom, Of
 from knockctl.automaton.model import ClockName, Clocks, Reaction
 from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import WirePacket
@@ -108,9 +108,9 @@ class LinuxModel:
                     yield from atoms(rule)
                     yield from guesses(rule, table, chains)
 
-    def signature(self, family: int, ask: Ask) -> Hashable:
+    def signature(self, family: int, ask: Ask, *, verdict: bool = True) -> Hashable:
         """Return the shape of what is left of the rules for such packets."""
-        fate = self._specialised(family, ask)
+        fate = self._specialised(family, ask, verdict=verdict)
         return shape(fate.program), fate.end.action, fate.rewritten
 
     def step(self, state: State, packet: WirePacket, clocks: Clocks) -> Reaction[State]:
@@ -140,13 +140,13 @@ class LinuxModel:
         if fate is None:
             if len(self._fates) >= _MOST_FATES:
                 self._fates.clear()
-            fate = self._specialised(packet.family, lambda atom: atom.holds(packet))
+            fate = self._specialised(packet.family, Of(packet))
             self._fates[packet] = fate
         return fate
 
-    def _specialised(self, family: int, ask: Ask) -> Fate:
+    def _specialised(self, family: int, ask: Ask, *, verdict: bool = True) -> Fate:
         which: Family = 4 if family == 4 else 6
-        return Specialiser(self._chains, self._policies, which, ask).fate()
+        return Specialiser(self._chains, self._policies, which, ask, verdict).fate()
 
 
 @dataclass

@@ -145,18 +145,13 @@ class Specialiser:
     policies: Mapping[tuple[Family, str, str], str | None]
     family: Family
     ask: Ask
+    verdict: bool = True
+    """Whether the verdict matters, or only what the packet leaves behind."""
 
     def fate(self) -> Fate:
         """Return what the packet meets, from the wire to the end of ``INPUT``."""
         fixed: dict[str, Any] = {}
-        asked = self.ask
-
-        def ask(atom: Atom) -> bool:
-            if atom.field in fixed:
-                return passes(atom.field, atom.test, _plain(fixed[atom.field]))
-            return asked(atom)
-
-        self.ask = ask
+        ask = self.ask = _Rewriting(self.ask, fixed)
         for table, chain in _BEFORE:
             if (self.family, table) in self.chains and (table != "nat" or ask(FRESH)):
                 for instruction in self._walk(table, chain, fixed):
@@ -166,8 +161,9 @@ class Specialiser:
                         break
         if not ask(HERE):
             return Fate((), Instruction((), Stop(Verdict.PASS), "not for this host"))
-        rewritten = tuple(sorted(fixed.items()))
-        return Fate(self._walk("filter", "INPUT", fixed), self._end("filter"), rewritten)
+        program = self._walk("filter", "INPUT", fixed)
+        end = self._end("filter") if self.verdict else Instruction((), Stop(Verdict.PASS), "")
+        return Fate(program, end, tuple(sorted(fixed.items())))
 
     def _end(self, table: str) -> Instruction:
         policy = self.policies.get((self.family, table, "INPUT"))
@@ -180,8 +176,11 @@ class Specialiser:
         return tuple(self._instructions(table, chain, fixed))
 
     def _instructions(self, table: str, chain: str, fixed: dict[str, Any]) -> Iterator[Instruction]:
-        for rule in self.chains.get((self.family, table), {}).get(chain, ()):
-            if rule.idle:
+        rules = self.chains.get((self.family, table), {}).get(chain, ())
+        if chain == "INPUT" and not self.verdict:
+            rules = rules[: last_stateful(self.chains[self.family, table], rules)]
+        for rule in rules:
+            if rule.idle or self._refuted(rule):
                 continue
             tests: list[InSet | Recent] = []
             matched = self._matches(rule, tests)
@@ -198,6 +197,14 @@ class Specialiser:
                     return
             elif tests and changes:
                 yield Instruction(tuple(tests), None, rule.place)
+
+    def _refuted(self, rule: CompiledRule) -> bool:
+        """Tell at a glance whether a rule surely doesn't match; most rules of many don't."""
+        refutes = self.ask.refutes
+        for atom in rule.needed:  # noqa: SIM110 - the hottest loop there is
+            if refutes(atom):
+                return True
+        return False
 
     def _matches(self, rule: CompiledRule, tests: list[InSet | Recent]) -> bool:
         """Tell whether the packet fits, collecting the tests that come before a misfit."""
@@ -230,6 +237,39 @@ class Specialiser:
                 return Stop(Verdict.ACCEPT)
             return Stop(Verdict.REFUSE)
         return None
+
+
+def last_stateful(
+    chains: Mapping[str, tuple[CompiledRule, ...]], rules: tuple[CompiledRule, ...]
+) -> int:
+    """Return how many rules must be looked at to know what a packet leaves behind."""
+
+    def stateful(rule: CompiledRule) -> bool:
+        inner = chains.get(rule.target or "", ())
+        return rule.stateful or any(stateful(one) for one in inner)
+
+    last = len(rules)
+    while last and not stateful(rules[last - 1]):
+        last -= 1
+    return last
+
+
+@dataclass(slots=True)
+class _Rewriting:
+    """Asks the packet, but knows better where a field was changed on the way."""
+
+    asked: Ask
+    fixed: dict[str, Any]
+
+    def __call__(self, atom: Atom, /) -> bool:
+        if self.fixed and atom.field in self.fixed:
+            return passes(atom.field, atom.test, _plain(self.fixed[atom.field]))
+        return self.asked(atom)
+
+    def refutes(self, atom: Atom, /) -> bool:
+        if self.fixed and atom.field in self.fixed:
+            return not self(atom)
+        return self.asked.refutes(atom)
 
 
 def _plain(value: Any) -> Any:
