@@ -68,6 +68,8 @@ def _device(name: str) -> None:
         _client(f"knock --host {address} tcp/1234 tcp/2345 tcp/3456 --check tcp/22")
     _say("\nWhat runs is what is intended:")
     _ops("diff", name, "--exit-code")
+    _say("\nAnd it does what the policy says, in every state, beside whatever else runs there:")
+    _ops("verify", name, "--running")
     _ops("rollback", name, "--yes")
     if _snapshot(name) != before:
         raise Failed(f"{name} is not as it was before")

@@ -41,6 +41,14 @@ def test_what_was_deployed_is_proved_as_it_runs(deployed):
     ]
 
 
+def test_a_trace_is_played_through_what_the_device_runs_now(deployed):
+    deployed.shell("linux1", f"{ABOVE} -j ACCEPT")
+    done = deployed.knockctl("simulate", "--device", "linux1", "--running", "tcp/22")
+    assert done.returncode == 0, done.stderr
+    assert "tcp/22 SYN: refuse, a repeat, or too early" in done.stdout
+    assert "DIFFERS: device: accept, iptables INPUT rule 1" in done.stdout
+
+
 def test_an_accept_above_ours_is_found_and_named(deployed):
     deployed.shell("linux1", f"{ABOVE} -j ACCEPT")
     code, _, checks = verify(deployed)
