@@ -1,1 +1,19 @@
-"""What a policy means, as something that can be executed."""
+"""What a policy means and what a device does, as machines that are executed and compared.
+
+==============  ==================================================================
+module          subject
+==============  ==================================================================
+``reference``   the reference automaton: what a policy means, the oracle
+``wire``        a packet as a device sees it; which packets are the policies'
+``model``       the contract of a device's machine, and machines at work
+``alphabet``    the questions put to packets; ``cells``, ``regions``: their answers
+``symbolic``    the automaton's times as questions
+``zones``       which ages of clocks are possible together
+``letters``     one packet of each kind
+``explore``     every state both sides can be in; ``concrete``: paths with times
+``verify``      proofs and counterexamples; ``gaps``: all of them
+``simulate``    traces played; ``traces``: traces read
+``graph``       a policy as nodes and edges; ``drawing``: as a picture
+``lint``        scanners, honest clients and forgers, played
+==============  ==================================================================
+"""

@@ -11,9 +11,6 @@ from knockctl.automaton.alphabet import (
     UNINTERPRETED,
     Ask,
     Atom,
-    Region,
-    Space,
-    divide,
     flow,
     ports,
     protocol,
@@ -23,6 +20,7 @@ from knockctl.automaton.events import event_of
 from knockctl.automaton.explore import Letter
 from knockctl.automaton.model import DeviceModel
 from knockctl.automaton.reference import Site
+from knockctl.automaton.regions import Region, Space, divide
 from knockctl.automaton.wire import FLAGS, LOOPBACK, OPENING_MASK, Address, Scope, WirePacket
 from knockctl.ports import Span
 

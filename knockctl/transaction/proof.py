@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from knockctl.automaton import verify
 from knockctl.automaton.explore import Judge
+from knockctl.automaton.gaps import gaps
 from knockctl.automaton.letters import Claim
 from knockctl.automaton.model import DeviceModel
 from knockctl.automaton.reference import Site
@@ -146,7 +147,7 @@ def prove_running(
     checks, warnings = [], list(facts.warnings)
     if running.config.empty:
         warnings.append("nothing of ours runs there: everything it runs is held to the policies")
-        checks.append(case.check("what it runs", running.model, verify.gaps, whole=True))
+        checks.append(case.check("what it runs", running.model, gaps, whole=True))
     else:
         own = vendor.modeller.model(running.config)
         checks.append(case.check("our rules", own, verify.prove))
@@ -239,7 +240,7 @@ class _Case:
         name = "nobody gets in without the knock"
         check = self.check(name, model, verify.prove, verify.opens, whole=True)
         if check.status == "counterexample":
-            check = self.check(name, model, verify.gaps, verify.opens, whole=True)
+            check = self.check(name, model, gaps, verify.opens, whole=True)
         return check
 
     def management(self, model: DeviceModel[Any]) -> Check:

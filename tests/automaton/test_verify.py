@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from knockctl.automaton import verify
 from knockctl.automaton.explore import Explorer
+from knockctl.automaton.gaps import gaps
 from knockctl.automaton.letters import Claim, senders
 from knockctl.automaton.model import Machine
 from knockctl.automaton.reference import Automaton, Site
-from knockctl.automaton.verify import Status, decide, equal, gaps, prove
+from knockctl.automaton.verify import Status, decide, equal, prove
 from knockctl.automaton.wire import Scope, WirePacket
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span

@@ -33,17 +33,17 @@ def test_the_model_does_what_the_documentation_says(case):
 # --- mutants: a model that is wrong in one place fails some case --------------------------------
 
 MUTANTS = [
-    ("conditions", 'word == "-g"', "False"),
-    ("conditions", "Stateless(made, self.negated)", "Stateless(made)"),
-    ("conditions", 'tuple(directions.split(",")), reader.negated', 'tuple(directions.split(","))'),
-    ("conditions", '"CONFIRMED": ("unanswered", "known")', '"CONFIRMED": ("known",)'),
-    ("conditions", '"INVALID": ("invalid",)', '"INVALID": ("invalid", "fresh")'),
-    ("conditions", "(flag_word(mask), flag_word(wanted))", "(flag_word(wanted),) * 2"),
-    ("conditions", 'int(options.get("--seconds", 0))', "0"),
-    ("conditions", 'int(options.get("--hitcount", 0))', "0"),
-    ("conditions", 'prefix=_prefix(options.get("--mask"))', "prefix=None"),
-    ("conditions", 'if "--rdest" in options', "if False"),
-    ("conditions", 'negated="!" in options', "negated=False"),
+    ("words", 'word == "-g"', "False"),
+    ("words", "Stateless(made, self.negated)", "Stateless(made)"),
+    ("words", 'tuple(directions.split(",")), reader.negated', 'tuple(directions.split(","))'),
+    ("words", '"CONFIRMED": ("unanswered", "known")', '"CONFIRMED": ("known",)'),
+    ("words", '"INVALID": ("invalid",)', '"INVALID": ("invalid", "fresh")'),
+    ("words", "(flag_word(mask), flag_word(wanted))", "(flag_word(wanted),) * 2"),
+    ("words", 'int(options.get("--seconds", 0))', "0"),
+    ("words", 'int(options.get("--hitcount", 0))', "0"),
+    ("words", 'prefix=_prefix(options.get("--mask"))', "prefix=None"),
+    ("words", 'if "--rdest" in options', "if False"),
+    ("words", 'negated="!" in options', "negated=False"),
     ("memory", "if key and (action.exist or not self._alive(key))", "if key"),
     (
         "memory",

@@ -4,7 +4,8 @@
 module             subject
 =================  ===============================================================
 ``ruleset``        saved text to chains of rules and headers of sets
-``conditions``     a rule's words to conditions, in the kernel's order
+``words``          a rule's words to conditions
+``conditions``     what a rule asks and does, in the kernel's order
 ``program``        what is left of the chains for one kind of packet
 ``memory``         members of sets and addresses in ``recent`` lists
 ``device``         all of it as a ``DeviceModel``

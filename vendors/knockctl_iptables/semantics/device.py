@@ -20,7 +20,6 @@ from knockctl_iptables.semantics.conditions import (
     SetAction,
     Stateless,
     atoms,
-    compiled,
     set_action,
 )
 from knockctl_iptables.semantics.memory import Memory, State, Stores
@@ -36,6 +35,7 @@ from knockctl_iptables.semantics.program import (
     shape,
 )
 from knockctl_iptables.semantics.ruleset import Chain, Ruleset, SetHeader
+from knockctl_iptables.semantics.words import compiled
 
 _MOST_FATES = 20_000
 _Compiled = dict[tuple[Family, str], dict[str, tuple[CompiledRule, ...]]]

@@ -1,0 +1,289 @@
+"""The words of a rule, read from left to right.
+
+Sources: ``man iptables``, ``man iptables-extensions``, ``man ipset``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
+
+from knockctl.automaton.alphabet import UNINTERPRETED, Atom, flag_word, flow, within
+from knockctl_iptables.config import Rule
+from knockctl_iptables.semantics.conditions import (
+    CompiledRule,
+    Condition,
+    InSet,
+    Recent,
+    Stateless,
+)
+
+# What -p takes by number; other numbers stand for themselves.
+PROTOCOLS = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6", "ipv6-icmp": "icmpv6"}
+ICMP_TYPES = {"echo-reply": 0, "destination-unreachable": 3, "echo-request": 8}
+STATES = {
+    "NEW": ("fresh", "unanswered"),
+    "ESTABLISHED": ("known",),
+    "RELATED": ("related",),
+    "INVALID": ("invalid",),
+    "UNTRACKED": ("untracked",),
+}
+# CONFIRMED: a packet of the flow was accepted. See `man iptables-extensions`, --ctstatus.
+STATUSES = {
+    "CONFIRMED": ("unanswered", "known"),
+    "SEEN_REPLY": ("known",),
+    "EXPECTED": ("related",),
+    "NONE": ("fresh", "invalid", "untracked"),
+}
+# Matches that depend on load, number or hour: whether they hold is anybody's guess, and fine.
+CHANCES = ("limit", "hashlimit", "connlimit", "statistic", "quota", "time", "nth", "random")
+
+
+def compiled(rule: Rule, place: str) -> CompiledRule:
+    """Take a rule apart."""
+    reader = _Reader(list(rule.words), f"{place}: {rule}")
+    reader.read()
+    return CompiledRule(
+        reader.place,
+        tuple(sorted(reader.conditions, key=_first)),
+        reader.target,
+        reader.goto,
+        tuple(reader.options),
+    )
+
+
+def _first(condition: Condition) -> bool:
+    """Addresses, interfaces and protocol are looked at before any ``-m``."""
+    fields = ("source", "destination", "interface", "protocol")
+    early = isinstance(condition, Stateless) and condition.atoms[0].field in fields
+    return not early
+
+
+@dataclass
+class _Reader:
+    """Reads one rule from left to right."""
+
+    words: list[str]
+    place: str
+    conditions: list[Condition] = field(default_factory=list)
+    target: str | None = None
+    goto: bool = False
+    options: list[str] = field(default_factory=list)
+    negated: bool = False
+    module: str = ""
+    recent: dict[str, str] = field(default_factory=dict)
+
+    def read(self) -> None:
+        while self.words:
+            word = self.words.pop(0)
+            if word == "!":
+                self.negated = True
+                continue
+            if word in ("-j", "-g"):
+                self._end_module()
+                self.target, self.goto = self.words.pop(0), word == "-g"
+                self.options, self.words = self.words, []
+                return
+            self._option(word)
+            self.negated = False
+        self._end_module()
+
+    def _option(self, word: str) -> None:
+        if word in ("-m", "--match"):
+            self._end_module()
+            self.module = self.words.pop(0)
+            if self.module in CHANCES:
+                self._chance(f"{self.module} of {self.place}")
+            elif self.module not in _KNOWN_MODULES:
+                self._uninterpreted()
+        elif word == "--comment":
+            self.words.pop(0)
+        elif self.module == "recent" and word in _RECENT:
+            self.recent[word] = self.words.pop(0) if _RECENT[word] else ""
+            if self.negated:
+                self.recent["!"] = ""
+        elif word in _SIMPLE and (self.module, word) not in _AMBIGUOUS:
+            self._simple(word)
+        else:
+            if self.module not in (*CHANCES, "comment") and word not in _IGNORED:
+                self._uninterpreted()
+            while self.words and not self.words[0].startswith("-") and self.words[0] != "!":
+                self.words.pop(0)
+
+    def _simple(self, word: str) -> None:
+        arguments = [self.words.pop(0) for _ in range(_ARGUMENTS.get(word, 1))]
+        try:
+            made = _SIMPLE[word](self, *arguments)
+        except (ValueError, KeyError):
+            made = None
+        if made is None:
+            self._uninterpreted()
+        elif isinstance(made, tuple):
+            if made:
+                self.conditions.append(Stateless(made, self.negated))
+        else:
+            self.conditions.append(made)
+
+    def _end_module(self) -> None:
+        if self.module == "recent" and self.recent:
+            self.conditions.append(_recent(self.recent))
+        self.recent = {}
+        self.module = ""
+
+    def _chance(self, name: str) -> None:
+        self.conditions.append(Stateless((Atom("chance", name),)))
+
+    def _uninterpreted(self) -> None:
+        condition = Stateless((Atom("chance", UNINTERPRETED + self.place),))
+        if condition not in self.conditions:
+            self.conditions.append(condition)
+
+
+def _recent(options: dict[str, str]) -> Recent:
+    return Recent(
+        action=next(a for a in ("set", "rcheck", "update", "remove") if f"--{a}" in options),
+        name=options.get("--name", "DEFAULT"),
+        seconds=int(options.get("--seconds", 0)),
+        hitcount=int(options.get("--hitcount", 0)),
+        ttl="--rttl" in options,
+        reap="--reap" in options,
+        prefix=_prefix(options.get("--mask")),
+        side="destination" if "--rdest" in options else "source",
+        negated="!" in options,
+    )
+
+
+def _prefix(mask: str | None) -> int | None:
+    if mask is None:
+        return None
+    address = ip_address(mask)
+    ones = int(address).bit_count()
+    return None if ones == address.max_prefixlen else ones
+
+
+# Options of `recent`, and whether an argument follows.
+_RECENT = {
+    "--set": False,
+    "--rcheck": False,
+    "--update": False,
+    "--remove": False,
+    "--seconds": True,
+    "--hitcount": True,
+    "--name": True,
+    "--mask": True,
+    "--rttl": False,
+    "--reap": False,
+    "--rsource": False,
+    "--rdest": False,
+}
+_KNOWN_MODULES = (
+    *("tcp", "udp", "icmp", "icmp6", "multiport", "conntrack", "state", "set", "recent"),
+    *("string", "mark", "addrtype", "comment", "iprange"),
+)
+_AMBIGUOUS = {("connmark", "--mark"), ("conntrack", "--sport"), ("conntrack", "--dport")}
+_ARGUMENTS = {"--tcp-flags": 2, "--match-set": 2, "--syn": 0}
+# Change nothing about which packets match.
+_IGNORED = ("--algo", "--return-nomatch")
+
+Atoms = tuple[Atom, ...]
+
+
+def _ranges(text: str, *, separator: str = ":") -> tuple[tuple[int, int], ...]:
+    ranges = []
+    for run in text.split(","):
+        first, _, last = run.partition(separator)
+        ranges.append((int(first or 0), int(last or (65535 if separator in run else first))))
+    return tuple(ranges)
+
+
+def _protocol(_: _Reader, text: str) -> Atoms | None:
+    if text in ("all", "0"):
+        return ()
+    return (Atom("protocol", frozenset((PROTOCOLS.get(text, text),))),)
+
+
+def _states(known: dict[str, tuple[str, ...]]) -> Callable[[_Reader, str], Atoms | None]:
+    def read(_: _Reader, text: str) -> Atoms | None:
+        return (flow(*(name for state in text.split(",") for name in known[state])),)
+
+    return read
+
+
+def _match_set(reader: _Reader, name: str, directions: str) -> InSet:
+    return InSet(name, tuple(directions.split(",")), reader.negated)
+
+
+def _string(_: _Reader, text: str) -> Atoms | None:
+    return (Atom("payload", text.encode()),)
+
+
+def _hex_string(_: _Reader, text: str) -> Atoms | None:
+    parts = text.split("|")
+    return (
+        Atom(
+            "payload",
+            b"".join(
+                bytes.fromhex(p.replace(" ", "")) if n % 2 else p.encode()
+                for n, p in enumerate(parts)
+            ),
+        ),
+    )
+
+
+def _mark(_: _Reader, text: str) -> Atoms | None:
+    value, mask = (*text.split("/"), "0xffffffff")[:2]
+    return (Atom("mark", (int(value, 0), int(mask, 0))),)
+
+
+def _icmp(_: _Reader, text: str) -> Atoms | None:
+    if text in ("any", "255"):
+        return ()
+    return (Atom("icmp", ICMP_TYPES[text] if text in ICMP_TYPES else int(text)),)
+
+
+def _iprange(name: str) -> Callable[[_Reader, str], Atoms | None]:
+    def read(_: _Reader, text: str) -> Atoms | None:
+        first, last = (text.split("-") * 2)[:2]
+        return (Atom(name, ((int(ip_address(first)), int(ip_address(last))),)),)
+
+    return read
+
+
+def _network(name: str) -> Callable[[_Reader, str], Atoms | None]:
+    return lambda _, text: (within(name, ip_network(text, strict=False)),)
+
+
+def _ports(name: str) -> Callable[[_Reader, str], Atoms | None]:
+    return lambda _, text: (Atom(name, _ranges(text)),)
+
+
+def _flags(_: _Reader, mask: str, wanted: str) -> Atoms | None:
+    return (Atom("flags", (flag_word(mask), flag_word(wanted))),)
+
+
+_SIMPLE: dict[str, Callable[..., Atoms | InSet | None]] = {
+    "-s": _network("source"),
+    "-d": _network("destination"),
+    "-i": lambda _, name: (Atom("interface", name),),
+    "-p": _protocol,
+    "--dport": _ports("port"),
+    "--dports": _ports("port"),
+    "--sport": _ports("source_port"),
+    "--sports": _ports("source_port"),
+    "--ports": lambda _, text: (Atom("port", _ranges(text)), Atom("source_port", _ranges(text))),
+    "--tcp-flags": _flags,
+    "--syn": lambda _: (Atom("flags", (flag_word("FIN,SYN,RST,ACK"), flag_word("SYN"))),),
+    "--ctstate": _states(STATES),
+    "--state": _states(STATES),
+    "--ctstatus": _states(STATUSES),
+    "--match-set": _match_set,
+    "--string": _string,
+    "--hex-string": _hex_string,
+    "--mark": _mark,
+    "--dst-type": lambda _, text: (Atom("destination_type", frozenset(text.split(","))),),
+    "--icmp-type": _icmp,
+    "--icmpv6-type": _icmp,
+    "--src-range": _iprange("source"),
+    "--dst-range": _iprange("destination"),
+}
