@@ -153,7 +153,7 @@ def prove_running(
         checks.append(case.check("our rules", own, verify.prove))
         checks.append(case.nobody_else(running.model))
         warnings += case.refused(running.model)
-    if placement.management:
+    if case.site.managers:
         checks.append(case.management(running.model))
     return case.proof(device.name, policies, checks, begun, warnings)
 
@@ -189,7 +189,8 @@ class _Case:
         budget: int,
         families: tuple[int, ...] = (4, 6),
     ) -> None:
-        management = placement.management
+        # A device without policies is not ours to keep reachable.
+        management = placement.management if rendered.effective else None
         self.site = Site(
             rendered.effective,
             management.sources if management else (),

@@ -36,6 +36,17 @@ def test_what_would_be_deployed_is_proved(new, capsys):
         assert proof["assumptions"]
 
 
+def test_a_company_with_devices_of_every_kind(monkeypatch, capsys):
+    """One without policies has nothing to prove; one nobody serves is told, the rest goes on."""
+    monkeypatch.setenv("EDGE_VPN_SEQUENCE", "tcp/7481 tcp/29154 udp/11870")
+    code, envelope = answer(capsys, "-i", str(ROOT / "inventories" / "example"), "verify")
+    found = {proof["device"]: proof for proof in envelope["result"]["devices"]}
+    assert code == 4
+    assert found["bastion-east"]["status"] == "proved"
+    assert (found["bastion-west"]["status"], found["bastion-west"]["policies"]) == ("proved", [])
+    assert "no installed vendor package serves" in found["br-mill"]["error"]
+
+
 def test_a_spent_budget_ends_with_seven(capsys):
     assert run(["-i", LAB, "verify", "linux1", "--budget", "5"]) == 7
     said = capsys.readouterr().out
