@@ -77,6 +77,3 @@ def _earliest(count: int, bounds: Sequence[Bound]) -> list[float] | None:
         if not changed:
             return times
     return None
-
-
-__all__ = ["timed"]

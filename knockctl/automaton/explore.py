@@ -21,7 +21,6 @@ from typing import Any
 from knockctl.automaton.model import ClockName, DeviceModel, Reaction
 from knockctl.automaton.reference import Packet, Site, Step, initial, step
 from knockctl.automaton.symbolic import (
-    Deadline,
     Now,
     States,
     as_number,
@@ -146,7 +145,10 @@ class Explorer:
     """Called for every packet that both judge alike."""
     colour: Callable[[Hashable, Meeting], Hashable] = lambda before, _: before
     """What of the way to a state tells it from the same state reached otherwise; begins None."""
+    # The state at hand: whose clock is which, how far each has come, what may be asked of it.
     _names: dict[ClockName, int] = field(default_factory=dict)
+    _phases: dict[int, int] = field(default_factory=dict)
+    _asked: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
     def run(self) -> Exploration:
         """Explore breadth first, in the number of packets."""
@@ -292,9 +294,6 @@ class Explorer:
 
     # --- questions about time ---
 
-    _phases: dict[int, int] = field(default_factory=dict)
-    _asked: dict[int, tuple[int, ...]] = field(default_factory=dict)
-
     def _enter(self, node: Node) -> None:
         self._names = dict(node.key.clocks)
         self._phases = dict(enumerate(node.key.phases, start=1))
@@ -336,7 +335,7 @@ class Explorer:
         key = _Key(
             tuple(renamed(states, _OrOld(number)) for states in references),
             device,
-            tuple((name, number.get(names[name], _OLD)) for name in live),
+            tuple((name, number[names[name]]) for name in live if names[name] in number),
             tuple(phases[clock] for clock in kept),
             colour,
         )
@@ -371,6 +370,3 @@ class _Named:
     def younger(self, name: ClockName, seconds: int) -> bool:
         clock = self.explorer._names.get(name)  # noqa: SLF001 - one of the explorer's own
         return clock is not None and self.explorer._younger(clock, seconds)  # noqa: SLF001
-
-
-__all__ = ["Deadline", "Exploration", "Explorer", "Letter", "Meeting", "Mismatch", "Node"]

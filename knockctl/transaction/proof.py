@@ -15,7 +15,7 @@ from knockctl.automaton.gaps import gaps
 from knockctl.automaton.letters import Claim
 from knockctl.automaton.model import DeviceModel
 from knockctl.automaton.reference import Site
-from knockctl.automaton.verify import Finding, Result, Status
+from knockctl.automaton.verify import Finding, Result
 from knockctl.automaton.wire import Scope
 from knockctl.errors import KnockctlError, Unreachable
 from knockctl.inventory.device import Device
@@ -310,6 +310,3 @@ def _counterexample(finding: Finding) -> Counterexample:
         for row in finding.trace
     )
     return Counterexample(what=finding.what, family=finding.family, trace=tuple(rows))
-
-
-__all__ = ["Check", "Counterexample", "Proof", "Status", "TraceRow", "failed"]

@@ -159,6 +159,3 @@ def lucky_orders(policy: ResolvedPolicy, generation: Generation) -> int | None:
     for n in range(len(knocks)):
         ways *= harmful + n + 1
     return ways // (harmful + 1)
-
-
-__all__ = ["lucky_orders", "opening_scans"]
