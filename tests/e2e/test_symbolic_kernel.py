@@ -152,6 +152,7 @@ def test_what_a_mutated_rule_does_the_kernel_does(world):
     assert confirmed > equivalent
 
 
+@pytest.mark.parametrize("world", ["nft"], indirect=True)
 def test_the_harness_catches_mutated_live_rules(world):
     """Traces chosen for the right rules tell wrong ones, without knowing what is wrong.
 
@@ -172,6 +173,7 @@ def test_the_harness_catches_mutated_live_rules(world):
     assert caught >= 10
 
 
+@pytest.mark.parametrize("world", ["nft"], indirect=True)
 def test_the_oracle_is_asked_at_the_times_packets_left(world):
     """A trace that is played late is judged late: the harness never trusts its plan."""
     duel = Duel(world, [random_policy(random.Random(3))])
