@@ -121,6 +121,22 @@ def _unconditional(rules, place):
     return [*rules[:place], Rule(words[:spot] + words[spot + 5 :]), *rules[place + 1 :]]
 
 
+def _played(world, policies, mutant, trace, rng):
+    """The kernel's verdicts, from a run in which no packet came too close to a deadline.
+
+    Some traces pass between deadlines a twentieth of a second apart: what a busy machine delays
+    is played again.
+    """
+    for _ in range(8):
+        loaded = Duel(world, policies, config=mutant)
+        loaded.prepare()
+        tally = sing(loaded, [trace], sources(rng, 1, 4))
+        if tally.disagreements:
+            ((_, _, history),) = tally.disagreements
+            return [step[3] for step in history]
+    return None
+
+
 def confirm(world, rng, wanted):
     """Mutate rendered rules; the kernel must do what the counterexample says it does."""
     confirmed = equivalent = 0
@@ -132,17 +148,10 @@ def confirm(world, rng, wanted):
             if finding is None:
                 equivalent += 1
                 continue
-            loaded = Duel(world, duel.policies, config=mutant)
-            loaded.prepare()
             trace = [(row.at, row.letter) for row in finding.trace]
-            tally = sing(loaded, [trace], sources(rng, 1, 4))
-            while tally.discarded:  # a busy machine sent a packet too close to a deadline
-                loaded.prepare()
-                tally = sing(loaded, [trace], sources(rng, 1, 4))
-            ((_, _, history),) = tally.disagreements
-            assert len(history) == len(trace)
-            assert history[-1][3] == finding.trace[-1].got, (mutant, history)
-            assert [step[3] for step in history] == [row.got for row in finding.trace]
+            predicted = [row.got for row in finding.trace]
+            history = _played(world, duel.policies, mutant, trace, rng)
+            assert history == predicted, (mutant, finding.trace, history)
             confirmed += 1
     return confirmed, equivalent
 
