@@ -7,7 +7,36 @@ from knockctl.automaton.traces import Flows
 from knockctl_iptables.semantics import LinuxModel, saved
 from tests.fixtures.conformance import cases
 
-CASES = [case for case in cases() if not case.chances]
+# What the kernel does and the model does not follow. In proofs the first kind is named and makes
+# them unknown where they depend on it; the second kind is listed in docs/linux.md.
+GUESSED = (
+    "who-asks-is-not-local",
+    "a-type-of-icmp-with-its-code",
+    "the-port-it-was-sent-to",
+    "who-is-in-a-set-is-marked",
+    "a-list-keeps-the-mask-of-its-first-rule",
+    "a-wider-mask-in-a-later-rule-is-ignored",
+    "a-mask-need-not-be-a-prefix",
+    "a-set-can-be-filled-before-the-filter-table",
+    "capitals-matter-unless-told-otherwise",
+    "translated-to-this-hosts-own-address",
+    "a-queue-nobody-reads-drops",
+    "a-queue-that-may-be-bypassed-accepts",
+)
+NOT_FOLLOWED = (
+    "a-called-chain-before-the-filter-table-drops",
+    "a-goto-before-the-filter-table-drops",
+    "the-policy-of-another-table-decides-too",
+    "flows-exempt-from-tracking",
+    "an-answered-echo-is-established",
+    "a-flow-answered-with-a-reset-is-forgotten",
+    "a-flow-stays-translated",
+    "a-member-listed-beforehand-runs-out",
+    "a-network-listed-holds-its-addresses",
+    "the-search-begins-with-the-packets-own-header",
+)
+EVERY = [case for case in cases() if not case.chances]
+CASES = [case for case in EVERY if case.name not in (*GUESSED, *NOT_FOLLOWED)]
 
 
 def verdicts(case, model=None):
@@ -23,6 +52,16 @@ def verdicts(case, model=None):
         if found[-1] == "accept":
             flows.accepted(packet)
     return found
+
+
+@pytest.mark.parametrize(
+    "case",
+    [case for case in EVERY if case.name in (*GUESSED, *NOT_FOLLOWED)],
+    ids=lambda case: case.name,
+)
+def test_what_the_model_does_not_follow_is_known(case):
+    """Once the model follows it, its name must go from the lists above."""
+    assert verdicts(case) != [sent.verdict for sent in case.packets]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -50,7 +89,7 @@ MUTANTS = [
         "if key and (action.exist or not self._alive(key))",
         "if key and not self._alive(key)",
     ),
-    ("memory", "(seconds or 0,)", "(action.timeout or 0,)"),
+    ("memory", "0 if default is None else seconds or 0", "action.timeout or 0"),
     ("memory", "self.entries.pop(key, None)", "pass"),
     ("memory", "if not seconds or self._younger(key, seconds)", "if self._younger(key, seconds)"),
     ("memory", 'test.action == "update" and matched', 'test.action == "update"'),

@@ -49,6 +49,10 @@ class InSet:
     negated: bool = False
 
 
+NO_PREFIX = -1
+"""A mask of ``recent`` that is no prefix: which sources share an entry is not followed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recent:
     """``-m recent``: looks at a list of addresses and times, and may change it."""

@@ -14,6 +14,7 @@ from knockctl.automaton.wire import WirePacket
 from knockctl_iptables.config import FAMILIES, Family
 from knockctl_iptables.semantics import memory
 from knockctl_iptables.semantics.conditions import (
+    NO_PREFIX,
     CompiledRule,
     InSet,
     Recent,
@@ -202,12 +203,14 @@ def _recents(chains: _Compiled) -> Iterator[Recent]:
 def _with_guesses(chains: _Compiled, rules: Ruleset) -> _Compiled:
     """Put a question where the text doesn't say enough: a set's members, a list that reaps."""
     written = set(_written(chains))
-    reaping = _unsafe_reaping(chains)
+    reaping = _unsafe_reaping(chains) | _unclear_masks(chains)
+    elsewhere = _changed_elsewhere(chains)
 
     def known(rule: CompiledRule) -> CompiledRule:
         conditions = tuple(
             Stateless((Atom("chance", UNINTERPRETED + rule.place),))
-            if isinstance(c, Recent) and c.name in reaping
+            if (isinstance(c, Recent) and c.name in reaping)
+            or (isinstance(c, InSet | Recent) and c.name in elsewhere)
             else _static(c, rules)
             if isinstance(c, InSet) and c.name not in written
             else c
@@ -242,6 +245,21 @@ def _static(test: InSet, rules: Ruleset) -> InSet | Stateless:
 def _plain(header: SetHeader) -> bool:
     """Tell whether membership is being one of the listed elements."""
     return "net" not in header.type and not any("-" in e or "/" in e for e, _ in header.members)
+
+
+def _unclear_masks(chains: _Compiled) -> frozenset[str]:
+    """Return the lists of several masks: the kernel keeps the first one it was told."""
+    masks: dict[str, set[int | None]] = defaultdict(set)
+    for test in _recents(chains):
+        masks[test.name].add(test.prefix)
+    return frozenset(n for n, found in masks.items() if len(found) > 1 or NO_PREFIX in found)
+
+
+def _changed_elsewhere(chains: _Compiled) -> frozenset[str]:
+    """Return the sets and lists that tables other than filter change: those aren't followed."""
+    others = {key: tables for key, tables in chains.items() if key[1] != "filter"}
+    lists = (test.name for test in _recents(others) if test.changes)
+    return frozenset((*_written(others), *lists))
 
 
 def _unsafe_reaping(chains: _Compiled) -> frozenset[str]:

@@ -63,7 +63,8 @@ class Memory:
             if key and (action.exist or not self._alive(key)):
                 default = self.stores.sets[action.add[0]].timeout
                 seconds = action.timeout if action.timeout is not None else default
-                self.entries[key] = (seconds or 0,)
+                # A set made without timeouts keeps its members, whatever the rule says.
+                self.entries[key] = (0 if default is None else seconds or 0,)
                 self.resets.add(key)
         if action.remove:
             key = self._member(*action.remove)

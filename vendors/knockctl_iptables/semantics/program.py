@@ -111,7 +111,7 @@ def guesses(rule: CompiledRule, table: str, chains: Mapping[str, object]) -> Ite
     stateful = not all(isinstance(c, Stateless) for c in rule.conditions)
     unknown = rule.target not in _KNOWN_TARGETS and rule.target not in chains
     strange = rule.target == "SET" and set_action(rule.options) is None
-    if unknown or strange or (table != "filter" and stateful):
+    if unknown or strange or rule.target == "DNAT" or (table != "filter" and stateful):
         yield Atom("chance", UNINTERPRETED + rule.place)
         yield Atom("chance", f"{UNINTERPRETED}{rule.place} (accepts)")
 
@@ -224,7 +224,12 @@ class Specialiser:
         if target in _FATES:
             return _FATES[target]
         if target in _REWRITING:
-            return _REWRITING[target](rule, fixed)
+            done = _REWRITING[target](rule, fixed)
+            if target == "DNAT" and "destination" in fixed:
+                # Whether the new address is this host's own, the rules don't say.
+                here = self.ask(Atom("chance", UNINTERPRETED + rule.place))
+                fixed["destination_type"] = "LOCAL" if here else "UNICAST"
+            return done
         if target in self.chains[self.family, table]:
             program = self._walk(table, target, fixed)
             return Call(program, rule.goto) if program or rule.goto else None
@@ -292,7 +297,6 @@ def _nat(rule: CompiledRule, fixed: dict[str, Any]) -> Stop:
         fixed["port"] = int(port.partition("-")[0])
     if address:
         fixed["destination"] = ip_address(address)
-        fixed["destination_type"] = "UNICAST"
     return Stop(Verdict.ACCEPT)
 
 

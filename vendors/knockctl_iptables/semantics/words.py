@@ -12,6 +12,7 @@ from ipaddress import ip_address, ip_network
 from knockctl.automaton.alphabet import UNINTERPRETED, Atom, flag_word, flow, within
 from knockctl_iptables.config import Rule
 from knockctl_iptables.semantics.conditions import (
+    NO_PREFIX,
     CompiledRule,
     Condition,
     InSet,
@@ -73,6 +74,7 @@ class _Reader:
     negated: bool = False
     module: str = ""
     recent: dict[str, str] = field(default_factory=dict)
+    strange: bool = False
 
     def read(self) -> None:
         while self.words:
@@ -128,6 +130,8 @@ class _Reader:
     def _end_module(self) -> None:
         if self.module == "recent" and self.recent:
             self.conditions.append(_recent(self.recent))
+        if self.strange:
+            self.conditions = [c for c in self.conditions if not _looks_inside(c)]
         self.recent = {}
         self.module = ""
 
@@ -135,9 +139,16 @@ class _Reader:
         self.conditions.append(Stateless((Atom("chance", name),)))
 
     def _uninterpreted(self) -> None:
+        if self.module == "string":
+            # An option that changes what is looked for, such as --icase: nothing is known.
+            self.strange = True
         condition = Stateless((Atom("chance", UNINTERPRETED + self.place),))
         if condition not in self.conditions:
             self.conditions.append(condition)
+
+
+def _looks_inside(condition: Condition) -> bool:
+    return isinstance(condition, Stateless) and condition.atoms[0].field == "payload"
 
 
 def _recent(options: dict[str, str]) -> Recent:
@@ -158,8 +169,10 @@ def _prefix(mask: str | None) -> int | None:
     if mask is None:
         return None
     address = ip_address(mask)
-    ones = int(address).bit_count()
-    return None if ones == address.max_prefixlen else ones
+    ones, bits = int(address).bit_count(), address.max_prefixlen
+    if int(address) != (2**ones - 1) << (bits - ones):
+        return NO_PREFIX
+    return None if ones == bits else ones
 
 
 # Options of `recent`, and whether an argument follows.
