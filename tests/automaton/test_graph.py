@@ -106,3 +106,60 @@ def test_secret_ports_are_called_by_their_place():
 def test_labels_cannot_break_mermaid():
     odd = replace(graph(P), nodes=(replace(graph(P).nodes[0], label="a;b#c"),), edges=())
     assert "begin: a#59;b#35;c" in mermaid(odd)
+
+
+TWO = replace(P, services=(Span("tcp", 22, 22), Span("tcp", 23, 23)))
+
+
+def trap(first, last, lockout, *, unless_granted=False):
+    return ResolvedTrap((Span("tcp", first, last),), lockout, unless_granted=unless_granted)
+
+
+@pytest.mark.parametrize("port", [22, 23])
+def test_a_trap_over_one_of_two_services(port):
+    drawn = edges(replace(TWO, traps=(trap(port, port, 120),)))
+    assert drawn["start", "locked2m"] == drawn["s1", "locked2m"] == f"trap tcp/{port}"
+    assert drawn["open", "open"] == "tcp/22-23 accepted"
+
+
+def test_a_trap_inside_a_trap_locks_for_the_longer_time_and_the_outer_stays():
+    drawn = edges(replace(P, traps=(trap(100, 200, 60), trap(150, 160, 3600))))
+    assert drawn["start", "locked1m"] == "trap tcp/100-149 tcp/161-200"
+    assert drawn["start", "locked1h"] == "trap tcp/150-160"
+    drawn = edges(replace(P, traps=(trap(150, 160, 60), trap(100, 200, 3600))))
+    assert drawn["start", "locked1h"] == "trap tcp/100-200"
+    assert ("start", "locked1m") not in drawn
+
+
+def test_traps_that_differ_only_for_who_is_in():
+    drawn = edges(replace(P, traps=(trap(100, 200, 60, unless_granted=True), trap(150, 160, 60))))
+    assert drawn["start", "locked1m"] == "trap tcp/100-200"
+    assert drawn["open", "locked1m"] == "trap tcp/150-160"
+
+
+def words(*payloads, secret=False):
+    return Generation(1, tuple(Knock("udp", 888, p, secret=secret) for p in payloads))
+
+
+def test_two_passphrases_on_one_port():
+    drawn = edges(replace(P, generations=(words(b"open", b"sesame"),)))
+    assert drawn["start", "s1"] == "udp/888 with passphrase 1"
+    assert drawn["s1", "open"] == "udp/888 with passphrase 2"
+    drawn = edges(replace(P, generations=(words(b"open", b"sesame", secret=True),)))
+    assert (drawn["start", "s1"], drawn["s1", "open"]) == ("knock 1", "knock 2")
+
+
+def test_a_passphrase_alone_on_its_port():
+    knocks = (Knock("udp", 888, b"open"), Knock("tcp", 1001))
+    drawn = edges(replace(P, generations=(Generation(1, knocks),)))
+    assert drawn["start", "s1"] == "udp/888 with a passphrase"
+
+
+def test_a_secret_knock_leaves_no_gap_in_what_is_listed():
+    secret = Generation(1, (Knock("tcp", 150, secret=True), Knock("tcp", 1001, secret=True)))
+    drawn = graph(replace(P, generations=(secret,), services=(Span("tcp", 100, 200),)))
+    assert {e.label for e in drawn.edges if e.target == "open"} == {
+        "knock 2",
+        "tcp/100-200 accepted",
+    }
+    assert "149" not in repr(drawn)
