@@ -1,19 +1,22 @@
-"""One packet of every kind that a policy tells apart, from somebody it does not trust."""
+"""One packet of every kind that a policy tells apart, from somebody it does not trust.
+
+Whoever is trusted is never tracked, so that there is nothing to tell apart.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Literal
 
-from knockctl.automaton.reference import Packet
+from knockctl.automaton.reference import Address, Packet
 from knockctl.policy.resolved import Knock, ResolvedPolicy
 from knockctl.ports import Span, common, without
 
 Role = Literal["knock", "trap", "service", "public", "other"]
 
-_SOMEBODY = IPv4Address("203.0.113.7")
+_SOMEBODY: tuple[Address, ...] = (IPv4Address("203.0.113.7"), IPv6Address("2001:db8::7"))
 _PORTS = (Span("tcp", 1, 65535), Span("udp", 1, 65535))
 
 
@@ -32,6 +35,7 @@ class Kind:
 
 def kinds(policy: ResolvedPolicy, track: int, *, reveal: bool) -> Iterator[Kind]:
     """Yield a packet of each kind, the knocks of one generation first, named by their place."""
+    source = stranger(policy)
     seen: list[tuple[Span, bytes | None]] = []
     for index in sorted(range(len(policy.generations)), key=lambda index: index != track):
         generation = policy.generations[index]
@@ -41,13 +45,30 @@ def kinds(policy: ResolvedPolicy, track: int, *, reveal: bool) -> Iterator[Kind]
                 seen.append((knock.span, knock.payload))
                 masked = knock.secret and not reveal
                 name = f"knock {place}{of}" if masked else called(policy, knock)
-                yield Kind(_packet(knock.span, knock.payload), "knock", name)
+                yield Kind(_packet(source, knock.span, knock.payload), "knock", name)
     # Without its passphrase, a knock's port is as good as any other.
     knocks = [span for span, payload in seen if payload is None]
     for role, spans in _alike(policy):
         free = without(spans, knocks)
         if free:
-            yield Kind(_packet(free[0]), role, spans=spans)
+            yield Kind(_packet(source, free[0]), role, spans=spans)
+
+
+def stranger(policy: ResolvedPolicy) -> Address:
+    """Return an address that the policy does not trust, of IPv4 if there is one.
+
+    Where it trusts everybody, so is this one, and what happens to it is what happens to all.
+    """
+    for usual in _SOMEBODY:
+        networks = [n for n in policy.trusted if n.version == usual.version]
+        # The lowest address outside of all networks is 0 or comes right after one of them.
+        last = 2**usual.max_prefixlen - 1
+        after = sorted(int(n.broadcast_address) + 1 for n in networks)
+        others = [type(usual)(number) for number in (*after, 0) if number <= last]
+        for address in (usual, *others):
+            if not any(address in network for network in networks):
+                return address
+    return _SOMEBODY[0]
 
 
 def called(policy: ResolvedPolicy, knock: Knock) -> str:
@@ -78,5 +99,5 @@ def _alike(policy: ResolvedPolicy) -> Iterator[tuple[Role, tuple[Span, ...]]]:
     yield from (part for part in parts if part[1])
 
 
-def _packet(span: Span, payload: bytes | None = None) -> Packet:
-    return Packet(_SOMEBODY, span.protocol, span.first, payload=payload or b"")
+def _packet(source: Address, span: Span, payload: bytes | None = None) -> Packet:
+    return Packet(source, span.protocol, span.first, payload=payload or b"")

@@ -1,6 +1,7 @@
 """The picture of a policy: every edge is a step of the automaton, and nothing secret shows."""
 
 from dataclasses import replace
+from ipaddress import ip_network
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -163,3 +164,25 @@ def test_a_secret_knock_leaves_no_gap_in_what_is_listed():
         "tcp/100-200 accepted",
     }
     assert "149" not in repr(drawn)
+
+
+@pytest.mark.parametrize(
+    "trusted",
+    [
+        ["203.0.113.0/24"],
+        ["203.0.113.0/24", "203.0.114.0/23", "203.0.113.4/30"],
+        ["128.0.0.0/1"],
+        ["0.0.0.0/0"],
+        ["0.0.0.0/0", "2001:db8::/32"],
+        ["::/0"],
+    ],
+)
+def test_what_is_drawn_happens_to_whoever_is_not_trusted(trusted):
+    networks = tuple(ip_network(one) for one in trusted)
+    assert graph(replace(P, trusted=networks)) == graph(P)
+
+
+def test_where_everybody_is_trusted_everybody_is_let_in():
+    everybody = replace(P, trusted=(ip_network("0.0.0.0/0"), ip_network("::/0")))
+    assert edges(everybody) == {("start", "start"): "tcp/22 accepted"}
+    ET.fromstring(svg(graph(everybody)))
