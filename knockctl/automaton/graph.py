@@ -1,8 +1,10 @@
 """A policy's automaton as nodes and edges, found by executing it.
 
 From each node one packet of every kind that the policy tells apart is judged, and time is let
-pass; nothing here knows the rules. What a source does while it is in, short of losing the grant,
-is not drawn: knocking again begins anew beside the grant and ends in the same place.
+pass; nothing here knows the rules. During a rotation each sequence has a track of its own: a
+source is on all of them at once, and what moves it along one is drawn on that one. What a source
+does while it is in, short of losing the grant, is not drawn: knocking again begins anew beside
+the grant and ends in the same place.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from knockctl.automaton.kinds import Kind, kinds
+from knockctl.automaton.kinds import Kind, kinds, named
 from knockctl.automaton.reference import NEVER, Stage, State, judge
 from knockctl.automaton.verdict import Verdict
 from knockctl.policy.durations import format_duration
@@ -30,6 +32,8 @@ class Node:
     """``start``, ``stage``, ``open`` or ``locked``."""
     depth: int = 0
     """Knocks made."""
+    track: int = 0
+    """Which of the policy's sequences a stage belongs to, from 0 in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,69 +66,98 @@ class _Cause:
 
 def graph(policy: ResolvedPolicy, *, reveal: bool = False) -> Graph:
     """Execute the policy from every node that can be reached, and draw what happens."""
-    start = State.initial(policy)
-    nodes: dict[str, tuple[Node, State]] = {}
+    nodes = {_START.id: _START}
     edges: dict[tuple[str, str], list[_Cause]] = {}
-    waiting = [start]
-    while waiting:
-        state = waiting.pop(0)
-        node = _node(policy, state)
-        if node.id in nodes:
-            continue
-        nodes[node.id] = node, state
-        for cause, after in _onward(policy, state, reveal=reveal):
-            target = _node(policy, after)
-            if target.id == node.id and not cause.accepted:
-                continue
+    for index in range(len(policy.generations)):
+        track = _Track(
+            policy,
+            index,
+            tuple(kinds(policy, index, reveal=reveal)),
+            tuple(named(policy, index, reveal=reveal)),
+        )
+        for node, target, cause in track.walk():
+            nodes.setdefault(target.id, target)
             edges.setdefault((node.id, target.id), []).append(cause)
-            waiting.append(after)
-    ordered = sorted((node for node, _ in nodes.values()), key=_order)
     return Graph(
         policy.name,
-        tuple(ordered),
+        tuple(sorted(nodes.values(), key=_order)),
         tuple(Edge(a, b, _label(causes, inside=a == "open")) for (a, b), causes in edges.items()),
     )
 
 
-def _order(node: Node) -> tuple[int, int, str]:
-    return ("start", "stage", "open", "locked").index(node.kind), node.depth, node.id
+def _order(node: Node) -> tuple[int, int, int, str]:
+    kind = ("start", "stage", "open", "locked").index(node.kind)
+    return kind, node.track, node.depth, node.id
 
 
-def _onward(
-    policy: ResolvedPolicy, state: State, *, reveal: bool
-) -> Iterator[tuple[_Cause, State]]:
-    """Yield what can happen next, packets before time."""
-    for kind in kinds(policy, 0, reveal=reveal):
-        done = judge(policy, state, kind.packet, _NOW)
-        yield _Cause(kind, done.verdict is Verdict.ACCEPT, kind.name), done.state
-    times = [s.deadline for s in state.stages] + [state.granted_until, state.locked_until]
-    for time in sorted({t for t in times if t != NEVER}):
-        yield _Cause(name=f"after {format_duration(int(time))}"), _aged(state.at(time))
+@dataclass(frozen=True, slots=True)
+class _Track:
+    """One sequence's view of the policy: how far a source has come in that one, or in or out."""
+
+    policy: ResolvedPolicy
+    index: int
+    kinds: tuple[Kind, ...]
+    names: tuple[str, ...]
+    """What its knocks are called, one after the other."""
+
+    def walk(self) -> Iterator[tuple[Node, Node, _Cause]]:
+        """Yield what leads from node to node, each node taken as it is first reached."""
+        seen: set[str] = set()
+        waiting = [State.initial(self.policy)]
+        while waiting:
+            state = waiting.pop(0)
+            node = self.node(state)
+            if node.id in seen:
+                continue
+            seen.add(node.id)
+            for cause, after in self.onward(state):
+                target = self.node(after)
+                if target != node or cause.accepted:
+                    yield node, target, cause
+                    waiting.append(after)
+
+    def onward(self, state: State) -> Iterator[tuple[_Cause, State]]:
+        """Yield what can happen next, packets before time."""
+        reached = state.stages[self.index].reached
+        for kind in self.kinds:
+            done = judge(self.policy, state, kind.packet, _NOW)
+            let_in = done.state.granted and not state.granted
+            if let_in and reached + 1 < len(self.names):
+                continue  # by the last knock of another sequence, on whose track it is drawn
+            onward = let_in or done.state.stages[self.index].reached > reached
+            # Whatever else the packet may be, here it is the next knock.
+            name = self.names[reached] if onward else kind.name
+            yield _Cause(kind, done.verdict is Verdict.ACCEPT, name), done.state
+        times = [s.deadline for s in state.stages] + [state.granted_until, state.locked_until]
+        for time in sorted({t for t in times if t != NEVER}):
+            yield _Cause(name=f"after {format_duration(int(time))}"), _aged(state.at(time))
+
+    def node(self, state: State) -> Node:
+        """Return the node that the state is drawn as."""
+        if state.locked:
+            seconds = format_duration(int(state.locked_until))
+            return Node(f"locked{seconds}", f"locked out for {seconds}", "locked")
+        if state.granted:
+            once = ", once" if self.policy.uses == "single" else ""
+            until = format_duration(self.policy.grant_duration)
+            return Node("open", f"open for {until}{once}", "open")
+        reached = state.stages[self.index].reached
+        if not reached:
+            return _START
+        generation = self.policy.generations[self.index]
+        id_, label = f"s{reached}", f"{reached} of {len(generation.knocks)}"
+        if len(self.policy.generations) > 1:
+            id_, label = f"q{generation.number}{id_}", f"{label} (sequence {generation.number})"
+        return Node(id_, label, "stage", reached, self.index)
+
+
+_START = Node("start", "start", "start")
 
 
 def _aged(state: State) -> State:
     """Return the state as of now: drawn states have all their time before them."""
     stages = tuple(s if s.reached else Stage() for s in state.stages)
     return State(stages, state.granted_until, state.locked_until)
-
-
-def _node(policy: ResolvedPolicy, state: State) -> Node:
-    if state.locked:
-        seconds = format_duration(int(state.locked_until))
-        return Node(f"locked{seconds}", f"locked out for {seconds}", "locked")
-    if state.granted:
-        uses = ", once" if policy.uses == "single" else ""
-        return Node("open", f"open for {format_duration(policy.grant_duration)}{uses}", "open")
-    reached = [stage.reached for stage in state.stages]
-    if not any(reached):
-        return Node("start", "start", "start")
-    made = [
-        f"{count} of {len(generation.knocks)}"
-        + (f" (sequence {generation.number})" if len(reached) > 1 else "")
-        for count, generation in zip(reached, policy.generations, strict=True)
-        if count
-    ]
-    return Node("s" + "x".join(map(str, reached)), ", ".join(made), "stage", max(reached))
 
 
 def _label(causes: list[_Cause], *, inside: bool) -> str:

@@ -38,13 +38,10 @@ def kinds(policy: ResolvedPolicy, track: int, *, reveal: bool) -> Iterator[Kind]
     source = stranger(policy)
     seen: list[tuple[Span, bytes | None]] = []
     for index in sorted(range(len(policy.generations)), key=lambda index: index != track):
-        generation = policy.generations[index]
-        of = "" if index == track else f" of sequence {generation.number}"
-        for place, knock in enumerate(generation.knocks, start=1):
+        names = named(policy, index, reveal=reveal, apart=index != track)
+        for knock, name in zip(policy.generations[index].knocks, names, strict=True):
             if (knock.span, knock.payload) not in seen:
                 seen.append((knock.span, knock.payload))
-                masked = knock.secret and not reveal
-                name = f"knock {place}{of}" if masked else called(policy, knock)
                 yield Kind(_packet(source, knock.span, knock.payload), "knock", name)
     # Without its passphrase, a knock's port is as good as any other.
     knocks = [span for span, payload in seen if payload is None]
@@ -71,7 +68,18 @@ def stranger(policy: ResolvedPolicy) -> Address:
     return _SOMEBODY[0]
 
 
-def called(policy: ResolvedPolicy, knock: Knock) -> str:
+def named(
+    policy: ResolvedPolicy, track: int, *, reveal: bool, apart: bool = False
+) -> Iterator[str]:
+    """Yield what each knock of a generation is called: by its place where it is secret."""
+    generation = policy.generations[track]
+    of = f" of sequence {generation.number}" if apart else ""
+    for place, knock in enumerate(generation.knocks, start=1):
+        masked = knock.secret and not reveal
+        yield f"knock {place}{of}" if masked else _called(policy, knock)
+
+
+def _called(policy: ResolvedPolicy, knock: Knock) -> str:
     """Name a knock by its port, and by its passphrase's number where the port has several."""
     if not knock.payload:
         return str(knock.span)

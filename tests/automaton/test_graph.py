@@ -79,15 +79,81 @@ def test_what_the_policy_says_is_what_is_drawn(change, where, label):
     assert edges(replace(P, **change))[where] == label
 
 
-def test_two_generations_have_a_track_each():
-    both = replace(
-        P, generations=(*P.generations, Generation(2, (Knock("tcp", 2001), Knock("tcp", 2002))))
+BOTH = replace(
+    P,
+    generations=(
+        Generation(1, (*P.generations[0].knocks, Knock("udp", 1003))),
+        Generation(2, (Knock("tcp", 2001), Knock("tcp", 2002))),
+    ),
+)
+
+
+def test_two_sequences_are_two_tracks_from_the_start_to_the_grant():
+    assert edges(BOTH) == {
+        ("start", "q1s1"): "tcp/1001",
+        ("q1s1", "q1s2"): "udp/1002",
+        ("q1s2", "open"): "udp/1003",
+        ("q1s1", "start"): "any wrong port, after 10s",
+        ("q1s2", "start"): "any wrong port, after 10s",
+        ("start", "q2s1"): "tcp/2001",
+        ("q2s1", "open"): "tcp/2002",
+        ("q2s1", "start"): "any wrong port, after 10s",
+        ("open", "open"): "tcp/22 accepted",
+        ("open", "start"): "after 1m",
+    }
+    assert [(n.label, n.track) for n in graph(BOTH).nodes if n.kind == "stage"] == [
+        ("1 of 3 (sequence 1)", 0),
+        ("2 of 3 (sequence 1)", 0),
+        ("1 of 2 (sequence 2)", 1),
+    ]
+
+
+@pytest.mark.parametrize("wrong_knock", ["ignore", "reset", "lockout"])
+def test_a_track_shows_its_own_knocks_alone(wrong_knock):
+    shared = replace(
+        P,
+        generations=(
+            Generation(1, (Knock("tcp", 1001), Knock("tcp", 1002), Knock("tcp", 1003))),
+            Generation(2, (Knock("tcp", 1001), Knock("tcp", 1002), Knock("tcp", 1004))),
+        ),
+        wrong_knock=wrong_knock,
+        lockout=60,
     )
-    drawn = edges(both)
-    assert drawn["start", "s1x0"] == "tcp/1001"
-    assert drawn["start", "s0x1"] == "tcp/2001"
-    assert drawn["s1x0", "s1x1"] == "tcp/2001"
-    ET.fromstring(svg(graph(both)))
+    drawn = {way: label for way, label in edges(shared).items() if way[1][0] in "qo"}
+    assert drawn == {
+        ("start", "q1s1"): "tcp/1001",
+        ("q1s1", "q1s2"): "tcp/1002",
+        ("q1s2", "open"): "tcp/1003",
+        ("start", "q2s1"): "tcp/1001",
+        ("q2s1", "q2s2"): "tcp/1002",
+        ("q2s2", "open"): "tcp/1004",
+        ("open", "open"): "tcp/22 accepted",
+    }
+
+
+def test_being_let_in_by_one_sequence_is_not_drawn_on_the_other():
+    a, b, c, d = (Knock("tcp", port) for port in (1001, 1002, 1003, 1004))
+    for other, last in (((d,), "start"), ((a, d), "q2s1")):
+        generations = (Generation(1, (a, b, c)), Generation(2, other))
+        drawn = edges(replace(P, generations=generations))
+        onto = {way: label for way, label in drawn.items() if way[1] == "open"}
+        assert onto == {
+            ("q1s2", "open"): "tcp/1003",
+            (last, "open"): "tcp/1004",
+            ("open", "open"): "tcp/22 accepted",
+        }
+
+
+def test_a_secret_knock_is_called_by_its_place_on_its_own_track():
+    knocks = tuple(Knock("tcp", port, secret=True) for port in (1001, 1002, 1001, 1003))
+    other = tuple(Knock("tcp", port, secret=True) for port in (1002, 1001, 1004))
+    drawn = edges(replace(P, generations=(Generation(4, knocks), Generation(5, other))))
+    assert [drawn[way] for way in (("q4s1", "q4s2"), ("q4s2", "q4s3"), ("q4s3", "open"))] == [
+        "knock 2",
+        "knock 3",
+        "knock 4",
+    ]
+    assert drawn["start", "q5s1"] == "knock 1"
 
 
 def test_secret_ports_are_called_by_their_place():
