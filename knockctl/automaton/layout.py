@@ -200,7 +200,8 @@ class _Plan:
         """Draw what ends an attempt or a grant: up, above all states, and down again."""
         spoken = max((height(_said(edge)) for edge in self.onward), default=0)
         y = self.row(0) + max(self.radius, spoken) + 0.4
-        for target, lines, sources in _bundles(picture, self.back):
+        bundles = list(_bundles(picture, self.back))
+        for target, lines, sources in bundles:
             tx, ty = picture.states[target]
             *others, far = sorted(picture.states[source] for source in sources)
             x = far[0]
@@ -210,6 +211,8 @@ class _Plan:
                 picture.wires.append(Wire(((ox, oy + self.radius), (ox, y)), arrow=False))
                 picture.joints.append((ox, y))
             picture.say(tx + _PAD, y, lines)
+            if (target, lines, sources) != bundles[-1]:
+                picture.joints.append((tx, y))
             y += height(lines) + 0.3
 
     def draw_loop(self, picture: Picture, edge: Edge) -> None:
@@ -257,6 +260,7 @@ class _Plan:
         bend = [(meet, y), (meet, ty)] if y != ty else []
         points = (far, (far[0], y), *bend, (tx + self.radius, ty))
         picture.wires.append(Wire(points))
+        picture.joints += [at for at in bend[1:] if at not in picture.joints]
         for top in others:
             picture.wires.append(Wire((top, (top[0], y)), arrow=False))
             picture.joints.append((top[0], y))
@@ -265,6 +269,7 @@ class _Plan:
         """Draw the end of each lock-out: to the left, up, and into the start."""
         ids = {node.id for node in locked}
         edges = [edge for edge in self.graph.edges if edge.source in ids]
+        edges.sort(key=lambda edge: picture.states[edge.source][1])
         widest = max((width(_said(edge)) for edge in edges), default=0)
         for edge in edges:
             x, y = picture.states[edge.source]
@@ -272,7 +277,7 @@ class _Plan:
             points = ((x - self.radius, y), (left, y), (left, 0), (-self.radius, 0))
             picture.wires.append(Wire(points))
             picture.say(left + _PAD, y, _said(edge))
-            if edge != edges[-1]:
+            if edge != edges[0]:
                 picture.joints.append((left, y))
 
 

@@ -38,8 +38,8 @@ FIVE = ResolvedPolicy(
     wrong_knock="lockout",
     lockout=3600,
     traps=(
-        ResolvedTrap((Span("tcp", 10000, 60000),), 60000, unless_granted=True),
-        ResolvedTrap((Span("tcp", 20000, 20100),), 3600 * 24, unless_granted=False),
+        ResolvedTrap((Span("tcp", 52100, 60000),), 60000, unless_granted=True),
+        ResolvedTrap((Span("tcp", 53000, 53100),), 3600 * 24, unless_granted=False),
         ResolvedTrap((Span("tcp", 443, 443), Span("udp", 23, 23)), 60, unless_granted=False),
     ),
 )
@@ -176,6 +176,13 @@ def test_everything_in_the_graph_is_said(name):
     drawn = graph(POLICIES[name])
     said = {re.sub("[, ]+", " ", words) for words in Drawing(svg(drawn)).words.values()}
     assert said == {re.sub("[, ]+", " ", x.label) for x in (*drawn.nodes, *drawn.edges)}
+
+
+def test_lines_that_join_are_dotted_and_lines_that_cross_are_not():
+    # One for each state but the last on the way back and out, two where those end, one for time.
+    assert len(Drawing(svg(graph(POLICIES["globalprotect"]))).joints) == 3 + 3 + 2
+    # The traps' wires from the start and two stages cross; what they end in is each joined once.
+    assert len(Drawing(svg(graph(POLICIES["router-admin"]))).joints) == 1 + 1 + 3 + 2 + 1
 
 
 def test_two_sequences_stand_in_two_rows():
