@@ -252,3 +252,12 @@ def test_where_everybody_is_trusted_everybody_is_let_in():
     everybody = replace(P, trusted=(ip_network("0.0.0.0/0"), ip_network("::/0")))
     assert edges(everybody) == {("start", "start"): "tcp/22 accepted"}
     ET.fromstring(svg(graph(everybody)))
+
+
+def test_a_knock_that_is_the_service_is_let_in_by_its_own_name():
+    last = replace(P, services=(Span("udp", 1002, 1002),))
+    assert edges(last)["open", "open"] == "udp/1002 accepted"
+    secret = tuple(replace(k, secret=True) for k in P.generations[0].knocks)
+    assert edges(replace(last, generations=(Generation(1, secret),)))["open", "open"] == (
+        "knock 2 accepted"
+    )
