@@ -121,10 +121,11 @@ _FIXED: dict[str, Sequence[Any]] = {
 
 
 def _payloads(tests: Sequence[Text]) -> list[bytes]:
-    """Return data with every choice of the texts in it, and each text alone."""
+    """Return data with every choice of the texts somewhere in it, and each text alone."""
     texts = dict.fromkeys(test.text for test in tests)
     texts.update(dict.fromkeys(test.text.swapcase() for test in tests if test.folded))
     if len(texts) > MOST_PATTERNS:
         raise TooManyCells(f"{len(texts)} patterns in one field are more than can be combined")
-    # Between two texts a byte that makes no third one of them.
-    return [b"\0".join(chosen) for n in range(len(texts) + 1) for chosen in combinations(texts, n)]
+    # Between and around texts a byte that makes no third one of them; alone they may be the whole.
+    chosen = [c for n in range(len(texts) + 1) for c in combinations(texts, n)]
+    return [b"", *texts, *(b"\0".join((b"", *c, b"")) for c in chosen)]

@@ -167,7 +167,9 @@ def confirm(world, rng, wanted):
             trace = [(row.at, row.letter) for row in finding.trace]
             predicted = [row.got for row in finding.trace]
             history = _played(world, duel.policies, mutant, trace, rng)
-            assert history == predicted, (mutant, finding.trace, history)
+            assert history == predicted, "\n".join(
+                [str(duel.policies), mutant.text(), f"got {history}", *map(str, finding.trace)]
+            )
             confirmed += 1
     return confirmed, equivalent
 
