@@ -13,7 +13,8 @@ module          subject
 ``explore``     every state both sides can be in; ``concrete``: paths with times
 ``verify``      proofs and counterexamples; ``gaps``: all of them
 ``simulate``    traces played; ``traces``: traces read
-``graph``       a policy as nodes and edges; ``drawing``: as a picture
+``graph``       a policy as nodes and edges; ``kinds``: the packets it tells apart;
+                ``drawing``: as a picture; ``layout``, ``measure``: where its parts stand
 ``lint``        scanners, honest clients and forgers, played
 ==============  ==================================================================
 """

@@ -21,7 +21,23 @@ Network = IPv4Network | IPv6Network
 UNINTERPRETED = "? "
 """Begins the name of a chance that stands for a rule nobody could interpret."""
 
-HIGHEST = {"port": 65535, "source_port": 65535}
+HIGHEST = {"port": 65535, "source_port": 65535, "icmp": 65535}
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What to look for in a packet's data."""
+
+    text: bytes
+    whole: bool = False
+    """It is all of the data, not just part of it."""
+    folded: bool = False
+    """Capitals don't matter."""
+
+    def found(self, data: bytes) -> bool:
+        """Look for it."""
+        text, data = (self.text.lower(), data.lower()) if self.folded else (self.text, data)
+        return text == data if self.whole else text in data
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +47,11 @@ class Atom:
     ============================================  ================================================
     field                                         test
     ============================================  ================================================
-    ``source destination port source_port``       ranges of numbers, both ends included
+    ``source destination port source_port icmp``  ranges of numbers, both ends included
     ``protocol flow destination_type``            a frozenset of the values that pass
     ``flags``                                     ``(mask, wanted)``: flags under the mask
     ``interface``                                 a name, perhaps with a trailing ``+``
-    ``payload``                                   bytes that must occur
-    ``mark``                                      ``(value, mask)``
-    ``icmp``                                      a type
+    ``payload``                                   a ``Text``
     ``chance``                                    a name; what no packet field decides
     ============================================  ================================================
     """
@@ -82,9 +96,7 @@ _TESTS: dict[str, Callable[[Any, Any], bool]] = {
     **dict.fromkeys(RANGED, _in_ranges),
     "flags": lambda test, value: bool(value & test[0] == test[1]),
     "interface": named,
-    "payload": lambda test, value: test in value,
-    "mark": lambda test, value: bool(value & test[1] == test[0]),
-    "icmp": lambda test, value: bool(value == test),
+    "payload": lambda test, value: test.found(value),
 }
 
 

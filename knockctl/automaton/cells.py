@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from knockctl.automaton.alphabet import ADDRESSES, HIGHEST, Ranges, passes
+from knockctl.automaton.alphabet import ADDRESSES, HIGHEST, Ranges, Text, passes
 from knockctl.automaton.wire import LOOPBACK
 
 FLOWS = ("fresh", "unanswered", "known", "related", "invalid", "untracked")
 DESTINATION_TYPES = ("LOCAL", "BROADCAST", "MULTICAST", "UNICAST")
 MOST_PATTERNS = 8
-MOST_MARKS = 6
 # Of all 64 combinations the ones people know come first: they stand for their cells.
 FLAGS_BY_PREFERENCE = (
     2,
@@ -97,15 +96,13 @@ def _candidates(name: str, tests: Sequence[Any], samples: Iterable[Any]) -> list
     if name in _FIXED:
         return list(_FIXED[name])
     if name == "payload":
-        return _subsets(tests, MOST_PATTERNS, b" ".join)
-    if name == "mark":
-        return _subsets(tests, MOST_MARKS, _marked)
+        return _payloads(tests)
     if name == "protocol":
         return [*samples, *(p for test in tests for p in sorted(test)), "253"]
     if name == "interface":
         some = [_unlike(name, tests) for name in tests if name]
         return [*samples, *some, _unlike("another+", tests), LOOPBACK]
-    return [*samples, *tests, 254]  # icmp
+    raise LookupError(name)
 
 
 def _unlike(pattern: str, tests: Sequence[str]) -> str:
@@ -123,14 +120,12 @@ _FIXED: dict[str, Sequence[Any]] = {
 }
 
 
-def _subsets(tests: Sequence[Any], most: int, join: Callable[[tuple[Any, ...]], Any]) -> list[Any]:
-    if len(tests) > most:
-        raise TooManyCells(f"{len(tests)} patterns in one field are more than can be combined")
-    return [join(chosen) for n in range(len(tests) + 1) for chosen in combinations(tests, n)]
-
-
-def _marked(chosen: tuple[tuple[int, int], ...]) -> int:
-    value = 0
-    for wanted, mask in chosen:
-        value = value & ~mask | wanted
-    return value
+def _payloads(tests: Sequence[Text]) -> list[bytes]:
+    """Return data with every choice of the texts somewhere in it, and each text alone."""
+    texts = dict.fromkeys(test.text for test in tests)
+    texts.update(dict.fromkeys(test.text.swapcase() for test in tests if test.folded))
+    if len(texts) > MOST_PATTERNS:
+        raise TooManyCells(f"{len(texts)} patterns in one field are more than can be combined")
+    # Between and around texts a byte that makes no third one of them; alone they may be the whole.
+    chosen = [c for n in range(len(texts) + 1) for c in combinations(texts, n)]
+    return [b"", *texts, *(b"\0".join((b"", *c, b"")) for c in chosen)]

@@ -154,8 +154,7 @@ class Explorer:
         """Explore breadth first, in the number of packets."""
         seen = Exploration()
         sources = max((letter.source for letter in self.letters), default=0) + 1
-        start = self._settled((initial(self.site),) * sources, self.model.initial, {}, {})
-        start.zone = Zone() if self.timed else None
+        start = self._beginning((initial(self.site),) * sources)
         queue = deque([start])
         queued: dict[_Key, int] = {start.key: 0}
         done: dict[_Key, list[Zone | None]] = {}
@@ -178,6 +177,14 @@ class Explorer:
                 return seen
         seen.complete = True
         return seen
+
+    def _beginning(self, references: tuple[States, ...]) -> Node:
+        """Return the state nobody has sent a packet in; what the device lists runs from now."""
+        listed = dict.fromkeys(self.model.thresholds(self.model.initial), _NEW)
+        start = self._settled(references, self.model.initial, listed, {_NEW: 0})
+        if self.timed:
+            start.zone = self._elapsed(start, Zone().kept([0] * len(start.origins)))
+        return start
 
     def _known(self, done: dict[_Key, list[Zone | None]], node: Node) -> bool:
         """Tell whether a state at least as wide was explored before, and note this one."""

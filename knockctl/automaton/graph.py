@@ -1,24 +1,24 @@
 """A policy's automaton as nodes and edges, found by executing it.
 
 From each node one packet of every kind that the policy tells apart is judged, and time is let
-pass; nothing here knows the rules. What a source does while it is in, short of losing the grant,
-is not drawn: knocking again begins anew beside the grant and ends in the same place.
+pass; nothing here knows the rules. During a rotation each sequence has a track of its own: a
+source is on all of them at once, and what moves it along one is drawn on that one. What a source
+does while it is in, short of losing the grant, is not drawn: knocking again begins anew beside
+the grant and ends in the same place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
-from knockctl.automaton.reference import NEVER, Packet, Stage, State, judge
+from knockctl.automaton.kinds import Kind, kinds, named
+from knockctl.automaton.reference import NEVER, Stage, State, judge
 from knockctl.automaton.verdict import Verdict
 from knockctl.policy.durations import format_duration
-from knockctl.policy.resolved import Knock, ResolvedPolicy
-from knockctl.ports import Span, merged, without
+from knockctl.policy.resolved import ResolvedPolicy
+from knockctl.ports import Span, holds, merged
 
-_SOMEBODY = IPv4Address("203.0.113.7")
-_ANY = "any other port"
 _NOW = 0.0
 
 
@@ -32,6 +32,8 @@ class Node:
     """``start``, ``stage``, ``open`` or ``locked``."""
     depth: int = 0
     """Knocks made."""
+    track: int = 0
+    """Which of the policy's sequences a stage belongs to, from 0 in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,52 +55,103 @@ class Graph:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
-    """A kind of packet, and what to call it."""
+class _Cause:
+    """Why a source got from one node to another: a packet of some kind, or time."""
 
-    packet: Packet
-    label: str
+    kind: Kind | None = None
+    accepted: bool = False
+    name: str = ""
+    """What to call it, unless it is called by its ports."""
 
 
 def graph(policy: ResolvedPolicy, *, reveal: bool = False) -> Graph:
     """Execute the policy from every node that can be reached, and draw what happens."""
-    start = State.initial(policy)
-    nodes: dict[str, tuple[Node, State]] = {}
-    edges: dict[tuple[str, str], list[str]] = {}
-    waiting = [start]
-    while waiting:
-        state = waiting.pop(0)
-        node = _node(policy, state)
-        if node.id in nodes:
-            continue
-        nodes[node.id] = node, state
-        for label, after in _onward(policy, state, reveal=reveal):
-            target = _node(policy, after)
-            if target.id == node.id and not label.endswith(" accepted"):
-                continue
-            edges.setdefault((node.id, target.id), []).append(label)
-            waiting.append(after)
-    ordered = sorted((node for node, _ in nodes.values()), key=_order)
+    nodes = {_START.id: _START}
+    edges: dict[tuple[str, str], list[_Cause]] = {}
+    for index in range(len(policy.generations)):
+        track = _Track(
+            policy,
+            index,
+            tuple(kinds(policy, index, reveal=reveal)),
+            tuple(named(policy, index, reveal=reveal)),
+        )
+        for node, target, cause in track.walk():
+            nodes.setdefault(target.id, target)
+            edges.setdefault((node.id, target.id), []).append(cause)
     return Graph(
         policy.name,
-        tuple(ordered),
-        tuple(Edge(a, b, _joined(labels, inside=a == "open")) for (a, b), labels in edges.items()),
+        tuple(sorted(nodes.values(), key=_order)),
+        tuple(Edge(a, b, _label(causes, inside=a == "open")) for (a, b), causes in edges.items()),
     )
 
 
-def _order(node: Node) -> tuple[int, int, str]:
-    return ("start", "stage", "open", "locked").index(node.kind), node.depth, node.id
+def _order(node: Node) -> tuple[int, int, int, str]:
+    kind = ("start", "stage", "open", "locked").index(node.kind)
+    return kind, node.track, node.depth, node.id
 
 
-def _onward(policy: ResolvedPolicy, state: State, *, reveal: bool) -> Iterator[tuple[str, State]]:
-    """Yield what can happen next, packets before time."""
-    for kind in _kinds(policy, reveal=reveal):
-        done = judge(policy, state, kind.packet, _NOW)
-        accepted = " accepted" if done.verdict is Verdict.ACCEPT else ""
-        yield f"{kind.label}{accepted}", done.state
-    times = [s.deadline for s in state.stages] + [state.granted_until, state.locked_until]
-    for time in sorted({t for t in times if t != NEVER}):
-        yield f"after {format_duration(int(time))}", _aged(state.at(time))
+@dataclass(frozen=True, slots=True)
+class _Track:
+    """One sequence's view of the policy: how far a source has come in that one, or in or out."""
+
+    policy: ResolvedPolicy
+    index: int
+    kinds: tuple[Kind, ...]
+    names: tuple[str, ...]
+    """What its knocks are called, one after the other."""
+
+    def walk(self) -> Iterator[tuple[Node, Node, _Cause]]:
+        """Yield what leads from node to node, each node taken as it is first reached."""
+        seen: set[str] = set()
+        waiting = [State.initial(self.policy)]
+        while waiting:
+            state = waiting.pop(0)
+            node = self.node(state)
+            if node.id in seen:
+                continue
+            seen.add(node.id)
+            for cause, after in self.onward(state):
+                target = self.node(after)
+                if target != node or cause.accepted:
+                    yield node, target, cause
+                    waiting.append(after)
+
+    def onward(self, state: State) -> Iterator[tuple[_Cause, State]]:
+        """Yield what can happen next, packets before time."""
+        reached = state.stages[self.index].reached
+        for kind in self.kinds:
+            done = judge(self.policy, state, kind.packet, _NOW)
+            let_in = done.state.granted and not state.granted
+            if let_in and reached + 1 < len(self.names):
+                continue  # by the last knock of another sequence, on whose track it is drawn
+            onward = let_in or done.state.stages[self.index].reached > reached
+            # Whatever else the packet may be, here it is the next knock.
+            name = self.names[reached] if onward else kind.name
+            yield _Cause(kind, done.verdict is Verdict.ACCEPT, name), done.state
+        times = [s.deadline for s in state.stages] + [state.granted_until, state.locked_until]
+        for time in sorted({t for t in times if t != NEVER}):
+            yield _Cause(name=f"after {format_duration(int(time))}"), _aged(state.at(time))
+
+    def node(self, state: State) -> Node:
+        """Return the node that the state is drawn as."""
+        if state.locked:
+            seconds = format_duration(int(state.locked_until))
+            return Node(f"locked{seconds}", f"locked out for {seconds}", "locked")
+        if state.granted:
+            once = ", once" if self.policy.uses == "single" else ""
+            until = format_duration(self.policy.grant_duration)
+            return Node("open", f"open for {until}{once}", "open")
+        reached = state.stages[self.index].reached
+        if not reached:
+            return _START
+        generation = self.policy.generations[self.index]
+        id_, label = f"s{reached}", f"{reached} of {len(generation.knocks)}"
+        if len(self.policy.generations) > 1:
+            id_, label = f"q{generation.number}{id_}", f"{label} (sequence {generation.number})"
+        return Node(id_, label, "stage", reached, self.index)
+
+
+_START = Node("start", "start", "start")
 
 
 def _aged(state: State) -> State:
@@ -107,73 +160,44 @@ def _aged(state: State) -> State:
     return State(stages, state.granted_until, state.locked_until)
 
 
-def _node(policy: ResolvedPolicy, state: State) -> Node:
-    if state.locked:
-        seconds = format_duration(int(state.locked_until))
-        return Node(f"locked{seconds}", f"locked out for {seconds}", "locked")
-    if state.granted:
-        uses = ", once" if policy.uses == "single" else ""
-        return Node("open", f"open for {format_duration(policy.grant_duration)}{uses}", "open")
-    reached = [stage.reached for stage in state.stages]
-    if not any(reached):
-        return Node("start", "start", "start")
-    made = [
-        f"{count} of {len(generation.knocks)}"
-        + (f" (sequence {generation.number})" if len(reached) > 1 else "")
-        for count, generation in zip(reached, policy.generations, strict=True)
-        if count
-    ]
-    return Node("s" + "x".join(map(str, reached)), ", ".join(made), "stage", max(reached))
+def _label(causes: list[_Cause], *, inside: bool) -> str:
+    """Name what leads the same way; where any other port does, that says it all."""
+    entering = [c for c in causes if c.accepted]
+    others = [c for c in causes if not c.accepted]
+    roles = {c.kind.role for c in others if c.kind}
+    words: list[str] = []
+    if "other" in roles:
+        words.append("any other port" if inside else "any wrong port")
+    else:
+        words += [c.name for c in others if c.kind and c.name]
+        words += [f"trap {_listed(_ports(others, 'trap'))}"] if "trap" in roles else []
+        words += [_listed(_ports(others, "service"))] if "service" in roles else []
+    words += [f"{name} accepted" for name in _entered(entering)]
+    words += [c.name for c in others if not c.kind]
+    return ", ".join(dict.fromkeys(words))
 
 
-def _kinds(policy: ResolvedPolicy, *, reveal: bool) -> Iterator[_Kind]:
-    """Yield one packet for each kind of port the policy tells apart."""
-    seen: list[Span] = []
-    for generation in policy.generations:
-        for place, knock in enumerate(generation.knocks, start=1):
-            if knock.span not in seen:
-                yield _Kind(_packet(knock.span, knock), _called(knock, place, reveal=reveal))
-                seen.append(knock.span)
-    services = without(policy.services, seen)
-    for trap in policy.traps:
-        inside = [s for span in trap.services for s in without((span,), (*seen, *services))]
-        if inside:
-            yield _Kind(_packet(inside[0]), f"trap {_listed(trap.services)}")
-    if services:
-        yield _Kind(_packet(services[0]), _listed(services))
-    seen = [*seen, *services, *policy.trap_ports]
-    if policy.public:
-        yield _Kind(_packet(policy.public[0]), f"public {_listed(policy.public)}")
-    rest = without((Span("tcp", 1, 65535), Span("udp", 1, 65535)), (*seen, *policy.public))
-    if rest:
-        yield _Kind(_packet(rest[0]), _ANY)
+def _entered(causes: list[_Cause]) -> Iterator[str]:
+    """Yield what is let in: the ports, and the knocks that are not among them."""
+    spans = _ports(causes)
+    if spans:
+        yield _listed(spans)
+    for cause in causes:
+        kind = cause.kind
+        if (
+            kind
+            and kind.role == "knock"
+            and not holds(spans, kind.packet.protocol, kind.packet.port)
+        ):
+            yield cause.name
 
 
-def _packet(span: Span, knock: Knock | None = None) -> Packet:
-    payload = knock.payload or b"" if knock else b""
-    return Packet(_SOMEBODY, span.protocol, span.first, payload=payload)
-
-
-def _called(knock: Knock, place: int, *, reveal: bool) -> str:
-    if knock.secret and not reveal:
-        return f"knock {place}"
-    words = " with a passphrase" if knock.payload else ""
-    return f"{knock.span}{words}"
+def _ports(causes: list[_Cause], role: str = "") -> tuple[Span, ...]:
+    of = [c.kind for c in causes if c.kind and role in ("", c.kind.role)]
+    return merged(span for kind in of for span in kind.spans)
 
 
 def _listed(spans: tuple[Span, ...]) -> str:
-    names = [str(span) for span in merged(spans)]
+    names = [str(span) for span in spans]
     more = f" and {len(names) - 3} more" if len(names) > 4 else ""
     return " ".join(names[: 3 if more else 4]) + more
-
-
-def _joined(labels: list[str], *, inside: bool) -> str:
-    """Join what leads the same way; where any other port does, that says it all."""
-    labels = list(dict.fromkeys(labels))
-    if _ANY in labels:
-        special = [x for x in labels if x.startswith(("after", "trap")) or x.endswith("accepted")]
-        labels = [_ANY if inside else "any wrong port", *special]
-    elif any(label.startswith("trap") for label in labels):
-        # A service that leads the same way does so as part of the trap.
-        labels = [x for x in labels if x.startswith(("after", "trap", "knock"))]
-    return ", ".join(labels)

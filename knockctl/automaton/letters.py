@@ -11,6 +11,7 @@ from knockctl.automaton.alphabet import (
     UNINTERPRETED,
     Ask,
     Atom,
+    Text,
     flow,
     ports,
     protocol,
@@ -113,7 +114,7 @@ def perceive(site: Site, scope: Scope, family: int, ask: Ask) -> Iterator[Any]:
     yield from (ask(ports((span.first, span.last))) for span in spans)
     yield from (ask(atom) for atom in _source_atoms(site, family))
     if kind == "udp":
-        yield from (ask(Atom("payload", payload)) for payload in _payloads(site))
+        yield from (ask(Atom("payload", Text(payload))) for payload in _payloads(site))
 
 
 def _scope_atoms(scope: Scope, family: int, ask: Ask) -> Iterator[Atom]:
@@ -165,7 +166,7 @@ def _atoms(claim: Claim) -> Iterator[Atom]:
     yield from (Atom("interface", name) for name in scope.interfaces)
     yield from (ports((span.first, span.last)) for span in _spans(site))
     yield from _source_atoms(site, family)
-    yield from (Atom("payload", payload) for payload in _payloads(site))
+    yield from (Atom("payload", Text(payload)) for payload in _payloads(site))
     yield from claim.model.predicates(claim.family)
 
 

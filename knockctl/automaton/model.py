@@ -51,7 +51,7 @@ class DeviceModel(Protocol[S]):
 
     @property
     def initial(self) -> S:
-        """Return the state nobody has sent a packet in."""
+        """Return the state nobody has sent a packet in; its clocks begin with the first look."""
 
     def predicates(self, family: int) -> Iterable[Atom]:
         """Yield every question the configuration puts to a packet of an IP version."""
@@ -108,6 +108,9 @@ class Machine(Generic[S]):
 
     def feed(self, packet: WirePacket, now: float) -> Reaction[S]:
         """Let the device judge a packet that arrives at ``now`` (seconds, never going back)."""
+        if self._state is None:
+            # What the device lists beforehand with a timeout runs from the beginning.
+            self.clocks.reset(self.model.thresholds(self.model.initial))
         self.clocks.now = now
         state = self.model.settle(self.state, self.clocks)
         reaction = self.model.step(state, packet, self.clocks)

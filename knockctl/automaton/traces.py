@@ -221,6 +221,9 @@ def _decoded(layer: object, likes: WirePacket) -> WirePacket | None:
 # --- flows ------------------------------------------------------------------------------------
 
 
+ECHO = {"icmp": 8 << 8, "icmpv6": 128 << 8}
+
+
 class Flows:
     """Remembers which flows were accepted and answered, as connection tracking would."""
 
@@ -240,22 +243,22 @@ class Flows:
     def accepted(self, packet: WirePacket) -> None:
         """Note that a packet was let in."""
         self._flows.setdefault(_tuple(packet), "unanswered")
-        if packet.protocol == "tcp" and not packet.opening:
-            # An ACK in an accepted flow comes after the answer it acknowledges.
+        middle = packet.protocol == "tcp" and not packet.opening
+        # An ACK in an accepted flow comes after the answer it acknowledges, and an echo
+        # request is answered at once.
+        if middle or (packet.protocol in ECHO and packet.icmp == ECHO[packet.protocol]):
             self._flows[_tuple(packet)] = "known"
 
     def answered(self, reply: WirePacket) -> None:
         """Note a packet of the other direction."""
-        key = (reply.destination, reply.port, reply.source, reply.source_port, reply.protocol)
-        if key in self._flows:
+        ports = (reply.port, reply.source_port) if reply.protocol in ("tcp", "udp") else ()
+        key = (reply.destination, reply.source, reply.protocol, *ports)
+        if reply.protocol == "tcp" and reply.flags & FLAGS["rst"]:
+            self._flows.pop(key, None)
+        elif key in self._flows:
             self._flows[key] = "known"
 
 
 def _tuple(packet: WirePacket) -> tuple[object, ...]:
-    return (
-        packet.source,
-        packet.source_port,
-        packet.destination,
-        packet.port,
-        packet.protocol,
-    )
+    ports = (packet.source_port, packet.port) if packet.protocol in ("tcp", "udp") else ()
+    return (packet.source, packet.destination, packet.protocol, *ports)

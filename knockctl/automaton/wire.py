@@ -41,8 +41,8 @@ class WirePacket:
     destination_type: str = "LOCAL"
     """What the destination is to the device: LOCAL, BROADCAST, MULTICAST or UNICAST."""
     payload: bytes = b""
-    mark: int = 0
-    icmp: int = 8
+    icmp: int = 8 << 8
+    """Type times 256, plus code."""
     ttl: int = 64
     chances: frozenset[str] = frozenset()
     """What the packet alone can't tell and happens to be so: a rate not exceeded, a list hit."""

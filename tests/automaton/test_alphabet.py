@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knockctl.automaton.alphabet import Atom, flag_word, within
+from knockctl.automaton.alphabet import Atom, Text, flag_word, within
 from knockctl.automaton.cells import TooManyCells
 from knockctl.automaton.regions import Space, divide
 from knockctl.automaton.wire import WirePacket
@@ -24,8 +24,12 @@ ATOMS = st.lists(
             lambda t: Atom("flags", (t[0], t[0] & t[1]))
         ),
         st.sampled_from(["eth0", "eth+", "wlan0"]).map(lambda name: Atom("interface", name)),
-        st.sampled_from([b"ab", b"b"]).map(lambda text: Atom("payload", text)),
-        st.sampled_from([(1, 1), (2, 3), (16, 255)]).map(lambda test: Atom("mark", test)),
+        st.builds(
+            lambda text, how: Atom("payload", Text(text, **how)),
+            st.sampled_from([b"ab", b"b"]),
+            st.sampled_from([{}, {"whole": True}, {"folded": True}]),
+        ),
+        st.sampled_from([(256, 511), (2048, 2048)]).map(lambda span: Atom("icmp", (span,))),
         st.sampled_from(["a", "b"]).map(lambda name: Atom("chance", name)),
     ),
     max_size=8,
@@ -55,8 +59,8 @@ def test_every_packet_has_a_kind(atoms, rng):
             port=rng.randrange(400),
             flags=rng.randrange(64),
             interface=rng.choice(["eth0", "eth1", "wlan0", "lo"]),
-            payload=rng.choice([b"", b"ab", b"b", b"xaby"]),
-            mark=rng.choice([0, 1, 2, 3, 16, 19]),
+            payload=rng.choice([b"", b"ab", b"b", b"xaby", b"AB", b"B", b"aB"]),
+            icmp=rng.choice([0, 256, 300, 2048, 2049]),
             chances=frozenset(rng.sample(["a", "b"], rng.randrange(3))),
         )
         assert tuple(atom.holds(packet) for atom in atoms) in kinds
@@ -93,7 +97,7 @@ def test_a_representative_is_what_people_know_where_it_may_be():
 
 
 def test_too_many_patterns_are_refused_not_guessed():
-    atoms = [Atom("payload", b"%d" % n) for n in range(20)]
+    atoms = [Atom("payload", Text(b"%d" % n)) for n in range(20)]
     with pytest.raises(TooManyCells, match="20 patterns"):
         Space.of(4, atoms, SAMPLES)
 

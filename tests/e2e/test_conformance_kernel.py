@@ -95,7 +95,7 @@ class Gate:
                 packet.payload,
             )
             return
-        echo = struct.pack("!BBHHH", packet.icmp, 0, 0, 7, 1)
+        echo = struct.pack("!HHHH", packet.icmp, 0, 7, 1)
         if packet.family == 6:
             target = self.world.target6
             pseudo = packet.source.packed + target.packed + struct.pack("!IHBB", 8, 0, 0, 58)

@@ -17,6 +17,7 @@ class LinuxModeller:
     assumptions = (
         "no set is full and no recent list forgets an address for want of room",
         "packets are whole: what connection tracking calls invalid is a stray TCP segment",
+        "a text that rules search for stands in a packet's data, not by chance in its headers",
         "nothing outside these tables judges packets: no other nftables base chain, no eBPF",
     )
 

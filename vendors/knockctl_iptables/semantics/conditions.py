@@ -38,6 +38,8 @@ class Stateless:
 
     atoms: tuple[Atom, ...]
     negated: bool = False
+    original: bool = False
+    """Put to the packet as it came in, before any translation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,17 @@ class InSet:
     name: str
     directions: tuple[str, ...]
     negated: bool = False
+    listed: Atom | None = None
+    """Networks that are in it for good: a packet from them is in, whatever rules write."""
 
 
-NO_PREFIX = -1
-"""A mask of ``recent`` that is no prefix: which sources share an entry is not followed."""
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """``-m mark``: what earlier rules made of the mark, which is 0 on the wire."""
+
+    value: int
+    mask: int
+    negated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,7 @@ class Recent:
     hitcount: int = 0
     ttl: bool = False
     reap: bool = False
-    prefix: int | None = None
+    mask: int | None = None
     """Bits of the address that count; None: all."""
     side: str = "source"
     negated: bool = False
@@ -75,7 +84,7 @@ class Recent:
         return self.action != "rcheck"
 
 
-Condition = Stateless | InSet | Recent
+Condition = Stateless | InSet | Recent | Marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,8 @@ class CompiledRule:
     @cached_property
     def idle(self) -> bool:
         """Tell whether it does nothing at all, matching or not."""
+        if self.target == "NOTRACK" or "--notrack" in self.options:
+            return False
         return (self.target is None or self.target in PASSING) and not self.changes
 
     @cached_property
@@ -120,8 +131,9 @@ class CompiledRule:
         """What a packet must pass for the rule to be worth a closer look."""
         if self.changes:
             return ()
-        plain = (c for c in self.conditions if isinstance(c, Stateless) and not c.negated)
-        return tuple(c.atoms[0] for c in plain if len(c.atoms) == 1)
+        plain = (c for c in self.conditions if isinstance(c, Stateless))
+        sure = (c for c in plain if not (c.negated or c.original))
+        return tuple(c.atoms[0] for c in sure if len(c.atoms) == 1)
 
 
 def set_action(options: tuple[str, ...]) -> SetAction | None:
@@ -147,3 +159,5 @@ def atoms(rule: CompiledRule) -> Iterator[Atom]:
     for condition in rule.conditions:
         if isinstance(condition, Stateless):
             yield from condition.atoms
+        elif isinstance(condition, InSet) and condition.listed:
+            yield condition.listed

@@ -6,39 +6,36 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from ipaddress import ip_network
 
-from knockctl.automaton.alphabet import UNINTERPRETED, Ask, Atom, Of
+from knockctl.automaton.alphabet import UNINTERPRETED, Ask, Atom, Of, within
 from knockctl.automaton.model import ClockName, Clocks, Reaction
-from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import WirePacket
 from knockctl_iptables.config import FAMILIES, Family
 from knockctl_iptables.semantics import memory
 from knockctl_iptables.semantics.conditions import (
-    NO_PREFIX,
     CompiledRule,
+    Condition,
     InSet,
+    Marked,
     Recent,
-    SetAction,
     Stateless,
     atoms,
     set_action,
 )
 from knockctl_iptables.semantics.memory import Memory, State, Stores
-from knockctl_iptables.semantics.program import (
+from knockctl_iptables.semantics.program import Route, Run, shape
+from knockctl_iptables.semantics.ruleset import Chain, Ruleset
+from knockctl_iptables.semantics.specialise import (
     FRESH,
     HERE,
-    Fate,
-    Leave,
-    Program,
+    TRANSLATED_BEFORE,
     Specialiser,
-    Stop,
     guesses,
-    shape,
 )
-from knockctl_iptables.semantics.ruleset import Chain, Ruleset, SetHeader
 from knockctl_iptables.semantics.words import compiled
 
-_MOST_FATES = 20_000
+_MOST_ROUTES = 20_000
 _Compiled = dict[tuple[Family, str], dict[str, tuple[CompiledRule, ...]]]
 
 
@@ -52,7 +49,7 @@ class LinuxModel:
 
     rules: Ruleset
     evidence: str = "kernel"
-    _fates: dict[WirePacket, Fate] = field(default_factory=dict, repr=False)
+    _routes: dict[WirePacket, Route] = field(default_factory=dict, repr=False)
 
     @cached_property
     def _chains(self) -> _Compiled:
@@ -102,7 +99,7 @@ class LinuxModel:
 
     def predicates(self, family: int) -> Iterator[Atom]:
         """Yield every question a family's rules put to a packet."""
-        yield from (FRESH, HERE)
+        yield from (FRESH, HERE, TRANSLATED_BEFORE)
         for (of, table), chains in self._chains.items():
             if of == family:
                 for rule in (r for rules in chains.values() for r in rules if not r.idle):
@@ -111,16 +108,13 @@ class LinuxModel:
 
     def signature(self, family: int, ask: Ask, *, verdict: bool = True) -> Hashable:
         """Return the shape of what is left of the rules for such packets."""
-        fate = self._specialised(family, ask, verdict=verdict)
-        return shape(fate.program), fate.end.action, fate.rewritten
+        return shape(self._specialised(family, ask, verdict=verdict))
 
     def step(self, state: State, packet: WirePacket, clocks: Clocks) -> Reaction[State]:
         """Play what is left of the rules for this packet."""
-        fate = self._fate(packet)
-        run = _Run(Memory(self._stores, dict(state), fate.rewrite(packet), clocks))
-        verdict = run.play(fate.program) or run.play((fate.end,))
+        run = Run(Memory(self._stores, dict(state), packet, clocks))
         return Reaction(
-            verdict or Verdict.PASS,
+            run.play(self._route(packet)),
             run.memory.frozen(),
             frozenset(run.memory.resets),
             tuple(run.places),
@@ -135,53 +129,19 @@ class LinuxModel:
         """Return the clocks of members and stamps."""
         return memory.thresholds(state, self._stores)
 
-    def _fate(self, packet: WirePacket) -> Fate:
+    def _route(self, packet: WirePacket) -> Route:
         """Return what is left of the rules for a packet; kept, as explorers ask again and again."""
-        fate = self._fates.get(packet)
-        if fate is None:
-            if len(self._fates) >= _MOST_FATES:
-                self._fates.clear()
-            fate = self._specialised(packet.family, Of(packet))
-            self._fates[packet] = fate
-        return fate
+        route = self._routes.get(packet)
+        if route is None:
+            if len(self._routes) >= _MOST_ROUTES:
+                self._routes.clear()
+            route = self._specialised(packet.family, Of(packet))
+            self._routes[packet] = route
+        return route
 
-    def _specialised(self, family: int, ask: Ask, *, verdict: bool = True) -> Fate:
+    def _specialised(self, family: int, ask: Ask, *, verdict: bool = True) -> Route:
         which: Family = 4 if family == 4 else 6
-        return Specialiser(self._chains, self._policies, which, ask, verdict).fate()
-
-
-@dataclass
-class _Run:
-    """One packet on its way through a program."""
-
-    memory: Memory
-    places: list[str] = field(default_factory=list)
-
-    def play(self, program: Program) -> Verdict | None:
-        """Return the verdict; None where the packet comes back undecided."""
-        for instruction in program:
-            if not all(self._holds(test) for test in instruction.tests):
-                continue
-            action = instruction.action
-            if action is None:
-                continue
-            self.places.append(instruction.place)
-            if isinstance(action, Stop):
-                return action.verdict
-            if isinstance(action, Leave):
-                return None
-            if isinstance(action, SetAction):
-                self.memory.act(action)
-            else:
-                verdict = self.play(action.program)
-                if verdict or action.goto:
-                    return verdict
-        return None
-
-    def _holds(self, test: InSet | Recent) -> bool:
-        if isinstance(test, Recent):
-            return self.memory.matches(test)
-        return self.memory.holds(test) != test.negated
+        return Specialiser(self._chains, self._policies, which, ask, verdict).route()
 
 
 # --- from text to compiled rules --------------------------------------------------------------
@@ -195,71 +155,86 @@ def _compile(key: tuple[Family, str], name: str, chain: Chain) -> Iterator[Compi
 
 
 def _recents(chains: _Compiled) -> Iterator[Recent]:
-    for tables in chains.values():
-        for rule in (rule for rules in tables.values() for rule in rules):
-            yield from (c for c in rule.conditions if isinstance(c, Recent))
+    for rule in _every(chains):
+        yield from (c for c in rule.conditions if isinstance(c, Recent))
 
 
 def _with_guesses(chains: _Compiled, rules: Ruleset) -> _Compiled:
     """Put a question where the text doesn't say enough: a set's members, a list that reaps."""
     written = set(_written(chains))
-    reaping = _unsafe_reaping(chains) | _unclear_masks(chains)
-    elsewhere = _changed_elsewhere(chains)
+    unsure = _unsafe_reaping(chains) | _unclear_masks(chains)
+    restored = any(
+        rule.target == "CONNMARK" and "--restore-mark" in rule.options for rule in _every(chains)
+    )
 
-    def known(rule: CompiledRule) -> CompiledRule:
-        conditions = tuple(
-            Stateless((Atom("chance", UNINTERPRETED + rule.place),))
-            if (isinstance(c, Recent) and c.name in reaping)
-            or (isinstance(c, InSet | Recent) and c.name in elsewhere)
-            else _static(c, rules)
-            if isinstance(c, InSet) and c.name not in written
-            else c
-            for c in rule.conditions
-        )
-        return replace(rule, conditions=conditions)
+    def known(condition: Condition, place: str) -> Condition:
+        guess = Stateless((Atom("chance", UNINTERPRETED + place),))
+        if isinstance(condition, Recent):
+            return guess if condition.name in unsure else condition
+        if isinstance(condition, Marked):
+            return guess if restored else condition
+        if isinstance(condition, InSet):
+            return _listed(condition, rules, written=condition.name in written) or guess
+        return condition
 
     return {
-        key: {name: tuple(known(rule) for rule in listed) for name, listed in tables.items()}
+        key: {
+            name: tuple(
+                replace(rule, conditions=tuple(known(c, rule.place) for c in rule.conditions))
+                for rule in listed
+            )
+            for name, listed in tables.items()
+        }
         for key, tables in chains.items()
     }
 
 
+def _every(chains: _Compiled) -> Iterator[CompiledRule]:
+    for tables in chains.values():
+        for rules in tables.values():
+            yield from rules
+
+
 def _written(chains: _Compiled) -> Iterator[str]:
     """Yield the sets that rules themselves change."""
-    for tables in chains.values():
-        for rule in (rule for rules in tables.values() for rule in rules):
-            action = set_action(rule.options) if rule.target == "SET" else None
-            for entry in (action.add, action.remove) if action else ():
-                if entry:
-                    yield entry[0]
+    for rule in _every(chains):
+        action = set_action(rule.options) if rule.target == "SET" else None
+        for entry in (action.add, action.remove) if action else ():
+            if entry:
+                yield entry[0]
 
 
-def _static(test: InSet, rules: Ruleset) -> InSet | Stateless:
-    """A set that no rule writes: its members are what was read, or anybody."""
+def _listed(test: InSet, rules: Ruleset, *, written: bool) -> Condition | None:
+    """Return the test with the members it has beforehand; None where those aren't followed.
+
+    A set that no rule writes: its members are what was read, or anybody.
+    """
     header = rules.sets.get(test.name)
-    if header and header.members and _plain(header):
+    if header is None or not header.members:
+        anybody = Stateless((Atom("chance", f"in the set {test.name}"),), test.negated)
+        return test if written else anybody
+    if all(_single(element) for element, _ in header.members):
         return test
-    return Stateless((Atom("chance", f"in the set {test.name}"),), test.negated)
+    sides = {"src": "source", "dst": "destination"}
+    if header.type != "hash:net" or any(seconds for _, seconds in header.members):
+        return None
+    side = sides[test.directions[0]]
+    networks = (ip_network(element, strict=False) for element, _ in header.members)
+    listed = within(side, *networks)
+    return replace(test, listed=listed) if written else Stateless((listed,), test.negated)
 
 
-def _plain(header: SetHeader) -> bool:
-    """Tell whether membership is being one of the listed elements."""
-    return "net" not in header.type and not any("-" in e or "/" in e for e, _ in header.members)
+def _single(element: str) -> bool:
+    """Tell whether an element is one value, no network and no range."""
+    return "-" not in element and "/" not in element
 
 
 def _unclear_masks(chains: _Compiled) -> frozenset[str]:
     """Return the lists of several masks: the kernel keeps the first one it was told."""
     masks: dict[str, set[int | None]] = defaultdict(set)
     for test in _recents(chains):
-        masks[test.name].add(test.prefix)
-    return frozenset(n for n, found in masks.items() if len(found) > 1 or NO_PREFIX in found)
-
-
-def _changed_elsewhere(chains: _Compiled) -> frozenset[str]:
-    """Return the sets and lists that tables other than filter change: those aren't followed."""
-    others = {key: tables for key, tables in chains.items() if key[1] != "filter"}
-    lists = (test.name for test in _recents(others) if test.changes)
-    return frozenset((*_written(others), *lists))
+        masks[test.name].add(test.mask)
+    return frozenset(name for name, found in masks.items() if len(found) > 1)
 
 
 def _unsafe_reaping(chains: _Compiled) -> frozenset[str]:

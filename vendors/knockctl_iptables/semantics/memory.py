@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_network
 
 from knockctl.automaton.model import ClockName, Clocks
 from knockctl.automaton.wire import WirePacket
-from knockctl_iptables.semantics.conditions import InSet, Recent, SetAction
+from knockctl_iptables.semantics.conditions import InSet, Marked, Recent, SetAction
 from knockctl_iptables.semantics.ruleset import SetHeader
 
 Key = tuple[str, str, str]
@@ -44,10 +43,21 @@ class Memory:
     clocks: Clocks
     resets: set[ClockName] = field(default_factory=set)
     keyed: bool = True
+    mark: int = 0
+    """The packet's mark; on the wire it has none."""
+    untracked: bool = False
 
     def frozen(self) -> State:
         """Return the state as it is now."""
         return tuple(sorted(self.entries.items()))
+
+    def passes(self, test: InSet | Recent | Marked) -> bool:
+        """Evaluate a test, negation included, and do what it does."""
+        if isinstance(test, Recent):
+            return self.matches(test)
+        if isinstance(test, Marked):
+            return (self.mark & test.mask == test.value) != test.negated
+        return self.holds(test) != test.negated
 
     # --- sets ---
 
@@ -133,11 +143,10 @@ class Memory:
 
     def _address(self, test: Recent) -> Key:
         address = self.packet.source if test.side == "source" else self.packet.destination
-        self.keyed = self.keyed and test.side == "source" and test.prefix is None
-        element = str(address)
-        if test.prefix is not None:
-            element = str(ip_network(f"{address}/{test.prefix}", strict=False))
-        return ("recent", test.name, element)
+        self.keyed = self.keyed and test.side == "source" and test.mask is None
+        if test.mask is not None:
+            address = type(address)(int(address) & test.mask)
+        return ("recent", test.name, str(address))
 
     def _younger(self, name: ClockName, seconds: int) -> bool:
         return name in self.resets or self.clocks.younger(name, seconds)

@@ -6,16 +6,18 @@ Sources: ``man iptables``, ``man iptables-extensions``, ``man ipset``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address, ip_network
+from typing import TypeGuard
 
-from knockctl.automaton.alphabet import UNINTERPRETED, Atom, flag_word, flow, within
+from knockctl.automaton.alphabet import UNINTERPRETED, Atom, Text, flag_word, flow, within
+from knockctl.automaton.wire import LOOPBACK
 from knockctl_iptables.config import Rule
 from knockctl_iptables.semantics.conditions import (
-    NO_PREFIX,
     CompiledRule,
     Condition,
     InSet,
+    Marked,
     Recent,
     Stateless,
 )
@@ -101,10 +103,10 @@ class _Reader:
                 self._uninterpreted()
         elif word == "--comment":
             self.words.pop(0)
+        elif word == "--icase":
+            self.conditions = [_folded(c) if _looks_inside(c) else c for c in self.conditions]
         elif self.module == "recent" and word in _RECENT:
-            self.recent[word] = self.words.pop(0) if _RECENT[word] else ""
-            if self.negated:
-                self.recent["!"] = ""
+            self._recent_option(word)
         elif word in _SIMPLE and (self.module, word) not in _AMBIGUOUS:
             self._simple(word)
         else:
@@ -112,6 +114,11 @@ class _Reader:
                 self._uninterpreted()
             while self.words and not self.words[0].startswith("-") and self.words[0] != "!":
                 self.words.pop(0)
+
+    def _recent_option(self, word: str) -> None:
+        self.recent[word] = self.words.pop(0) if _RECENT[word] else ""
+        if self.negated:
+            self.recent["!"] = ""
 
     def _simple(self, word: str) -> None:
         arguments = [self.words.pop(0) for _ in range(_ARGUMENTS.get(word, 1))]
@@ -123,7 +130,7 @@ class _Reader:
             self._uninterpreted()
         elif isinstance(made, tuple):
             if made:
-                self.conditions.append(Stateless(made, self.negated))
+                self.conditions.append(Stateless(made, self.negated, word in _ORIGINAL))
         else:
             self.conditions.append(made)
 
@@ -140,15 +147,20 @@ class _Reader:
 
     def _uninterpreted(self) -> None:
         if self.module == "string":
-            # An option that changes what is looked for, such as --icase: nothing is known.
+            # An option that changes where it is looked for, such as --from: nothing is known.
             self.strange = True
         condition = Stateless((Atom("chance", UNINTERPRETED + self.place),))
         if condition not in self.conditions:
             self.conditions.append(condition)
 
 
-def _looks_inside(condition: Condition) -> bool:
+def _looks_inside(condition: Condition) -> TypeGuard[Stateless]:
     return isinstance(condition, Stateless) and condition.atoms[0].field == "payload"
+
+
+def _folded(condition: Stateless) -> Stateless:
+    (atom,) = condition.atoms
+    return replace(condition, atoms=(Atom("payload", replace(atom.test, folded=True)),))
 
 
 def _recent(options: dict[str, str]) -> Recent:
@@ -159,20 +171,17 @@ def _recent(options: dict[str, str]) -> Recent:
         hitcount=int(options.get("--hitcount", 0)),
         ttl="--rttl" in options,
         reap="--reap" in options,
-        prefix=_prefix(options.get("--mask")),
+        mask=_mask(options.get("--mask")),
         side="destination" if "--rdest" in options else "source",
         negated="!" in options,
     )
 
 
-def _prefix(mask: str | None) -> int | None:
-    if mask is None:
+def _mask(text: str | None) -> int | None:
+    if text is None:
         return None
-    address = ip_address(mask)
-    ones, bits = int(address).bit_count(), address.max_prefixlen
-    if int(address) != (2**ones - 1) << (bits - ones):
-        return NO_PREFIX
-    return None if ones == bits else ones
+    address = ip_address(text)
+    return None if int(address) == 2**address.max_prefixlen - 1 else int(address)
 
 
 # Options of `recent`, and whether an argument follows.
@@ -228,7 +237,7 @@ def _match_set(reader: _Reader, name: str, directions: str) -> InSet:
 
 
 def _string(_: _Reader, text: str) -> Atoms | None:
-    return (Atom("payload", text.encode()),)
+    return (Atom("payload", Text(text.encode())),)
 
 
 def _hex_string(_: _Reader, text: str) -> Atoms | None:
@@ -236,23 +245,39 @@ def _hex_string(_: _Reader, text: str) -> Atoms | None:
     return (
         Atom(
             "payload",
-            b"".join(
-                bytes.fromhex(p.replace(" ", "")) if n % 2 else p.encode()
-                for n, p in enumerate(parts)
+            Text(
+                b"".join(
+                    bytes.fromhex(p.replace(" ", "")) if n % 2 else p.encode()
+                    for n, p in enumerate(parts)
+                )
             ),
         ),
     )
 
 
-def _mark(_: _Reader, text: str) -> Atoms | None:
+def _mark(reader: _Reader, text: str) -> Marked:
     value, mask = (*text.split("/"), "0xffffffff")[:2]
-    return (Atom("mark", (int(value, 0), int(mask, 0))),)
+    return Marked(int(value, 0), int(mask, 0), reader.negated)
 
 
 def _icmp(_: _Reader, text: str) -> Atoms | None:
     if text in ("any", "255"):
         return ()
-    return (Atom("icmp", ICMP_TYPES[text] if text in ICMP_TYPES else int(text)),)
+    kind, _slash, code = text.partition("/")
+    number = ICMP_TYPES[kind] if kind in ICMP_TYPES else int(kind)
+    first, last = (int(code), int(code)) if code else (0, 255)
+    return (Atom("icmp", ((number << 8 | first, number << 8 | last),)),)
+
+
+def _source_type(reader: _Reader, text: str) -> Atoms | None:
+    """Only over the loopback comes a source that is the host's own: others are martians."""
+    kinds = set(text.split(","))
+    if kinds - {"LOCAL", "UNICAST"}:
+        return None
+    if kinds == {"LOCAL", "UNICAST"}:
+        return () if not reader.negated else None
+    reader.negated ^= kinds == {"UNICAST"}
+    return (Atom("interface", LOOPBACK),)
 
 
 def _iprange(name: str) -> Callable[[_Reader, str], Atoms | None]:
@@ -275,7 +300,7 @@ def _flags(_: _Reader, mask: str, wanted: str) -> Atoms | None:
     return (Atom("flags", (flag_word(mask), flag_word(wanted))),)
 
 
-_SIMPLE: dict[str, Callable[..., Atoms | InSet | None]] = {
+_SIMPLE: dict[str, Callable[..., Atoms | InSet | Marked | None]] = {
     "-s": _network("source"),
     "-d": _network("destination"),
     "-i": lambda _, name: (Atom("interface", name),),
@@ -297,6 +322,13 @@ _SIMPLE: dict[str, Callable[..., Atoms | InSet | None]] = {
     "--dst-type": lambda _, text: (Atom("destination_type", frozenset(text.split(","))),),
     "--icmp-type": _icmp,
     "--icmpv6-type": _icmp,
+    "--src-type": _source_type,
     "--src-range": _iprange("source"),
     "--dst-range": _iprange("destination"),
+    "--ctorigsrc": _network("source"),
+    "--ctorigdst": _network("destination"),
+    "--ctorigsrcport": _ports("source_port"),
+    "--ctorigdstport": _ports("port"),
+    "--ctproto": _protocol,
 }
+_ORIGINAL = ("--ctorigsrc", "--ctorigdst", "--ctorigsrcport", "--ctorigdstport")
