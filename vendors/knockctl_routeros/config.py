@@ -91,9 +91,13 @@ class Row:
         comment = f"{JUMP} {mark}" if mark else JUMP
         return Row.of(self.menu, {**dict(self.words), "comment": comment})
 
+    def parts(self) -> tuple[str, ...]:
+        """Return the command that adds it, word by word, quoted where needed."""
+        return ("add", *(f"{key}={console.quoted(value)}" for key, value in self.words))
+
     def text(self) -> str:
         """Print as ``/export`` does, over several lines where it is long."""
-        return console.line("add", *(f"{key}={console.quoted(v)}" for key, v in self.words))
+        return console.line(*self.parts())
 
     def secrets(self) -> Iterator[str]:
         """Yield the words that came from a secret reference, as its comment tells."""

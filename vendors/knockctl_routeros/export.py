@@ -99,7 +99,7 @@ def _split(line: _Line) -> tuple[Menu | None, str]:
 
 def _rows(menu: Menu, line: _Line, command: str) -> Iterator[Row]:
     """Yield the row that a command adds; nothing for ``set``, which changes what is built in."""
-    verb, _, rest = command.partition(" ")
+    verb, rest = (*re.split(r"[ \t]", command, maxsplit=1), "")[:2]
     if verb == "set":
         return
     if verb != "add":
@@ -122,5 +122,5 @@ def _rows(menu: Menu, line: _Line, command: str) -> Iterator[Row]:
 
 def _shown(text: str) -> str:
     """Return the first word of what was found, without its value, in quotes."""
-    word, equals, _ = text.split(maxsplit=1)[0].partition("=")
+    word, equals, _ = text.partition(" ")[0].partition("=")
     return repr(f"{word}=…" if equals else word)

@@ -19,9 +19,15 @@ from knockctl_routeros.config import OWN_NAME, Menu, Row
 
 Effect = Literal["accepts", "refuses", "unknown"]
 
-_HARMLESS = frozenset(("log", "passthrough"))
-_REFUSING = frozenset(("drop", "reject", "tarpit"))
-_ACCEPTING = frozenset(("accept", "fasttrack-connection"))
+_EFFECTS: Mapping[str, Effect | None] = {
+    "accept": "accepts",
+    "drop": "refuses",
+    "fasttrack-connection": "accepts",
+    "log": None,
+    "passthrough": None,
+    "reject": "refuses",
+    "tarpit": "refuses",
+}
 _STATES = frozenset(("established", "invalid", "new", "related", "untracked"))
 _LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
@@ -73,13 +79,11 @@ def neighbours(around: Surroundings) -> Iterator[Neighbour]:
 
 
 def _judged(around: Surroundings, rules: Sequence[Row], jump: Row | None) -> Iterator[Neighbour]:
-    for number, row in enumerate(rules):
-        if row.ours:
-            continue
-        effect = _effect(around, row, jump, ())
+    for number, row in enumerate(rules, start=1):
+        effect = None if row.ours else _effect(around, row, jump, ())
         if effect:
             place = f"{row.menu} {row.get('chain')} rule {number}"
-            yield Neighbour(place, " ".join(row.text().replace("\\\n", "").split()), effect)
+            yield Neighbour(place, " ".join(row.parts()), effect)
 
 
 def _effect(
@@ -96,11 +100,7 @@ def _effect(
         return None if seen else "unknown"
     if action.startswith("add-"):
         return "unknown" if row.get("address-list").startswith(OWN_NAME) else None
-    if action in _HARMLESS:
-        return None
-    if action in _REFUSING:
-        return "refuses"
-    return "accepts" if action in _ACCEPTING else "unknown"
+    return _EFFECTS.get(action, "unknown")
 
 
 def _inside(
@@ -126,13 +126,19 @@ def may_match(around: Surroundings, row: Row, jump: Row | None) -> bool:
 
 
 def _only_known_flows(row: Row, *, untracked: bool) -> bool:
-    """Tell whether connection tracking keeps every first packet of a flow from matching."""
+    """Tell whether connection tracking keeps every first packet of a flow from matching.
+
+    Strays fit no flow: refusing them keeps nobody out, accepting them may let a segment past.
+    """
     text = row.get("connection-state")
     if not text:
         return False
     listed = frozenset(text.removeprefix("!").split(","))
     states = _STATES - listed if text.startswith("!") else listed
-    return not states & ({"new", "invalid", "untracked"} if untracked else {"new", "invalid"})
+    first = {"new"} | ({"untracked"} if untracked else set())
+    return not states & (
+        first if _EFFECTS.get(row.get("action")) == "refuses" else first | {"invalid"}
+    )
 
 
 def _within_loopback(address: str) -> bool:
@@ -164,19 +170,24 @@ def _may_match_ports(row: Row, governed: tuple[Span, ...]) -> bool:
     ports = row.get("dst-port")
     if not ports:
         return any(span.protocol == protocol for span in governed)
-    tested = tuple(_spans(row))
-    return any(a.overlaps(b) for a in tested for b in governed)
+    return any(a.overlaps(b) for a in _spans(row) for b in governed)
 
 
 def _spans(row: Row) -> Iterator[Span]:
-    """Yield the ports a rule tests for, of TCP or UDP; of a negated test, the others."""
+    """Yield the ports a rule tests for, of TCP or UDP; of a negated test, the others.
+
+    What can't be read as ports may be any.
+    """
     protocol, ports = row.get("protocol"), row.get("dst-port")
     if protocol not in ("tcp", "udp") or not ports:
         return
-    runs = [_RUN.fullmatch(run) for run in ports.removeprefix("!").split(",")]
     name: Literal["tcp", "udp"] = "tcp" if protocol == "tcp" else "udp"
+    every = Span(name, 0, HIGHEST_PORT)
+    runs = [_RUN.fullmatch(run) for run in ports.removeprefix("!").split(",")]
     listed = [Span(name, int(run[1]), int(run[2] or run[1])) for run in runs if run]
-    if ports.startswith("!"):
-        yield from without([Span(name, 0, HIGHEST_PORT)], listed)
+    if len(listed) < len(runs):
+        yield every
+    elif ports.startswith("!"):
+        yield from without([every], listed)
     else:
         yield from listed

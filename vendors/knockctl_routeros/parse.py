@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from knockctl.vendor import Neighbour, Reading
 from knockctl_routeros import normal
-from knockctl_routeros.config import MENUS, Menu, Row, RouterConfig, own
+from knockctl_routeros.config import MENUS, Menu, RouterConfig, Row, own
 from knockctl_routeros.export import parse_export
 from knockctl_routeros.neighbours import Surroundings, neighbours
 
