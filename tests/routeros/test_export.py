@@ -32,8 +32,9 @@ add name=bridge
 /ip firewall address-list
 add address=192.168.88.0/24 comment="our \"LAN\", B\FCro" list=mgmt
 /ip firewall filter
-add action=accept chain=input comment="defconf: accept established,related" \
-    connection-state=established,related
+add action=accept chain=input comment=\
+    "defconf: accept established,related" connection-state=\
+    established,related
 # in-interface not ready
 add action=drop chain=input comment="a long remark that the export cuts in the \
     midst of its\_words" log=yes log-prefix="in \$ \?\r\n\t\\"

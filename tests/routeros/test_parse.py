@@ -209,9 +209,29 @@ def test_a_foreign_rule_inside_our_chain_is_a_neighbour_wherever_it_stands():
     ]
 
 
-def test_without_our_jump_nothing_is_above_it():
+def test_without_a_rule_of_ours_in_a_chain_nothing_is_above_it():
     text = f"{FILTER}\nadd chain=input\n{OURS}"
-    assert read(by_menu(parse_export(text))).neighbours == ()
+    reading = read(by_menu(parse_export(text)))
+    assert reading.neighbours == ()
+    assert reading.places == {}
+
+
+def test_between_two_rules_of_ours_a_foreign_one_is_above_the_second():
+    other = JUMP.replace("=WAN", "=LTE")
+    text = f"{FILTER}\n{JUMP}\nadd chain=input\n{{}}\n{OURS}"
+
+    def found(second):
+        return read(by_menu(parse_export(text.format(second))))
+
+    assert [n.effect for n in found(other).neighbours] == ["accepts"]
+    assert found(other).places == {(FILTER, "input"): 0}
+    assert found(JUMP).neighbours == ()
+
+
+def test_a_rule_above_two_of_ours_is_told_once():
+    other = JUMP.replace("=WAN", "=LTE")
+    text = f"{FILTER}\nadd chain=input\n{JUMP}\n{other}\n{OURS}"
+    assert len(read(by_menu(parse_export(text))).neighbours) == 1
 
 
 def test_families_are_judged_apart():

@@ -1,8 +1,9 @@
 """Somebody else's rules, as far as they are judged before ours.
 
-A foreign rule above our jump matters when the first packet of a flow to one of our knocks,
-services or traps may match it. Where it accepts, the packet gets past the policy; where it
-refuses, a knock may never arrive. Foreign rules inside our own chains are judged the same way.
+A foreign rule above a rule of ours, which usually is the one jump to our chain, matters when
+the first packet of a flow to one of our knocks, services or traps may match it. Where it
+accepts, the packet gets past the policy; where it refuses, a knock may never arrive. Foreign
+rules inside our own chains are judged the same way.
 """
 
 from __future__ import annotations
@@ -61,40 +62,53 @@ class Surroundings:
         """Return a chain's rules in order."""
         return tuple(row for row in self.rows if row.get("chain") == name)
 
-    def jumps(self) -> Iterator[tuple[Row, tuple[Row, ...]]]:
-        """Yield the first jump of ours in every chain, and all rules above it."""
-        for name in dict.fromkeys(row.get("chain") for row in self.rows if row.jump):
-            rules = self.chain(name)
-            place = next(number for number, row in enumerate(rules) if row.jump)
-            yield rules[place], rules[:place]
+    def above(self) -> Iterator[tuple[Row, tuple[Row, ...]]]:
+        """Yield every rule of ours in somebody else's chain, and all rules above it.
+
+        Of rules that match the same packets the first is enough.
+        """
+        for name in self.chains():
+            rules = () if name.startswith(OWN_NAME) else self.chain(name)
+            seen = set()
+            for place, row in enumerate(rules):
+                tested = tuple(word for word in row.words if word[0] != "comment")
+                if row.ours and tested not in seen:
+                    seen.add(tested)
+                    yield row, rules[:place]
+
+    def chains(self) -> tuple[str, ...]:
+        """Return the names of all chains that have rules."""
+        return tuple(dict.fromkeys(row.get("chain") for row in self.rows if row.rule))
 
 
-def neighbours(around: Surroundings) -> Iterator[Neighbour]:
-    """Yield the foreign rules judged before, or among, ours, that packets of ours may match."""
-    for jump, above in around.jumps():
-        yield from _judged(around, above, jump)
-    for name in dict.fromkeys(row.get("chain") for row in around.rows):
+def neighbours(around: Surroundings) -> tuple[Neighbour, ...]:
+    """Return the foreign rules judged before, or among, ours, that packets of ours may match."""
+    found: list[Neighbour] = []
+    for ours, above in around.above():
+        found.extend(_judged(around, above, ours))
+    for name in around.chains():
         if name.startswith(OWN_NAME):
-            yield from _judged(around, around.chain(name), None)
+            found.extend(_judged(around, around.chain(name), None))
+    return tuple(dict.fromkeys(found))
 
 
-def _judged(around: Surroundings, rules: Sequence[Row], jump: Row | None) -> Iterator[Neighbour]:
+def _judged(around: Surroundings, rules: Sequence[Row], below: Row | None) -> Iterator[Neighbour]:
     for number, row in enumerate(rules, start=1):
-        effect = None if row.ours else _effect(around, row, jump, ())
+        effect = None if row.ours else _effect(around, row, below, ())
         if effect:
             place = f"{row.menu} {row.get('chain')} rule {number}"
             yield Neighbour(place, " ".join(row.parts()), effect)
 
 
 def _effect(
-    around: Surroundings, row: Row, jump: Row | None, seen: tuple[str, ...]
+    around: Surroundings, row: Row, below: Row | None, seen: tuple[str, ...]
 ) -> Effect | None:
     """Tell what a rule may do to packets of ours; None when nothing."""
-    if not may_match(around, row, jump):
+    if not may_match(around, row, below):
         return None
     action = row.get("action")
     if action == "jump":
-        return _inside(around, row.get("jump-target"), jump, seen)
+        return _inside(around, row.get("jump-target"), below, seen)
     if action == "return":
         # Returning from where nobody jumped is not documented; it may end in the default: accept.
         return None if seen else "unknown"
@@ -104,24 +118,24 @@ def _effect(
 
 
 def _inside(
-    around: Surroundings, target: str, jump: Row | None, seen: tuple[str, ...]
+    around: Surroundings, target: str, below: Row | None, seen: tuple[str, ...]
 ) -> Effect | None:
     """Tell what a chain may do, the worst first; a chain without rules does nothing."""
     if target in seen or target.startswith(OWN_NAME):
         return None
-    found = [_effect(around, row, jump, (*seen, target)) for row in around.chain(target)]
+    found = [_effect(around, row, below, (*seen, target)) for row in around.chain(target)]
     worst: tuple[Effect, ...] = ("accepts", "unknown", "refuses")
     return next((effect for effect in worst if effect in found), None)
 
 
-def may_match(around: Surroundings, row: Row, jump: Row | None) -> bool:
-    """Tell whether a rule can match the first packet of a flow that our jump would match, too."""
+def may_match(around: Surroundings, row: Row, below: Row | None) -> bool:
+    """Tell whether the first packet of a flow can match a rule, and one of ours below it."""
     return not (
         row.get("disabled") == "yes"
         or _only_known_flows(row, untracked=around.untracked)
         or row.get("in-interface") == "lo"
         or _within_loopback(row.get("dst-address"))
-        or (jump is not None and _excluded(row, jump))
+        or (below is not None and _excluded(row, below))
     ) and _may_match_ports(row, around.governed)
 
 
@@ -149,10 +163,10 @@ def _within_loopback(address: str) -> bool:
     return any(network.version == n.version and network.subnet_of(n) for n in _LOOPBACK)  # type: ignore[arg-type]
 
 
-def _excluded(row: Row, jump: Row) -> bool:
+def _excluded(row: Row, below: Row) -> bool:
     """Tell whether no packet matches both rules, as one asks for the opposite of the other."""
     for key in _OPPOSED:
-        one, other = row.get(key), jump.get(key)
+        one, other = row.get(key), below.get(key)
         if one and other and (one == f"!{other}" or other == f"!{one}"):
             return True
         if key in _SINGLE and one and other and "!" not in one + other and one != other:

@@ -15,12 +15,12 @@ from knockctl_routeros.neighbours import Surroundings, neighbours
 
 @dataclass(frozen=True, slots=True)
 class RouterReading(Reading[RouterConfig]):
-    """A reading that also knows what is foreign, and where our jumps stand among it."""
+    """A reading that also knows what is foreign, and where ours stands among it."""
 
     foreign: tuple[Row, ...] = ()
     """Static rows that are not ours, in the device's order."""
     places: Mapping[tuple[Menu, str], int] = field(default_factory=dict)
-    """By menu and chain: how many static rules stand above our first jump."""
+    """By menu and somebody else's chain: how many static rules stand above our first."""
     duplicates: tuple[Row, ...] = ()
     """Rules of ours that repeat the comment of one above in their chain: RouterOS lets them."""
 
@@ -50,15 +50,15 @@ def read(rows: Mapping[Menu, Sequence[Row]]) -> RouterReading:
     """
     everything = [row for menu in MENUS for row in rows.get(menu, ())]
     around = {menu: Surroundings.of(menu, rows) for menu in MENUS}
+    places: dict[tuple[Menu, str], int] = {}
+    for menu in MENUS:
+        for ours, above in around[menu].above():
+            places.setdefault((menu, ours.get("chain")), len(above))
     return RouterReading(
         own(everything),
         tuple(n for menu in MENUS for n in neighbours(around[menu])),
         foreign=tuple(row for row in everything if not row.ours),
-        places={
-            (menu, jump.get("chain")): len(above)
-            for menu in MENUS
-            for jump, above in around[menu].jumps()
-        },
+        places=places,
         duplicates=_duplicates(everything),
     )
 
