@@ -43,8 +43,8 @@ def parse_export(text: str, default_menu: Menu | None = None) -> tuple[Row, ...]
     """Return the rows that an export adds to our menus, in its order.
 
     ``default_menu`` is where ``add`` lines before any heading belong, as in a manual's excerpt.
-    Raises ``ConfigurationError`` with the line and what was found in it, though no value: it
-    may be a secret.
+    Raises ``ConfigurationError`` with the line and the word that was found in it, without what
+    follows its ``=``: that may be a secret.
     """
     rows: list[Row] = []
     here: Menu | None = default_menu
