@@ -1,0 +1,1 @@
+"""Port knocking on MikroTik RouterOS: one firewall chain, one jump, timed address lists."""

@@ -2,13 +2,19 @@
 
 A menu holds rows in order; a row is the words RouterOS would export for it. Two rows are equal
 when they mean the same to the router, whichever version or interface printed them.
+
+What is ours begins its comment with ``knockctl:``; our chains and lists begin with ``kc-``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
+
+from knockctl_routeros import console, normal
 
 Menu = Literal[
     "/ip firewall address-list",
@@ -19,6 +25,21 @@ Menu = Literal[
     "/ipv6 firewall filter",
     "/ipv6 firewall raw",
 ]
+MENUS: tuple[Menu, ...] = get_args(Menu)
+"""Every menu we touch, what is referred to before what refers to it."""
+
+OWN = "knockctl:"
+OWN_NAME = "kc-"
+JUMP = "knockctl:jump"
+SECRET = " secret"  # noqa: S105 - ends the comment of a row whose words came from a reference
+
+_MARKED = re.compile(rf"{re.escape(JUMP)}(?: (?P<mark>\S+))?")
+
+
+def menu_of(path: str) -> Menu | None:
+    """Return the menu of a path such as ``/ip/firewall/filter``; None for one of no concern."""
+    name = "/" + " ".join(part for part in re.split(r"[/\s]+", path) if part)
+    return next((menu for menu in MENUS if menu == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +50,166 @@ class Row:
     words: tuple[tuple[str, str], ...]
 
     @classmethod
-    def of(cls, menu: Menu, words: Mapping[str, str]) -> Row:
-        """Make a row of words; what only repeats a default is left out."""
-        return cls(menu, tuple(sorted(words.items())))
+    def of(cls, menu: Menu, words: Mapping[str, object]) -> Row:
+        """Make a row of words; what only repeats a default, or can't be set, is left out.
+
+        Values may be of the types librouteros makes of them, see ``normal.plain``.
+        """
+        rule = menu.endswith((" filter", " raw"))
+        found = normal.words(words, rule=rule, ipv6=menu.startswith("/ipv6"))
+        return cls(menu, tuple(sorted(found.items())))
 
     def get(self, key: str, default: str = "") -> str:
         """Return a word's value, without its leading ``!`` being looked at."""
         return dict(self.words).get(key, default)
+
+    @property
+    def rule(self) -> bool:
+        """Tell whether it is judged in order, in a chain; other rows are members of a set."""
+        return self.menu.endswith((" filter", " raw"))
+
+    @property
+    def ours(self) -> bool:
+        """Tell whether it carries our comment."""
+        return self.get("comment").startswith(OWN)
+
+    @property
+    def jump(self) -> bool:
+        """Tell whether it is one of the rules that lead to our chains and carry the mark."""
+        return self.rule and _MARKED.fullmatch(self.get("comment")) is not None
+
+    @property
+    def mark(self) -> str:
+        """The change a jump names; an empty text for none, and for other rows."""
+        match = _MARKED.fullmatch(self.get("comment")) if self.rule else None
+        return (match["mark"] or "") if match else ""
+
+    def marked(self, mark: str | None) -> Row:
+        """Return the same jump with this mark; any other row as it is."""
+        if not self.jump:
+            return self
+        comment = f"{JUMP} {mark}" if mark else JUMP
+        return Row.of(self.menu, {**dict(self.words), "comment": comment})
+
+    def parts(self) -> tuple[str, ...]:
+        """Return the command that adds it, word by word, quoted where needed."""
+        return ("add", *(f"{key}={console.quoted(value)}" for key, value in self.words))
+
+    def text(self) -> str:
+        """Print as ``/export`` does, over several lines where it is long."""
+        return console.line(*self.parts())
+
+    def secrets(self) -> Iterator[str]:
+        """Yield the words that came from a secret reference, as its comment tells."""
+        if not (self.ours and self.get("comment").endswith(SECRET)):
+            return
+        yield from (run for run in self.get("dst-port").removeprefix("!").split(",") if run)
+        for key in ("content", "regexp"):
+            value = self.get(key)
+            if value:
+                yield from (value, console.escaped(value))
+
+
+@dataclass(frozen=True, slots=True)
+class RouterConfig:
+    """What of a router's firewall is ours.
+
+    Rows are kept in one order that means the same: rules as they are judged in their chain,
+    own chains before those that jump to them, rows of other menus by the alphabet.
+    """
+
+    rows: tuple[Row, ...] = ()
+    """As printed, but for the mark: no jump carries it, unless jumps carry different ones."""
+    revision: str | None = None
+    """The mark on every jump; None without a jump, for nothing else carries it."""
+    secret_words: frozenset[str] = field(default=frozenset(), compare=False)
+    """More to be masked than the rows show, such as a passphrase before it was escaped."""
+
+    def __post_init__(self) -> None:
+        rules = [row for row in self.rows if row.rule]
+        others = {row for row in self.rows if not row.rule}
+        marks = {row.mark for row in rules if row.jump}
+        if self.revision and marks:
+            # What is asked for counts: this is how a mark is changed.
+            rules = [row.marked(None) for row in rules]
+        elif len(marks) == 1:
+            object.__setattr__(self, "revision", marks.pop() or None)
+            rules = [row.marked(None) for row in rules]
+        else:
+            object.__setattr__(self, "revision", None)
+        object.__setattr__(self, "rows", tuple(sorted([*others, *rules], key=_place)))
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether nothing of ours is there."""
+        return not self.rows
+
+    def menu(self, menu: Menu) -> tuple[Row, ...]:
+        """Return the rows of one menu."""
+        return tuple(row for row in self.rows if row.menu == menu)
+
+    def chain(self, menu: Menu, chain: str) -> tuple[Row, ...]:
+        """Return the rules of one chain, in the order they are judged."""
+        return tuple(row for row in self.menu(menu) if row.get("chain") == chain)
+
+    def same(self, other: RouterConfig) -> bool:
+        """Tell whether both mean the same; marks mean nothing."""
+        return self.marked(None) == other.marked(None)
+
+    def marked(self, revision: str | None) -> RouterConfig:
+        """Return the same with this mark on every jump."""
+        return replace(self, rows=tuple(row.marked(None) for row in self.rows), revision=revision)
+
+    def device_rows(self) -> tuple[Row, ...]:
+        """Return the rows as they stand on the device, the mark on every jump."""
+        if self.revision is None:
+            return self.rows
+        return tuple(row.marked(self.revision) for row in self.rows)
+
+    def text(self) -> str:
+        """Print as ``/export`` would, the mark included; equal texts mean equal configs."""
+        lines: list[str] = []
+        menu = None
+        for row in self.device_rows():
+            if row.menu != menu:
+                menu = row.menu
+                lines.append(menu)
+            lines.append(row.text())
+        return "".join(f"{line}\n" for line in lines)
+
+    def secrets(self) -> frozenset[str]:
+        """Return the words that rows marked as secret hold, raw and as they are printed."""
+        return self.secret_words.union(*(row.secrets() for row in self.rows))
+
+    def dump(self) -> str:
+        """Return a lossless form for sealed snapshots; ``load`` reads it back."""
+        return json.dumps(
+            {
+                "rows": [[row.menu, dict(row.words)] for row in self.rows],
+                "revision": self.revision,
+                "secret_words": sorted(self.secret_words),
+            },
+            sort_keys=True,
+        )
+
+
+def load(dump: str) -> RouterConfig:
+    """Read back what ``RouterConfig.dump`` wrote."""
+    data = json.loads(dump)
+    return RouterConfig(
+        tuple(Row.of(menu, words) for menu, words in data["rows"]),
+        data["revision"],
+        frozenset(data["secret_words"]),
+    )
+
+
+def own(rows: Iterable[Row]) -> RouterConfig:
+    """Return the config that the rows of ours among these make."""
+    return RouterConfig(tuple(row for row in rows if row.ours))
+
+
+def _place(row: Row) -> tuple[int, bool, str, tuple[tuple[str, str], ...]]:
+    """Sort key: rules keep their order within a chain, as sorting is stable."""
+    chain = row.get("chain")
+    place = (MENUS.index(row.menu), not chain.startswith(OWN_NAME), chain)
+    return (*place, ()) if row.rule else (*place, row.words)

@@ -1,0 +1,88 @@
+"""What a router prints, over the API or as an export, to a config and its neighbours."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from knockctl.vendor import Neighbour, Reading
+from knockctl_routeros import normal
+from knockctl_routeros.config import MENUS, Menu, RouterConfig, Row, own
+from knockctl_routeros.export import parse_export
+from knockctl_routeros.neighbours import Surroundings, neighbours
+
+
+@dataclass(frozen=True, slots=True)
+class RouterReading(Reading[RouterConfig]):
+    """A reading that also knows what is foreign, and where ours stands among it."""
+
+    foreign: tuple[Row, ...] = ()
+    """Static rows that are not ours, in the device's order."""
+    places: Mapping[tuple[Menu, str], int] = field(default_factory=dict)
+    """By menu and somebody else's chain: how many static rules stand above our first."""
+    duplicates: tuple[Row, ...] = ()
+    """Rules of ours that repeat the comment of one above in their chain: RouterOS lets them."""
+
+    @property
+    def shadows(self) -> tuple[Neighbour, ...]:
+        """The neighbours that may let packets past us; those that only refuse are none."""
+        return tuple(n for n in self.neighbours if n.effect != "refuses")
+
+
+def static(rows: Iterable[Mapping[str, object]]) -> tuple[Mapping[str, object], ...]:
+    """Return the rows that are configuration: not learnt at run time, not made by the router.
+
+    Positions count only these. The rows of ``api_rows`` are in the same order.
+    """
+    return tuple(row for row in rows if normal.switch(normal.plain(row.get("dynamic"))) != "yes")
+
+
+def api_rows(menu: Menu, rows: Iterable[Mapping[str, object]]) -> tuple[Row, ...]:
+    """Return the static rows of an API reply to ``print``; values may be cast or plain."""
+    return tuple(Row.of(menu, row) for row in static(rows))
+
+
+def read(rows: Mapping[Menu, Sequence[Row]]) -> RouterReading:
+    """Tell ours from foreign in the rows of every menu, and judge what stands above ours.
+
+    Whether packets may be exempt from connection tracking is read from the ``raw`` menus.
+    """
+    everything = [row for menu in MENUS for row in rows.get(menu, ())]
+    around = {menu: Surroundings.of(menu, rows) for menu in MENUS}
+    places: dict[tuple[Menu, str], int] = {}
+    for menu in MENUS:
+        for ours, above in around[menu].above():
+            places.setdefault((menu, ours.get("chain")), len(above))
+    return RouterReading(
+        own(everything),
+        tuple(n for menu in MENUS for n in neighbours(around[menu])),
+        foreign=tuple(row for row in everything if not row.ours),
+        places=places,
+        duplicates=_duplicates(everything),
+    )
+
+
+def by_menu(rows: Iterable[Row]) -> dict[Menu, tuple[Row, ...]]:
+    """Sort rows, such as those of an export, by their menus, as ``read`` takes them."""
+    found: dict[Menu, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.menu, []).append(row)
+    return {menu: tuple(members) for menu, members in found.items()}
+
+
+def parse_text(text: str) -> RouterConfig:
+    """Read back what ``RouterConfig.text`` prints, or take what is ours from an ``/export``."""
+    return own(parse_export(text))
+
+
+def _duplicates(rows: Iterable[Row]) -> tuple[Row, ...]:
+    seen: Counter[tuple[Menu, str, str]] = Counter()
+    found = []
+    for row in rows:
+        if row.rule and row.ours:
+            key = (row.menu, row.get("chain"), row.marked(None).get("comment"))
+            seen[key] += 1
+            if seen[key] > 1:
+                found.append(row)
+    return tuple(found)
