@@ -1,15 +1,12 @@
 """Lint that plays packets: each trace it prints is true, each scan that opens is told."""
 
-import random
 from dataclasses import replace
 from ipaddress import ip_address
 
-import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from knockctl.automaton.lint import lint, odds
-from knockctl.automaton.lint.scans import lucky_orders
+from knockctl.automaton.lint import lint
 from knockctl.automaton.reference import Automaton, Packet, Site
 from knockctl.policy import wellformed
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy, ResolvedTrap
@@ -110,37 +107,6 @@ def test_a_scan_of_tcp_then_udp_opens_a_sequence_that_changes_over():
         step_timeout=100,
     )
     assert any("tcp then udp" in warned.evidence for warned in found(mixed, "plain-scan-opens"))
-
-
-@pytest.mark.parametrize("wrong", ["ignore", "reset"])
-def test_the_odds_of_a_shuffled_scan(wrong):
-    """Against shuffles played to the automaton, on a policy with few ports that matter."""
-    public = (Span("tcp", 5, 65535),)
-    gate = policy(1, 2, wrong_knock=wrong, public=public, services=(Span("udp", 9, 9),))
-    ports = [1, 2, 3, 4]
-    expected = 2 if wrong == "ignore" else 4
-    assert lucky_orders(gate, gate.generations[0]) == expected
-    rng, lucky = random.Random(1), 0
-    for _ in range(6000):
-        rng.shuffle(ports)
-        lucky += opens(gate, ports, 1000)
-    assert abs(6000 / lucky - expected) < 0.2
-
-
-def test_five_knocks_and_the_time_they_take():
-    told = odds(policy(1, 9, 3, 7, 5))
-    assert told.guesses == 131072**5
-    assert str(told).startswith("1 in 3.87e+25 blind guesses")
-    assert told.seconds == 131072**5 / 2 * 5 / 1000
-    assert told.seconds_locked is None
-
-
-def test_a_lock_out_makes_guessing_slower():
-    gate = policy(1, 9, wrong_knock="lockout", lockout=3600)
-    assert odds(gate).seconds_locked > odds(gate).seconds
-    assert "with the lock-out" in str(odds(gate))
-    trap = ResolvedTrap((Span("tcp", 1000, 65535), Span("udp", 1, 65535)), 60, unless_granted=False)
-    assert odds(policy(1, 9, traps=(trap,))).seconds_locked is None
 
 
 def test_the_honest_client_who_comes_too_early_or_too_late_is_told():

@@ -1,4 +1,4 @@
-"""Scanners: ports in order, each once or with retransmissions, and ports in no order at all.
+"""Scanners: ports in order, each once or with retransmissions, to every port.
 
 A scanner's packets are played at their times; ports that the policy can't tell from their
 neighbours are represented by the first of their run, which does all that the run can do.
@@ -7,12 +7,11 @@ neighbours are represented by the first of their run, which does all that the ru
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import factorial
 
 from knockctl.automaton.lint.playing import Player, has_secrets, listed, to
 from knockctl.policy.lint import Warned, field_of
 from knockctl.policy.resolved import Generation, ResolvedPolicy
-from knockctl.ports import Protocol, Span, merged
+from knockctl.ports import Protocol, Span
 
 FASTEST = 65536
 """Ports a second; what no rate opens at this one opens at none below."""
@@ -20,8 +19,6 @@ HIGHEST = 65535
 NMAP_AGAIN = 1.0
 """Seconds after which a scanner sends again to a port that did not answer: nmap's
 ``--max-rtt-timeout`` bounds it, one second is where it begins."""
-LIKELY = 10_000
-"""One scan in fewer than so many opens it: worth a warning."""
 
 
 def opening_scans(policy: ResolvedPolicy) -> Iterator[Warned]:
@@ -39,7 +36,6 @@ def opening_scans(policy: ResolvedPolicy) -> Iterator[Warned]:
                     continue
                 told.add((field, direction))
                 yield _warned(policy, field, protocols, direction, again, rate, player)
-    yield from _shuffled(policy)
 
 
 def _warned(
@@ -122,40 +118,3 @@ def _order(
             port = first if direction == "ascending" else last
             place = port - 1 if direction == "ascending" else HIGHEST - port
             yield number * HIGHEST + place, Span.single(kind, port)
-
-
-def _shuffled(policy: ResolvedPolicy) -> Iterator[Warned]:
-    """Nmap shuffles the ports: what remains are the odds of a lucky order."""
-    for generation in policy.generations:
-        scans = lucky_orders(policy, generation)
-        if scans is not None and scans < LIKELY and len(generation.knocks) > 1:
-            yield Warned(
-                "shuffled-scan-opens",
-                (field_of(policy, generation),),
-                "a scan of all ports in random order, nmap's default, opens it by chance",
-                f"1 scan in {scans:,} at best, where nothing between the knocks resets or locks",
-            )
-
-
-def lucky_orders(policy: ResolvedPolicy, generation: Generation) -> int | None:
-    """Return in how many shuffled scans one opens, at best; None where none can.
-
-    Wrong ports ignored: the knocks must come in their order, one in n!. Otherwise nothing that
-    is wrong may come in between: ports that harm are left out of the count only with ``ignore``.
-    """
-    knocks = generation.knocks
-    ports = [(k.protocol, k.port) for k in knocks]
-    if len(set(ports)) < len(ports) or any(k.payload for k in knocks):
-        return None
-    if policy.wrong_knock == "ignore" and not policy.traps:
-        return factorial(len(knocks))
-    scanned = {k.protocol for k in knocks}
-    harmless = merged((*policy.services, *policy.public, *policy.knock_ports))
-    spared = sum(len(span) for span in harmless if span.protocol in scanned)
-    harmful = HIGHEST * len(scanned) - spared
-    # The n knocks in order, and all harmful ports outside them: before the first or behind the
-    # last. Of the ways to arrange knocks and harmful ports, harmful + 1 do.
-    ways = 1
-    for n in range(len(knocks)):
-        ways *= harmful + n + 1
-    return ways // (harmful + 1)
