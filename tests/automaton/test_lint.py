@@ -7,7 +7,8 @@ from ipaddress import ip_address
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from knockctl.automaton.lint import lint
+from knockctl.automaton.lint import lint, scans
+from knockctl.automaton.lint.sweep import opening
 from knockctl.automaton.reference import Automaton, Packet, Site
 from knockctl.policy import wellformed
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy, ResolvedTrap
@@ -88,6 +89,22 @@ def test_a_scan_that_opens_at_any_rate_is_told(gate, lockout, rate, again):
     for name, ports in (("ascending", range(1, 120)), ("descending", range(119, 0, -1))):
         if opens(gate, ports, rate, again):
             assert any(f"ordinary {name} scan" in warned.message for warned in told)
+
+
+@settings(max_examples=100, deadline=None)
+@given(scannable, st.integers(1, 30), st.sampled_from(["", scans.TWICE, scans.AGAIN]))
+def test_a_range_of_rates_that_is_told_opens_at_its_fastest(gate, lockout, again):
+    """The whole scan is played, with every port of every trap."""
+    assume(not wellformed.check(gate))
+    traps = tuple(replace(trap, lockout=lockout) for trap in gate.traps)
+    gate = replace(gate, traps=traps, lockout=lockout, step_timeout=gate.step_timeout * 10)
+    gate = replace(gate, public=(*gate.public, Span("tcp", 120, 65535)))
+    for direction, ports in (("ascending", range(1, 120)), ("descending", range(119, 0, -1))):
+        streams = list(scans.streams(gate, ("tcp",), direction, again))
+        for told in opening(gate, streams, gate.generations).values():
+            pace = told.fast + Fraction(1, 10**12)
+            wait = {"": None, scans.TWICE: pace, scans.AGAIN: 1}[again]
+            assert opens(gate, ports, 1 / (2 * pace), wait)
 
 
 def test_a_scan_so_slow_that_the_lock_out_ends_before_the_knocks_is_told():

@@ -21,8 +21,8 @@ from knockctl.policy.resolved import Generation, ResolvedPolicy
 NMAP_AGAIN = 1
 """Seconds after which a scanner sends again to a port that did not answer: nmap's
 ``--max-rtt-timeout`` bounds it, one second is where it begins."""
-_TWICE = "each port twice"
-_AGAIN = "with retransmissions"
+TWICE = "each port twice"
+AGAIN = "with retransmissions"
 
 
 def opening_scans(policy: ResolvedPolicy) -> Iterator[Warned]:
@@ -30,12 +30,12 @@ def opening_scans(policy: ResolvedPolicy) -> Iterator[Warned]:
     for direction in ("ascending", "descending"):
         missing = [g for g in policy.generations if len(g.knocks) > 1]
         for protocols in (("tcp",), ("udp",), ("tcp", "udp"), ("udp", "tcp")):
-            for again in ("", _TWICE, _AGAIN):
+            for again in ("", TWICE, AGAIN):
                 wanted = [g for g in missing if {k.protocol for k in g.knocks} <= set(protocols)]
                 if not wanted:
                     continue
-                streams = list(_streams(policy, protocols, direction, again))
-                found = opening(policy, streams, wanted)
+                sent = list(streams(policy, protocols, direction, again))
+                found = opening(policy, sent, wanted)
                 for generation in wanted:
                     if generation.number in found:
                         missing.remove(generation)
@@ -80,11 +80,11 @@ def _rates(found: Range) -> str:
     return f"at more than {slow:.6g} and up to {float(1 / (TICKS * found.fast)):.6g} ports/s"
 
 
-def _streams(
+def streams(
     policy: ResolvedPolicy, protocols: Sequence[str], direction: str, again: str
 ) -> Iterator[Stream]:
     """Yield the packets of a scan, by runs of ports that are all alike."""
-    step, tail = (1, 1) if again == _TWICE else (TICKS, 0)
+    step, tail = (1, 1) if again == TWICE else (TICKS, 0)
     for number, protocol in enumerate(protocols):
         for low, high in runs(policy, protocol):
             up = direction == "ascending"
@@ -96,5 +96,5 @@ def _streams(
                 yield Stream(packet, last, last)
                 last = first
             yield Stream(packet, first, last, step)
-            if again == _AGAIN:
+            if again == AGAIN:
                 yield Stream(packet, first, last, step, NMAP_AGAIN)
