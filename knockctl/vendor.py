@@ -28,6 +28,7 @@ from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from knockctl.automaton.model import DeviceModel
+from knockctl.automaton.relaxations import Relaxations
 from knockctl.automaton.wire import Scope
 from knockctl.errors import InventoryError
 from knockctl.policy.resolved import ResolvedPolicy
@@ -121,6 +122,8 @@ class Rendered(Generic[C]):
     config: C
     effective: tuple[ResolvedPolicy, ...]
     fidelity: tuple[FidelityNote, ...] = ()
+    relaxed: tuple[Relaxations, ...] = ()
+    """How each policy is approximated; empty where none is."""
 
 
 # --- what a device tells ----------------------------------------------------------------------

@@ -16,6 +16,7 @@ def event_of(packet: WirePacket, scope: Scope) -> Packet | None:
         port=packet.port,
         opening=packet.opening,
         known=packet.accepted_before,
+        answered=packet.flow == "known",
         payload=packet.payload,
         loopback=packet.interface == LOOPBACK,
     )

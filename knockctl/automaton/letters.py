@@ -28,6 +28,7 @@ from knockctl.ports import Span
 _OPENING = Atom("flags", (OPENING_MASK, FLAGS["syn"]))
 _LOCAL = Atom("destination_type", frozenset(("LOCAL",)))
 _ACCEPTED = flow("known", "unanswered")
+_ANSWERED = flow("known")
 # Addresses and ports that stand for "any other" wherever nothing says which.
 _SOMEBODY = {4: "203.0.113.7", 6: "2001:db8:113::7"}
 _SOMEWHERE = {4: "192.0.2.1", 6: "2001:db8::1"}
@@ -83,10 +84,11 @@ def _passes_always(site: Site, seen: tuple[Any, ...], ask: Ask) -> bool:
         return True
     spans = [span for span in _spans(site) if span.protocol == kind]
     public = [span for policy in site.policies for span in policy.public]
+    late = any(relaxed.unanswered for relaxed in site.relaxations)
     if any(ask(ports((span.first, span.last))) for span in spans if span not in public):
         return False
-    if ask(_ACCEPTED) or (kind == "tcp" and not ask(_OPENING)):
-        return True
+    if ask(_ANSWERED if late else _ACCEPTED) or (kind == "tcp" and not ask(_OPENING)):
+        return not any(relaxed.cut for relaxed in site.relaxations)
     return not any(
         policy.otherwise == "refuse" or policy.lockout or policy.traps for policy in site.policies
     )
@@ -108,6 +110,8 @@ def perceive(site: Site, scope: Scope, family: int, ask: Ask) -> Iterator[Any]:
     if kind is None:
         return
     yield ask(_ACCEPTED)
+    if any(relaxed.unanswered for relaxed in site.relaxations):
+        yield ask(_ANSWERED)
     if kind == "tcp":
         yield ask(_OPENING)
     spans = [span for span in _spans(site) if span.protocol == kind]
@@ -158,7 +162,14 @@ def _payloads(site: Site) -> tuple[bytes, ...]:
 
 def _atoms(claim: Claim) -> Iterator[Atom]:
     site, scope, family = claim.site, claim.scope, claim.family
-    yield from (_OPENING, _LOCAL, _ACCEPTED, Atom("interface", LOOPBACK), Atom("interface", ""))
+    yield from (
+        _OPENING,
+        _LOCAL,
+        _ACCEPTED,
+        _ANSWERED,
+        Atom("interface", LOOPBACK),
+        Atom("interface", ""),
+    )
     yield from (protocol("tcp"), protocol("udp"))
     listed = scope.listed(family)
     if listed:

@@ -12,6 +12,9 @@ Two points the design leaves open are settled here:
 * A service that several policies own is offered to them in the order they are listed; the
   first that accepts ends the question, so that one packet uses up one single-use grant.
 * A packet that a scope-``all`` lock refuses changes no state, in any policy.
+
+Where a device can only approximate a policy, the automaton runs with the same `Relaxations`;
+those are the only difference, and none by default.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address
 
+from knockctl.automaton.relaxations import EXACT, Relaxations
 from knockctl.automaton.verdict import Verdict
 from knockctl.policy.resolved import Generation, Knock, Network, ResolvedPolicy
 from knockctl.ports import holds
@@ -40,6 +44,8 @@ class Packet:
     """TCP: SYN is set and FIN, RST and ACK are not. Means nothing for UDP."""
     known: bool = False
     """It belongs to a flow of which one packet was accepted before, by us or by others."""
+    answered: bool = True
+    """If so: packets of the flow were seen in both directions."""
     payload: bytes = b""
     loopback: bool = False
 
@@ -51,6 +57,13 @@ class Site:
     policies: tuple[ResolvedPolicy, ...]
     managers: tuple[Network, ...] = ()
     management_port: int | None = None
+    relaxed: tuple[Relaxations, ...] = ()
+    """How the device relaxes each policy; empty where it relaxes none."""
+
+    @property
+    def relaxations(self) -> tuple[Relaxations, ...]:
+        """One for each policy."""
+        return self.relaxed or (EXACT,) * len(self.policies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,10 @@ class State:
     stages: tuple[Stage, ...]
     granted_until: float = NEVER
     locked_until: float = NEVER
+    paused_until: float = NEVER
+    """Relaxed: until then no knock counts."""
+    spent_until: float = NEVER
+    """Relaxed: until then a sequence grants nothing."""
 
     @classmethod
     def initial(cls, policy: ResolvedPolicy) -> State:
@@ -80,6 +97,8 @@ class State:
             tuple(stage if now < stage.deadline else Stage() for stage in self.stages),
             self.granted_until if now < self.granted_until else NEVER,
             self.locked_until if now < self.locked_until else NEVER,
+            self.paused_until if now < self.paused_until else NEVER,
+            self.spent_until if now < self.spent_until else NEVER,
         )
 
     @property
@@ -97,17 +116,37 @@ class State:
         """Tell whether some sequence is under way, as of ``at``."""
         return any(stage.reached for stage in self.stages)
 
-    def cleared(self) -> State:
+    @property
+    def paused(self) -> bool:
+        """Tell whether knocks don't count, as of ``at``."""
+        return self.paused_until > NEVER
+
+    @property
+    def spent(self) -> bool:
+        """Tell whether a sequence grants nothing, as of ``at``."""
+        return self.spent_until > NEVER
+
+    def cleared(self, now: float, relaxed: Relaxations = EXACT) -> State:
         """Return the state with all stages back at the start."""
-        return replace(self, stages=tuple(Stage() for _ in self.stages))
+        pause = now + relaxed.pause if relaxed.pause and self.started else self.paused_until
+        return replace(self, stages=tuple(Stage() for _ in self.stages), paused_until=pause)
 
-    def lock(self, until: float) -> State:
-        """End the grant, clear all stages, lock out at least until then."""
-        return State(self.cleared().stages, NEVER, max(self.locked_until, until))
+    def ended(self, now: float, relaxed: Relaxations = EXACT) -> State:
+        """Return the state without its grant."""
+        spent = now + relaxed.spent if relaxed.spent and self.granted else self.spent_until
+        return replace(self, granted_until=NEVER, spent_until=spent)
 
-    def grant(self, until: float) -> State:
-        """Clear all stages and let the source in at least until then."""
-        return replace(self.cleared(), granted_until=max(self.granted_until, until))
+    def lock(self, seconds: int, now: float, relaxed: Relaxations = EXACT) -> State:
+        """End the grant, clear all stages, lock out for so long at least."""
+        after = self.ended(now, relaxed).cleared(now, relaxed)
+        return replace(after, locked_until=max(self.locked_until, now + seconds))
+
+    def grant(self, seconds: int, now: float, relaxed: Relaxations = EXACT) -> State:
+        """Clear all stages and let the source in for so long at least."""
+        after = self.cleared(now, relaxed)
+        if self.spent:
+            return after
+        return replace(after, granted_until=max(self.granted_until, now + seconds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +159,11 @@ class Judgement:
 
 
 def judge(  # noqa: PLR0911 - one return for each rule, in their order
-    policy: ResolvedPolicy, state: State, packet: Packet, now: float
+    policy: ResolvedPolicy,
+    state: State,
+    packet: Packet,
+    now: float,
+    relaxed: Relaxations = EXACT,
 ) -> Judgement:
     """Apply rules 0 to 8 to an event that no other policy owns as a knock or service."""
     state = state.at(now)
@@ -132,24 +175,30 @@ def judge(  # noqa: PLR0911 - one return for each rule, in their order
         governed = policy.scope == "all" or _governed(policy, packet)
         return Judgement(Verdict.REFUSE, state, "1") if governed else _rule_8(policy, state, packet)
     if state.granted and service:
-        after = replace(state, granted_until=NEVER) if policy.uses == "single" else state
+        after = state.ended(now, relaxed) if policy.uses == "single" else state
         return Judgement(Verdict.ACCEPT, after, "2")
     penalty = _trap(policy, state, packet)
     if penalty:
-        return Judgement(Verdict.REFUSE, state.lock(now + penalty), "3")
-    advanced = _rule_4(policy, state, packet, now)
+        return Judgement(Verdict.REFUSE, state.lock(penalty, now, relaxed), "3")
+    advanced = _rule_4(policy, state, packet, now, relaxed)
     if advanced:
         return advanced
     if _harmless(policy, state, packet) or service:
         return Judgement(Verdict.REFUSE, state, "5")
     if state.granted and policy.stray == "lockout":
-        return _locked(policy, state, now, "6")
+        return _locked(policy, state, now, relaxed, "6")
     if state.granted and policy.stray == "revoke":
-        state = replace(state, granted_until=NEVER)
-    return _rule_7(policy, state, packet, now)
+        state = state.ended(now, relaxed)
+    return _rule_7(policy, state, packet, now, relaxed)
 
 
-def judge_foreign(policy: ResolvedPolicy, state: State, packet: Packet, now: float) -> Judgement:
+def judge_foreign(
+    policy: ResolvedPolicy,
+    state: State,
+    packet: Packet,
+    now: float,
+    _: Relaxations = EXACT,
+) -> Judgement:
     """Apply the rules to a packet another policy owns: neither wrong nor stray here."""
     state = state.at(now)
     exempt = _rule_0(policy, state, packet)
@@ -182,15 +231,19 @@ def _trap(policy: ResolvedPolicy, state: State, packet: Packet) -> int:
     )
 
 
-def _rule_4(policy: ResolvedPolicy, state: State, packet: Packet, now: float) -> Judgement | None:
+def _rule_4(
+    policy: ResolvedPolicy, state: State, packet: Packet, now: float, relaxed: Relaxations
+) -> Judgement | None:
     """Advance every generation whose next knock this is; one that completes grants."""
+    if state.paused:
+        return None
     stages = list(state.stages)
     for index, (generation, stage) in enumerate(zip(policy.generations, state.stages, strict=True)):
         if not _is(generation.knocks[stage.reached], packet):
             continue
         if stage.reached + 1 == len(generation.knocks):
-            granted = state.grant(now + policy.grant_duration)
-            return Judgement(Verdict.REFUSE, granted, "4")
+            after = state.grant(policy.grant_duration, now, relaxed)
+            return Judgement(Verdict.REFUSE, after, "4")
         stages[index] = Stage(stage.reached + 1, now + policy.step_timeout)
     after = replace(state, stages=tuple(stages))
     return None if after == state else Judgement(Verdict.REFUSE, after, "4")
@@ -209,14 +262,16 @@ def _harmless(policy: ResolvedPolicy, state: State, packet: Packet) -> bool:
     )
 
 
-def _rule_7(policy: ResolvedPolicy, state: State, packet: Packet, now: float) -> Judgement:
+def _rule_7(
+    policy: ResolvedPolicy, state: State, packet: Packet, now: float, relaxed: Relaxations
+) -> Judgement:
     """Wrong knock: only when some sequence is under way."""
     if not state.started or policy.wrong_knock == "ignore":
         return _rule_8(policy, state, packet)
     if policy.wrong_knock == "lockout" and not state.granted:
-        return _locked(policy, state, now, "7")
-    state = state.cleared()
-    again = _rule_4(policy, state, packet, now)
+        return _locked(policy, state, now, relaxed, "7")
+    state = state.cleared(now, relaxed)
+    again = _rule_4(policy, state, packet, now, relaxed)
     return again or replace(_rule_8(policy, state, packet), rule="7")
 
 
@@ -225,11 +280,13 @@ def _rule_8(policy: ResolvedPolicy, state: State, packet: Packet) -> Judgement:
     return Judgement(Verdict.REFUSE if refused else Verdict.PASS, state, "8")
 
 
-def _locked(policy: ResolvedPolicy, state: State, now: float, rule: str) -> Judgement:
+def _locked(
+    policy: ResolvedPolicy, state: State, now: float, relaxed: Relaxations, rule: str
+) -> Judgement:
     if policy.lockout is None:
         msg = f"policy {policy.name!r} locks out but says not for how long"
         raise ValueError(msg)
-    return Judgement(Verdict.REFUSE, state.lock(now + policy.lockout), rule)
+    return Judgement(Verdict.REFUSE, state.lock(policy.lockout, now, relaxed), rule)
 
 
 def _is(knock: Knock, packet: Packet) -> bool:
@@ -272,16 +329,16 @@ def initial(site: Site) -> tuple[State, ...]:
 def step(site: Site, states: tuple[State, ...], packet: Packet, now: float) -> Step:
     """Judge one packet by all policies of an address."""
     states = tuple(state.at(now) for state in states)
-    settled = _before_the_rules(site, packet)
+    settled = _before_the_rules(site, states, packet)
     if settled:
         return Step(settled[0], states, (settled[1],))
     owners = [policy.name for policy in site.policies if _owned(policy, packet)]
     judgements = []
     accepted = False
-    for policy, state in zip(site.policies, states, strict=True):
+    for policy, state, relaxed in zip(site.policies, states, site.relaxations, strict=True):
         mine = not owners or (policy.name in owners and not accepted)
         ask = judge if mine else judge_foreign
-        judgements.append(ask(policy, state, packet, now))
+        judgements.append(ask(policy, state, packet, now, relaxed))
         accepted = accepted or judgements[-1].verdict is Verdict.ACCEPT
     if _locked_everywhere(site, states, judgements):
         return Step(Verdict.REFUSE, states, ("1",))
@@ -290,20 +347,36 @@ def step(site: Site, states: tuple[State, ...], packet: Packet, now: float) -> S
     return Step(verdict, tuple(j.state for j in judgements), tuple(j.rule for j in judgements))
 
 
-def _before_the_rules(site: Site, packet: Packet) -> tuple[Verdict, str] | None:
+def _before_the_rules(
+    site: Site, states: Sequence[State], packet: Packet
+) -> tuple[Verdict, str] | None:
     """Settle what is no event: other protocols, management, known flows, stray segments."""
     if packet.protocol not in ("tcp", "udp") or packet.loopback:
         return Verdict.PASS, "no event"
     managed = packet.protocol == "tcp" and packet.port == site.management_port
     if managed and any(packet.source in network for network in site.managers):
         return Verdict.ACCEPT, "management"
-    if packet.known:
+    late = any(relaxed.unanswered for relaxed in site.relaxations)
+    if packet.known and (packet.answered or not late):
+        if _cut(site, states, packet):
+            return Verdict.REFUSE, "1"
         service = any(p.is_service(packet.protocol, packet.port) for p in site.policies)
         return Verdict.ACCEPT if service else Verdict.PASS, "known flow"
     if packet.protocol == "tcp" and not packet.opening:
         governed = any(_governed(p, packet) for p in site.policies)
         return Verdict.REFUSE if governed else Verdict.PASS, "no event"
     return None
+
+
+def _cut(site: Site, states: Sequence[State], packet: Packet) -> bool:
+    """Tell whether a relaxed lock-out refuses a packet of a known flow."""
+    return any(
+        relaxed.cut
+        and policy.scope == "all"
+        and state.locked
+        and not _rule_0(policy, state, packet)
+        for policy, state, relaxed in zip(site.policies, states, site.relaxations, strict=True)
+    )
 
 
 def _locked_everywhere(

@@ -67,9 +67,13 @@ States = tuple[State, ...]
 def deadlines(states: States) -> Iterator[Deadline]:
     """Yield every deadline that states hold, in a fixed order."""
     for state in states:
-        for time in (*(s.deadline for s in state.stages), state.granted_until, state.locked_until):
+        for time in (*(s.deadline for s in state.stages), *_times(state)):
             if isinstance(time, Deadline):
                 yield time
+
+
+def _times(state: State) -> tuple[float, ...]:
+    return state.granted_until, state.locked_until, state.paused_until, state.spent_until
 
 
 def renamed(states: States, names: Mapping[int, int]) -> States:
@@ -81,8 +85,7 @@ def renamed(states: States, names: Mapping[int, int]) -> States:
     return tuple(
         State(
             tuple(replace(s, deadline=time(s.deadline)) for s in state.stages),
-            time(state.granted_until),
-            time(state.locked_until),
+            *map(time, _times(state)),
         )
         if _timed(state)
         else state
@@ -91,11 +94,8 @@ def renamed(states: States, names: Mapping[int, int]) -> States:
 
 
 def _timed(state: State) -> bool:
-    return (
-        state.granted_until != NEVER
-        or state.locked_until != NEVER
-        or any(s.deadline != NEVER for s in state.stages)
-    )
+    times = (*_times(state), *(s.deadline for s in state.stages))
+    return any(time != NEVER for time in times)
 
 
 def thresholds(policies: tuple[ResolvedPolicy, ...], states: States) -> Iterator[tuple[int, int]]:
@@ -110,6 +110,8 @@ def thresholds(policies: tuple[ResolvedPolicy, ...], states: States) -> Iterator
         for until, others in (
             (state.granted_until, (policy.grant_duration,)),
             (state.locked_until, _locks(policy)),
+            (state.paused_until, ()),
+            (state.spent_until, ()),
         ):
             if isinstance(until, Deadline):
                 yield until.clock, until.seconds

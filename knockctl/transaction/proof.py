@@ -195,6 +195,7 @@ class _Case:
             rendered.effective,
             management.sources if management else (),
             management.port if management else None,
+            rendered.relaxed,
         )
         self.scope: Scope = vendor.modeller.scope(placement)
         self._vendor, self._rendered = vendor, rendered

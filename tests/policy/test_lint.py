@@ -25,7 +25,7 @@ def evidence(found, code):
 
 def test_a_sequence_that_turns_often_or_has_a_passphrase_is_no_scan():
     assert "plain-scan-opens" in codes(policy(1, 5, 9, wrong_knock="ignore"))
-    assert "plain-scan-opens" not in codes(policy(5, 9, 1, 7, 3, wrong_knock="ignore"))
+    assert "plain-scan-opens" not in codes(policy(5, 9, 1, 7, 3, 8, wrong_knock="ignore"))
     generation = Generation(1, (Knock("udp", 1), Knock("udp", 9, b"word")))
     assert "plain-scan-opens" not in codes(policy(wrong_knock="ignore", generations=(generation,)))
 

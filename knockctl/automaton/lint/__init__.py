@@ -3,7 +3,8 @@
 ============  ====================================================================
 module        asks
 ============  ====================================================================
-``scans``     does a scan in order, or in no order, open it?
+``scans``     does a scan in order, at any rate, open it?
+``shuffled``  how likely does a scan in random order open it?
 ``honest``    is a client who does nothing wrong caught or kept out?
 ``lockouts``  how few packets lock somebody else out?
 ``odds``      how long does guessing take?
@@ -16,6 +17,7 @@ from knockctl.automaton.lint.honest import caught
 from knockctl.automaton.lint.lockouts import locked_out
 from knockctl.automaton.lint.odds import odds
 from knockctl.automaton.lint.scans import opening_scans
+from knockctl.automaton.lint.shuffled import lucky_shuffles
 from knockctl.policy.lint import Warned
 from knockctl.policy.lint import lint as arithmetic
 from knockctl.policy.resolved import ResolvedPolicy
@@ -23,7 +25,8 @@ from knockctl.policy.resolved import ResolvedPolicy
 
 def lint(policy: ResolvedPolicy) -> list[Warned]:
     """Return every finding, played and calculated."""
-    return [*arithmetic(policy), *opening_scans(policy), *caught(policy), *locked_out(policy)]
+    scans = (*opening_scans(policy), *lucky_shuffles(policy))
+    return [*arithmetic(policy), *scans, *caught(policy), *locked_out(policy)]
 
 
 __all__ = ["lint", "odds"]

@@ -19,7 +19,7 @@ Found = tuple[FieldPath, tuple[Step, ...], int]
 def locked_out(policy: ResolvedPolicy) -> Iterator[Warned]:
     """Yield, for each thing that locks out, the fewest packets that make it."""
     fresh = State.initial(policy)
-    inside = fresh.grant(policy.grant_duration)
+    inside = fresh.grant(policy.grant_duration, 0.0)
     told: dict[FieldPath, tuple[Found | None, Found | None]] = {}
     for number, start in enumerate((fresh, inside)):
         for found in _searched(policy, start):

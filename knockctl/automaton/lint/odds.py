@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
-from knockctl.automaton.lint.playing import Player, elsewhere, to
+from knockctl.automaton.lint.classes import kinds
+from knockctl.automaton.reference import State, judge
 from knockctl.policy.lint import ALL_PORTS
 from knockctl.policy.lint import odds as written
 from knockctl.policy.resolved import ResolvedPolicy
@@ -26,13 +29,20 @@ class Odds:
     seconds: float
     """To try half of them, at ``RATE`` packets a second, were nobody locked out."""
     seconds_locked: float | None
-    """The same from one source that every wrong guess locks out; None where none does."""
+    """The same from one source that breaks off and waits whenever a guess locks it out; None
+    where no guess does."""
+
+    @property
+    def expected(self) -> int:
+        """The guesses that it takes on average: half of all."""
+        return self.guesses // 2
 
     def data(self) -> dict[str, Any]:
         """Return JSON-able data."""
         return {
             "knocks": self.knocks,
             "guesses": self.guesses,
+            "expected_guesses": self.expected,
             "packets_per_second": RATE,
             "seconds": self.seconds,
             "seconds_with_lockout": self.seconds_locked,
@@ -53,29 +63,34 @@ def odds(policy: ResolvedPolicy) -> Odds:
     """Return the odds against the shortest active sequence."""
     knocks = min(len(generation.knocks) for generation in policy.generations)
     guesses = ALL_PORTS**knocks
-    half = guesses / 2
-    free = half * knocks / RATE
-    pause = _pause(policy)
-    locked = None if pause is None else half * (knocks / RATE + pause)
+    packets, pause = guess(policy, knocks)
+    free = guesses / 2 * knocks / RATE
+    locked = float(Fraction(guesses, 2) * (packets / RATE + pause)) if pause else None
     return Odds(knocks, guesses, free, locked)
 
 
-def _pause(policy: ResolvedPolicy) -> float | None:
-    """Play a wrong guess; return for how many seconds it locks the guesser out."""
-    player, other = Player(policy), elsewhere(policy)
-    if other is None:
-        return None
-    for number in range(max(len(generation.knocks) for generation in policy.generations)):
-        player.send(number / RATE, to(other))
-    if player.state().locked:
-        return player.state().locked_until
-    # Most first guesses are no knock at all: only a guess that begins right is punished.
-    player = Player(policy)
-    first = policy.generations[-1].knocks[0]
-    player.send(0.0, to(first.span, first.payload))
-    player.send(1 / RATE, to(other))
-    share = len(policy.generations) / ALL_PORTS
-    return player.state().locked_until * share if player.state().locked else None
+def guess(policy: ResolvedPolicy, knocks: int) -> tuple[Fraction, Fraction]:
+    """Return how many packets a blind guess takes and for how many seconds it locks out.
+
+    Both are exact averages over all guesses of so many packets, each to any of ``ALL_PORTS``.
+    Nothing expires within a guess; the guesser breaks it off as soon as it is locked out.
+    """
+    ports = kinds(policy, ("tcp", "udp"), lowest=0)
+    states = {State.initial(policy): Fraction(1)}
+    packets = pause = Fraction(0)
+    for _ in range(knocks):
+        packets += sum(states.values())
+        after: defaultdict[State, Fraction] = defaultdict(Fraction)
+        for state, share in states.items():
+            for kind in ports:
+                judged = judge(policy, state, kind.packet, 0.0).state
+                part = share * Fraction(kind.count, ALL_PORTS)
+                if judged.locked:
+                    pause += part * Fraction(judged.locked_until)
+                else:
+                    after[judged] += part
+        states = after
+    return packets, pause
 
 
 def _time(seconds: float) -> str:

@@ -1,161 +1,100 @@
-"""Scanners: ports in order, each once or with retransmissions, and ports in no order at all.
+"""Scanners: ports in order, each once or with retransmissions, at every rate.
 
-A scanner's packets are played at their times; ports that the policy can't tell from their
-neighbours are represented by the first of their run, which does all that the run can do.
+Ports that the policy can't tell from their neighbours are represented by the first of their
+run, which does all that the run can do; a run of traps, which can lock out again, is sent to
+again whenever it would.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import factorial
+from fractions import Fraction
+from math import floor
 
-from knockctl.automaton.lint.playing import Player, has_secrets, listed, to
+from knockctl.automaton.lint.classes import HIGHEST, runs
+from knockctl.automaton.lint.playing import SOMEBODY, Player, has_secrets, listed
+from knockctl.automaton.lint.sweep import FASTEST, TICKS, Range, Stream, opening
+from knockctl.automaton.reference import Packet
 from knockctl.policy.lint import Warned, field_of
 from knockctl.policy.resolved import Generation, ResolvedPolicy
-from knockctl.ports import Protocol, Span, merged
 
-FASTEST = 65536
-"""Ports a second; what no rate opens at this one opens at none below."""
-HIGHEST = 65535
-NMAP_AGAIN = 1.0
+NMAP_AGAIN = 1
 """Seconds after which a scanner sends again to a port that did not answer: nmap's
 ``--max-rtt-timeout`` bounds it, one second is where it begins."""
-LIKELY = 10_000
-"""One scan in fewer than so many opens it: worth a warning."""
+TWICE = "each port twice"
+AGAIN = "with retransmissions"
 
 
 def opening_scans(policy: ResolvedPolicy) -> Iterator[Warned]:
     """Yield the scans that open the policy, the plainest of each direction, with their traces."""
-    told: set[tuple[str, str]] = set()
-    for protocols in (("tcp",), ("udp",), ("tcp", "udp"), ("udp", "tcp")):
-        for direction in ("ascending", "descending"):
-            for again in ("", "each port twice", "with retransmissions"):
-                found = _opens(policy, protocols, direction, again)
-                if found is None:
+    for direction in ("ascending", "descending"):
+        missing = [g for g in policy.generations if len(g.knocks) > 1]
+        for protocols in (("tcp",), ("udp",), ("tcp", "udp"), ("udp", "tcp")):
+            for again in ("", TWICE, AGAIN):
+                wanted = [g for g in missing if {k.protocol for k in g.knocks} <= set(protocols)]
+                if not wanted:
                     continue
-                generation, rate, player = found
-                field = field_of(policy, generation)
-                if (field, direction) in told:
-                    continue
-                told.add((field, direction))
-                yield _warned(policy, field, protocols, direction, again, rate, player)
-    yield from _shuffled(policy)
+                sent = list(streams(policy, protocols, direction, again))
+                found = opening(policy, sent, wanted)
+                for generation in wanted:
+                    if generation.number in found:
+                        missing.remove(generation)
+                        how = ", ".join(filter(None, (" then ".join(protocols), direction, again)))
+                        yield _warned(policy, generation, how, found[generation.number])
 
 
-def _warned(
-    policy: ResolvedPolicy,
-    field: str,
-    protocols: Sequence[str],
-    direction: str,
-    again: str,
-    rate: int,
-    player: Player,
-) -> Warned:
-    steps = tuple(step for step in player.steps if step.rule == "4")
+def _warned(policy: ResolvedPolicy, generation: Generation, how: str, found: Range) -> Warned:
+    direction = "ascending" if "ascending" in how else "descending"
+    pace = _shown(found)
+    player = Player(policy)
+    for tick, wait, packet in found.steps:
+        player.send(float(tick * pace + wait), packet)
     secret = has_secrets(policy)
     # Rate and times tell how far apart the knocks are.
-    at = "" if secret else f"; at {rate} ports/s or faster"
-    how = f", {again}" if again else ""
-    what = " then ".join(protocols)
+    at = "" if secret else f"; {_rates(found)}"
     return Warned(
         "plain-scan-opens",
-        (field,),
+        (field_of(policy, generation),),
         f"an ordinary {direction} scan completes the sequence",
-        f"scan of {what}, {direction}{how}: {listed(steps, times=not secret)}{at}",
-        () if secret else steps,
+        f"scan of {how}: {listed(player.steps, times=not secret)}{at}",
+        () if secret else tuple(player.steps),
     )
 
 
-def _opens(
+def _shown(found: Range) -> Fraction:
+    """Return the pace of the trace: the fastest, or where any faster one opens a whole rate."""
+    if _bounded(found) or found.slow is None:
+        return found.fast
+    return Fraction(1, TICKS * (floor(1 / (TICKS * found.slow)) + 1))
+
+
+def _bounded(found: Range) -> bool:
+    return found.fast > FASTEST
+
+
+def _rates(found: Range) -> str:
+    """Write the range in ports a second."""
+    slow = 0.0 if found.slow is None else float(1 / (TICKS * found.slow))
+    if not _bounded(found):
+        return f"at more than {slow:.6g} ports/s"
+    return f"at more than {slow:.6g} and up to {float(1 / (TICKS * found.fast)):.6g} ports/s"
+
+
+def streams(
     policy: ResolvedPolicy, protocols: Sequence[str], direction: str, again: str
-) -> tuple[Generation, int, Player] | None:
-    """Return what a scan opens, at the slowest rate at which it does."""
-    order = list(_order(policy, protocols, direction))
-    if not any(len(g.knocks) > 1 for g in policy.generations):
-        return None
-    if _played(policy, order, FASTEST, again) is None:
-        return None
-    slow, fast = 0, FASTEST
-    while fast - slow > 1:
-        middle = (slow + fast) // 2
-        slow, fast = (slow, middle) if _played(policy, order, middle, again) else (middle, fast)
-    found = _played(policy, order, fast, again)
-    return (*found[:1], fast, found[1]) if found else None
-
-
-def _played(
-    policy: ResolvedPolicy, order: Sequence[tuple[int, Span]], rate: int, again: str
-) -> tuple[Generation, Player] | None:
-    """Scan at a rate; return the generation that opened, or None."""
-    player = Player(policy)
-    events = [(place / rate, span) for place, span in order]
-    if again:
-        late = 0.5 / rate if again == "each port twice" else NMAP_AGAIN
-        events += [(at + late, span) for at, span in events]
-        events.sort(key=lambda event: event[0])
-    for at, span in events:
-        before = player.state()
-        player.send(at, to(span))
-        if player.state().granted and not before.granted:
-            last = span.protocol, span.first
-            for generation in policy.generations:
-                knock = generation.knocks[-1]
-                if (knock.protocol, knock.port) == last and len(generation.knocks) > 1:
-                    return generation, player
-            return None
-    return None
-
-
-def _order(
-    policy: ResolvedPolicy, protocols: Sequence[str], direction: str
-) -> Iterator[tuple[int, Span]]:
-    """Yield ``(place in the scan, port)`` for the first port of every run that is all alike."""
-    spans = [*policy.knock_ports, *policy.services, *policy.trap_ports, *policy.public]
-    spans += [knock.span for g in policy.generations for knock in g.knocks]
+) -> Iterator[Stream]:
+    """Yield the packets of a scan, by runs of ports that are all alike."""
+    step, tail = (1, 1) if again == TWICE else (TICKS, 0)
     for number, protocol in enumerate(protocols):
-        mine = [span for span in spans if span.protocol == protocol]
-        cuts = {1} | {s.first for s in mine} | {s.last + 1 for s in mine if s.last < HIGHEST}
-        starts = sorted(cuts)
-        runs = list(zip(starts, [*(s - 1 for s in starts[1:]), HIGHEST], strict=True))
-        kind: Protocol = "tcp" if protocol == "tcp" else "udp"
-        for first, last in runs if direction == "ascending" else runs[::-1]:
-            port = first if direction == "ascending" else last
-            place = port - 1 if direction == "ascending" else HIGHEST - port
-            yield number * HIGHEST + place, Span.single(kind, port)
-
-
-def _shuffled(policy: ResolvedPolicy) -> Iterator[Warned]:
-    """Nmap shuffles the ports: what remains are the odds of a lucky order."""
-    for generation in policy.generations:
-        scans = lucky_orders(policy, generation)
-        if scans is not None and scans < LIKELY and len(generation.knocks) > 1:
-            yield Warned(
-                "shuffled-scan-opens",
-                (field_of(policy, generation),),
-                "a scan of all ports in random order, nmap's default, opens it by chance",
-                f"1 scan in {scans:,} at best, where nothing between the knocks resets or locks",
-            )
-
-
-def lucky_orders(policy: ResolvedPolicy, generation: Generation) -> int | None:
-    """Return in how many shuffled scans one opens, at best; None where none can.
-
-    Wrong ports ignored: the knocks must come in their order, one in n!. Otherwise nothing that
-    is wrong may come in between: ports that harm are left out of the count only with ``ignore``.
-    """
-    knocks = generation.knocks
-    ports = [(k.protocol, k.port) for k in knocks]
-    if len(set(ports)) < len(ports) or any(k.payload for k in knocks):
-        return None
-    if policy.wrong_knock == "ignore" and not policy.traps:
-        return factorial(len(knocks))
-    scanned = {k.protocol for k in knocks}
-    harmless = merged((*policy.services, *policy.public, *policy.knock_ports))
-    spared = sum(len(span) for span in harmless if span.protocol in scanned)
-    harmful = HIGHEST * len(scanned) - spared
-    # The n knocks in order, and all harmful ports outside them: before the first or behind the
-    # last. Of the ways to arrange knocks and harmful ports, harmful + 1 do.
-    ways = 1
-    for n in range(len(knocks)):
-        ways *= harmful + n + 1
-    return ways // (harmful + 1)
+        for low, high in runs(policy, protocol):
+            up = direction == "ascending"
+            packet = Packet(SOMEBODY, protocol, low if up else high)
+            place = number * HIGHEST + (low if up else HIGHEST + 1 - high) - 1
+            first = place * TICKS
+            last = first + (high - low) * TICKS + tail
+            if low == high and tail:
+                yield Stream(packet, last, last)
+                last = first
+            yield Stream(packet, first, last, step)
+            if again == AGAIN:
+                yield Stream(packet, first, last, step, NMAP_AGAIN)

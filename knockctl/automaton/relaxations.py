@@ -1,0 +1,27 @@
+"""What a device may do instead of what a policy says: the closed list of approximations.
+
+A device that can't take something back marks it as void for as long as it may still be there.
+The reference automaton runs with the same relaxations, and the proof is exact against that: a
+fidelity note names each one, with its bound (design, section 5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Relaxations:
+    """How one policy is relaxed on one device; as a whole, not at all."""
+
+    pause: int = 0
+    """Reset as a pause: for so many seconds after an attempt ended no knock counts."""
+    spent: int = 0
+    """For so many seconds after a grant was ended early a sequence grants nothing."""
+    unanswered: bool = False
+    """Duplicated event: a flow is known from its first answer, not from its first packet."""
+    cut: bool = False
+    """A lock-out of scope ``all`` refuses known flows, too."""
+
+
+EXACT = Relaxations()
