@@ -18,6 +18,7 @@ from knockctl.automaton.verdict import Verdict
 Family = Literal[4, 6]
 Table = Literal["filter", "raw"]
 Side = Literal["source", "destination"]
+SIDES: tuple[Side, Side] = ("source", "destination")
 
 FOREVER = 0
 """The time of an entry that stays until the router starts anew: ``none-dynamic``."""

@@ -12,6 +12,7 @@ from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import WirePacket
 from knockctl_routeros.semantics import memory
 from knockctl_routeros.semantics.conditions import (
+    SIDES,
     Add,
     CompiledRule,
     Family,
@@ -26,6 +27,7 @@ from knockctl_routeros.semantics.matchers import Surroundings
 from knockctl_routeros.semantics.memory import Memory, State
 from knockctl_routeros.semantics.program import (
     HERE,
+    Configured,
     Fate,
     Firewall,
     Program,
@@ -159,7 +161,11 @@ def _firewall(rules: Ruleset, family: Family) -> Firewall:
     every = [rule for listed in chains.values() for rule in listed]
     return Firewall(
         chains,
-        rules.lists(family),
+        {
+            (name, side): Configured.of(known, side)
+            for name, known in rules.lists(family).items()
+            for side in SIDES
+        },
         frozenset(rule.action.name for rule in every if isinstance(rule.action, Add)),
         frozenset(_endless(chains)),
         rules.whole,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from knockctl.automaton.alphabet import UNINTERPRETED, Ask, Atom
+from knockctl.automaton.alphabet import UNINTERPRETED, Ask, Atom, Ranges
 from knockctl.automaton.verdict import Verdict
 from knockctl_routeros.semantics.conditions import (
     ACCEPTED,
@@ -74,35 +74,47 @@ def shape(program: Program) -> Hashable:
 
 
 @dataclass(frozen=True, slots=True)
+class Configured:
+    """What asks whether rows put an address on a list."""
+
+    surely: tuple[Atom, ...] = ()
+    guesses: tuple[tuple[Atom, ...], ...] = ()
+    """For each row that may hold: whom it could be about, where it says so, and whether it does.
+    """
+
+    @classmethod
+    def of(cls, known: AddressList, side: Side) -> Configured:
+        """Put it as questions about the source or the destination."""
+        guesses = (
+            (*_within(side, ranges), Atom("chance", f"{UNINTERPRETED}{place} ({side})"))
+            for ranges, place in known.unsure
+        )
+        return cls(_within(side, known.always), tuple(guesses))
+
+
+def _within(side: Side, ranges: Ranges) -> tuple[Atom, ...]:
+    return (Atom(side, ranges),) if ranges else ()
+
+
+NOBODY = Configured()
+
+
+@dataclass(frozen=True, slots=True)
 class Firewall:
     """One family's rules and lists, ready to be walked."""
 
     chains: Mapping[tuple[Table, str], tuple[CompiledRule, ...]]
-    lists: Mapping[str, AddressList]
+    configured: Mapping[tuple[str, Side], Configured]
+    """The lists that rows say something about."""
     written: frozenset[str]
     """The lists that rules put addresses on."""
     endless: frozenset[str]
     """Places of the jumps that lead back to the chain they stand in."""
     whole: bool
 
-    def entry(self, name: str, side: Side) -> tuple[Atom | None, tuple[tuple[Atom, Atom], ...]]:
-        """Return what asks whether rows list an address: surely, or depending on a guess.
-
-        A guess comes as a pair: whom the row could be about, and whether it holds.
-        """
-        known = self.lists.get(name)
-        if known is None:
-            return None, ()
-        anybody = ((0, 2**128 - 1),)
-        guesses = (
-            (Atom(side, ranges or anybody), Atom("chance", f"{UNINTERPRETED}{place} ({side})"))
-            for ranges, place in known.unsure
-        )
-        return (Atom(side, known.always) if known.always else None), tuple(guesses)
-
     def foreign(self, test: Listed) -> Atom | None:
         """Return what asks for members of a list that is neither filled here nor ours to know."""
-        if self.whole or test.name in self.written or test.name in self.lists:
+        if self.whole or test.name in self.written or (test.name, test.side) in self.configured:
             return None
         return Atom("chance", f"{test.side} on the list {test.name}")
 
@@ -112,9 +124,9 @@ class Firewall:
         looked: list[Listed | Add] = list(rule.tests)
         looked += [rule.action] if isinstance(rule.action, Add) else []
         for one in looked:
-            surely, guesses = self.entry(one.name, one.side)
-            yield from [surely] if surely else []
-            yield from (atom for pair in guesses for atom in pair)
+            known = self.configured.get((one.name, one.side), NOBODY)
+            yield from known.surely
+            yield from (atom for guess in known.guesses for atom in guess)
             foreign = self.foreign(one) if isinstance(one, Listed) else None
             yield from [foreign] if foreign else []
         if rule.place in self.endless:
@@ -231,10 +243,10 @@ class Specialiser:
         return tuple(left)
 
     def _by_rows(self, name: str, side: Side) -> bool:
-        surely, guesses = self.rules.entry(name, side)
-        if surely and self.ask(surely):
-            return True
-        return any(self.ask(about) and self.ask(guess) for about, guess in guesses)
+        known = self.rules.configured.get((name, side), NOBODY)
+        return any(self.ask(atom) for atom in known.surely) or any(
+            all(self.ask(atom) for atom in guess) for guess in known.guesses
+        )
 
     def _action(
         self, rule: CompiledRule, table: Table
