@@ -144,6 +144,18 @@ def test_a_clock_is_named_by_list_and_address():
     assert reaction.keyed
 
 
+def test_an_address_whose_time_is_over_is_gone_before_anybody_has_settled():
+    rows = "/ip firewall filter\nadd action=drop chain=input src-address-list=A\n"
+    rows += ADDING.replace("chain=input", "chain=forward")
+    model = semantics.RouterModel(semantics.Ruleset.of(rows_of(rows), whole=True))
+    listed, clocks = ((("A", "198.18.5.1"), 30),), ConcreteClocks(now=30.0)
+    clocks.started["A", "198.18.5.1"] = 0.5
+    assert model.step(listed, KNOCK, clocks).verdict.value == "refuse"
+    clocks.started["A", "198.18.5.1"] = 0.0
+    assert model.step(listed, KNOCK, clocks).verdict.value == "accept"
+    assert model.settle(listed, clocks) == ()
+
+
 @pytest.mark.parametrize(
     ("rule", "keyed"),
     [
