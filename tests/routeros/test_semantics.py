@@ -104,7 +104,7 @@ MUTANTS = [
     ("program", 'self._walk("raw", "prerouting")', 'self._walk("filter", "prerouting")'),
     ("program", "Verdict.ACCEPT), place)", "Verdict.REFUSE), place)"),
     ("program", "or not self.rules.whole", ""),
-    ("program", "if self.whole or test.name in", "if test.name in"),
+    ("firewall", "if self.whole or test.name in", "if test.name in"),
     ("program", "any(self.ask(atom) == wanted", "all(self.ask(atom) == wanted"),
     (
         "program",
@@ -141,7 +141,7 @@ MUTANTS = [
     ("device", "fate.untracked if self.untracked else fate.tracked", "fate.tracked"),
     ("device", "if verdict:\n                    return verdict", "return verdict"),
     ("device", "not all(self.memory", "not any(self.memory"),
-    ("device", "if target in (*above, key):", "if target in above:"),
+    ("firewall", "if target in (*above, key):", "if target in above:"),
 ]
 
 

@@ -7,6 +7,7 @@ module             subject
 ``words``          a rule's words to conditions and an action
 ``matchers``       what a rule asks of the packet itself
 ``conditions``     what a rule asks and does
+``firewall``       one family's rules and lists, compiled
 ``program``        what is left of the chains for one kind of packet
 ``memory``         the addresses that rules put on lists
 ``device``         all of it as a ``DeviceModel``

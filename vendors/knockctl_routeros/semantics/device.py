@@ -12,33 +12,22 @@ from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import WirePacket
 from knockctl_routeros.semantics import memory
 from knockctl_routeros.semantics.conditions import (
-    SIDES,
     Add,
-    CompiledRule,
-    Family,
-    Goes,
-    Jump,
     Leave,
     Notrack,
     Stop,
-    Table,
 )
-from knockctl_routeros.semantics.matchers import Surroundings
+from knockctl_routeros.semantics.firewall import Firewall, firewall
 from knockctl_routeros.semantics.memory import Memory, State
 from knockctl_routeros.semantics.program import (
     HERE,
-    Configured,
     Fate,
-    Firewall,
     Program,
     Specialiser,
 )
-from knockctl_routeros.semantics.ruleset import FAMILIES, TABLES, Ruleset
-from knockctl_routeros.semantics.words import compiled
+from knockctl_routeros.semantics.ruleset import FAMILIES, Ruleset
 
 _MOST_FATES = 20_000
-_Chains = dict[tuple[Table, str], tuple[CompiledRule, ...]]
-_BUILT_IN = ("prerouting", "input", "forward")
 _MENUS = {4: "/ip firewall", 6: "/ipv6 firewall"}
 
 
@@ -60,7 +49,7 @@ class RouterModel:
 
     @cached_property
     def _firewalls(self) -> Mapping[int, Firewall]:
-        return {family: _firewall(self.rules, family) for family in FAMILIES}
+        return {family: firewall(self.rules, family) for family in FAMILIES}
 
     # --- the contract ---
 
@@ -71,11 +60,11 @@ class RouterModel:
 
     def predicates(self, family: int) -> Iterator[Atom]:
         """Yield every question a family's rules put to a packet."""
-        firewall = self._firewalls[family]
+        rules = self._firewalls[family]
         yield HERE
-        for rules in firewall.chains.values():
-            for rule in rules:
-                yield from firewall.atoms(rule)
+        for chain in rules.chains.values():
+            for rule in chain:
+                yield from rules.atoms(rule)
 
     def signature(self, family: int, ask: Ask, *, verdict: bool = True) -> Hashable:
         """Return the shape of what is left of the rules for such packets."""
@@ -151,66 +140,3 @@ class _Run:
                 if verdict:
                     return verdict
         return None
-
-
-# --- from rows to compiled rules --------------------------------------------------------------
-
-
-def _firewall(rules: Ruleset, family: Family) -> Firewall:
-    chains = _chains(rules, family)
-    every = [rule for listed in chains.values() for rule in listed]
-    return Firewall(
-        chains,
-        {
-            (name, side): Configured.of(known, side)
-            for name, known in rules.lists(family).items()
-            for side in SIDES
-        },
-        frozenset(rule.action.name for rule in every if isinstance(rule.action, Add)),
-        frozenset(_endless(chains)),
-        rules.whole,
-    )
-
-
-def _chains(rules: Ruleset, family: Family) -> _Chains:
-    """Compile the rules, without those that do nothing whether they match or not."""
-    listed: dict[tuple[Table, str], list[CompiledRule]] = {}
-    patterns = rules.patterns()
-    for table in TABLES:
-        around = Surroundings(family, table, rules.interface_lists, patterns)
-        for chain, place, row in rules.rules(family, table):
-            listed.setdefault((table, chain), []).append(compiled(row, place, around))
-    return {
-        (table, chain): tuple(rule for rule in found if not _idle(rule, table, listed))
-        for (table, chain), found in listed.items()
-    }
-
-
-def _idle(rule: CompiledRule, table: Table, chains: Mapping[tuple[Table, str], object]) -> bool:
-    """Tell whether a match changes nothing: a jump to a chain without rules doesn't, either."""
-    action = rule.action
-    return isinstance(action, Goes) or (
-        isinstance(action, Jump) and (table, action.chain) not in chains
-    )
-
-
-def _endless(chains: _Chains) -> Iterator[str]:
-    """Yield the places of jumps that lead back to where the packet came from.
-
-    Without them every walk ends. What the router does there, no documentation says.
-    """
-    done: set[tuple[Table, str]] = set()
-
-    def visit(key: tuple[Table, str], above: frozenset[tuple[Table, str]]) -> Iterator[str]:
-        done.add(key)
-        for rule in chains.get(key, ()):
-            if isinstance(rule.action, Jump):
-                target = key[0], rule.action.chain
-                if target in (*above, key):
-                    yield rule.place
-                elif target not in done:
-                    yield from visit(target, above | {key})
-
-    for key in chains:
-        if key[1] in _BUILT_IN:
-            yield from visit(key, frozenset())

@@ -6,10 +6,10 @@ nothing to it too, and what remains is a short program over address lists.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 
-from knockctl.automaton.alphabet import UNINTERPRETED, Ask, Atom, Ranges
+from knockctl.automaton.alphabet import Ask, Atom
 from knockctl.automaton.verdict import Verdict
 from knockctl_routeros.semantics.conditions import (
     ACCEPTED,
@@ -26,7 +26,7 @@ from knockctl_routeros.semantics.conditions import (
     Stop,
     Table,
 )
-from knockctl_routeros.semantics.ruleset import AddressList
+from knockctl_routeros.semantics.firewall import NOBODY, Chains, Firewall
 
 HERE = Atom("destination_type", frozenset(("LOCAL", "BROADCAST", "MULTICAST")))
 
@@ -71,66 +71,6 @@ def shape(program: Program) -> Hashable:
         (i.tests, ("call", shape(i.action.program)) if isinstance(i.action, Call) else i.action)
         for i in program
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Configured:
-    """What asks whether rows put an address on a list."""
-
-    surely: tuple[Atom, ...] = ()
-    guesses: tuple[tuple[Atom, ...], ...] = ()
-    """For each row that may hold: whom it could be about, where it says so, and whether it does.
-    """
-
-    @classmethod
-    def of(cls, known: AddressList, side: Side) -> Configured:
-        """Put it as questions about the source or the destination."""
-        guesses = (
-            (*_within(side, ranges), Atom("chance", f"{UNINTERPRETED}{place} ({side})"))
-            for ranges, place in known.unsure
-        )
-        return cls(_within(side, known.always), tuple(guesses))
-
-
-def _within(side: Side, ranges: Ranges) -> tuple[Atom, ...]:
-    return (Atom(side, ranges),) if ranges else ()
-
-
-NOBODY = Configured()
-
-
-@dataclass(frozen=True, slots=True)
-class Firewall:
-    """One family's rules and lists, ready to be walked."""
-
-    chains: Mapping[tuple[Table, str], tuple[CompiledRule, ...]]
-    configured: Mapping[tuple[str, Side], Configured]
-    """The lists that rows say something about."""
-    written: frozenset[str]
-    """The lists that rules put addresses on."""
-    endless: frozenset[str]
-    """Places of the jumps that lead back to the chain they stand in."""
-    whole: bool
-
-    def foreign(self, test: Listed) -> Atom | None:
-        """Return what asks for members of a list that is neither filled here nor ours to know."""
-        if self.whole or test.name in self.written or (test.name, test.side) in self.configured:
-            return None
-        return Atom("chance", f"{test.side} on the list {test.name}")
-
-    def atoms(self, rule: CompiledRule) -> Iterator[Atom]:
-        """Yield every question a rule puts to a packet, directly or through lists."""
-        yield from rule.atoms()
-        looked: list[Listed | Add] = list(rule.tests)
-        looked += [rule.action] if isinstance(rule.action, Add) else []
-        for one in looked:
-            known = self.configured.get((one.name, one.side), NOBODY)
-            yield from known.surely
-            yield from (atom for guess in known.guesses for atom in guess)
-            foreign = self.foreign(one) if isinstance(one, Listed) else None
-            yield from [foreign] if foreign else []
-        if rule.place in self.endless:
-            yield from (rule.guess, rule.guessed_accept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,9 +209,7 @@ class Specialiser:
         return None
 
 
-def last_adding(
-    chains: Mapping[tuple[Table, str], tuple[CompiledRule, ...]], rules: tuple[CompiledRule, ...]
-) -> int:
+def last_adding(chains: Chains, rules: tuple[CompiledRule, ...]) -> int:
     """Return how many filter rules must be looked at to know what a packet leaves behind."""
     seen: set[str] = set()
 
