@@ -1,0 +1,142 @@
+"""A router's firewall as a machine that can be executed: `knockctl.automaton.model`."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from knockctl.automaton.alphabet import Ask, Atom, Of
+from knockctl.automaton.model import ClockName, Clocks, Reaction
+from knockctl.automaton.verdict import Verdict
+from knockctl.automaton.wire import WirePacket
+from knockctl_routeros.semantics import memory
+from knockctl_routeros.semantics.conditions import (
+    Add,
+    Leave,
+    Notrack,
+    Stop,
+)
+from knockctl_routeros.semantics.firewall import Firewall, firewall
+from knockctl_routeros.semantics.memory import Memory, State
+from knockctl_routeros.semantics.program import (
+    HERE,
+    Fate,
+    Program,
+    Specialiser,
+)
+from knockctl_routeros.semantics.ruleset import FAMILIES, Ruleset
+
+_MOST_FATES = 20_000
+_MENUS = {4: "/ip firewall", 6: "/ipv6 firewall"}
+
+
+@dataclass
+class RouterModel:
+    """Satisfies ``knockctl.automaton.model.DeviceModel``.
+
+    Packets pass ``raw prerouting``, connection tracking, and of ``filter`` the chain ``input``
+    where they are for the router itself, ``forward`` otherwise. A router that starts anew
+    forgets its lists; that is no part of the model, nor is a list that runs full.
+    """
+
+    rules: Ruleset
+    evidence: str = "fact sheet"
+    refresh: bool = True
+    """Whether an address that is put on a list again stays the full time from then on. The
+    manual doesn't say (fact sheet 2.2); without, it keeps its first deadline."""
+    _fates: dict[WirePacket, Fate] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def _firewalls(self) -> Mapping[int, Firewall]:
+        return {family: firewall(self.rules, family) for family in FAMILIES}
+
+    # --- the contract ---
+
+    @property
+    def initial(self) -> State:
+        """Nobody is on a list but by configuration."""
+        return ()
+
+    def predicates(self, family: int) -> Iterator[Atom]:
+        """Yield every question a family's rules put to a packet."""
+        rules = self._firewalls[family]
+        yield HERE
+        for chain in rules.chains.values():
+            for rule in chain:
+                yield from rules.atoms(rule)
+
+    def signature(self, family: int, ask: Ask, *, verdict: bool = True) -> Hashable:
+        """Return the shape of what is left of the rules for such packets."""
+        return self._specialised(family, ask, verdict=verdict).shape
+
+    def step(self, state: State, packet: WirePacket, clocks: Clocks) -> Reaction[State]:
+        """Play what is left of the rules for this packet."""
+        fate = self._fate(packet)
+        run = _Run(Memory(dict(state), packet, clocks, self.refresh))
+        verdict = run.through(fate)
+        return Reaction(
+            verdict,
+            run.memory.frozen(),
+            frozenset(run.memory.resets),
+            tuple(run.places),
+            run.memory.keyed,
+        )
+
+    def settle(self, state: State, clocks: Clocks) -> State:
+        """Forget addresses whose time is over."""
+        return memory.settled(state, clocks)
+
+    def thresholds(self, state: State) -> Mapping[ClockName, tuple[int, ...]]:
+        """Return the clocks of addresses that are listed for a time."""
+        return memory.thresholds(state)
+
+    def _fate(self, packet: WirePacket) -> Fate:
+        """Return what is left of the rules for a packet; kept, as explorers ask again and again."""
+        fate = self._fates.get(packet)
+        if fate is None:
+            if len(self._fates) >= _MOST_FATES:
+                self._fates.clear()
+            fate = self._specialised(packet.family, Of(packet))
+            self._fates[packet] = fate
+        return fate
+
+    def _specialised(self, family: int, ask: Ask, *, verdict: bool = True) -> Fate:
+        return Specialiser(self._firewalls[family], ask, verdict, _MENUS[family]).fate()
+
+
+@dataclass
+class _Run:
+    """One packet on its way through the tables."""
+
+    memory: Memory
+    places: list[str] = field(default_factory=list)
+    untracked: bool = False
+
+    def through(self, fate: Fate) -> Verdict:
+        """Return the verdict."""
+        if self.play(fate.raw) is Verdict.REFUSE:
+            return Verdict.REFUSE
+        program = fate.untracked if self.untracked else fate.tracked
+        return self.play(program) or self.play((fate.end,)) or Verdict.PASS
+
+    def play(self, program: Program) -> Verdict | None:
+        """Return the verdict; None where the packet comes back undecided."""
+        for instruction in program:
+            if not all(self.memory.holds(test) for test in instruction.tests):
+                continue
+            action = instruction.action
+            self.places.append(instruction.place)
+            if isinstance(action, Stop):
+                return action.verdict
+            if isinstance(action, Leave):
+                return None
+            if isinstance(action, Add):
+                self.memory.add(action)
+            elif isinstance(action, Notrack):
+                self.untracked = True
+            else:
+                verdict = self.play(action.program)
+                if verdict:
+                    return verdict
+        return None

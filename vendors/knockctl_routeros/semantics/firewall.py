@@ -1,0 +1,146 @@
+"""One family's rules and lists, compiled and ready to be walked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from knockctl.automaton.alphabet import UNINTERPRETED, Atom, Ranges
+from knockctl_routeros.semantics.conditions import (
+    SIDES,
+    Add,
+    CompiledRule,
+    Family,
+    Goes,
+    Jump,
+    Listed,
+    Side,
+    Table,
+)
+from knockctl_routeros.semantics.matchers import Surroundings
+from knockctl_routeros.semantics.ruleset import TABLES, AddressList, Ruleset
+from knockctl_routeros.semantics.words import compiled
+
+Chains = Mapping[tuple[Table, str], tuple[CompiledRule, ...]]
+_BUILT_IN = ("prerouting", "input", "forward")
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """What asks whether rows put an address on a list."""
+
+    surely: tuple[Atom, ...] = ()
+    guesses: tuple[tuple[Atom, ...], ...] = ()
+    """For each row that may hold: whom it could be about, where it says so, and whether it does.
+    """
+
+    @classmethod
+    def of(cls, known: AddressList, side: Side) -> Configured:
+        """Put it as questions about the source or the destination."""
+        guesses = (
+            (*_within(side, ranges), Atom("chance", f"{UNINTERPRETED}{place} ({side})"))
+            for ranges, place in known.unsure
+        )
+        return cls(_within(side, known.always), tuple(guesses))
+
+
+def _within(side: Side, ranges: Ranges) -> tuple[Atom, ...]:
+    return (Atom(side, ranges),) if ranges else ()
+
+
+NOBODY = Configured()
+
+
+@dataclass(frozen=True, slots=True)
+class Firewall:
+    """What a packet of one IP version meets."""
+
+    chains: Chains
+    configured: Mapping[tuple[str, Side], Configured]
+    """The lists that rows say something about."""
+    written: frozenset[str]
+    """The lists that rules put addresses on."""
+    endless: frozenset[str]
+    """Places of the jumps that lead back to the chain they stand in."""
+    whole: bool
+
+    def foreign(self, test: Listed) -> Atom | None:
+        """Return what asks for members of a list that is neither filled here nor ours to know."""
+        if self.whole or test.name in self.written or (test.name, test.side) in self.configured:
+            return None
+        return Atom("chance", f"{test.side} on the list {test.name}")
+
+    def atoms(self, rule: CompiledRule) -> Iterator[Atom]:
+        """Yield every question a rule puts to a packet, directly or through lists."""
+        yield from rule.atoms()
+        looked: list[Listed | Add] = list(rule.tests)
+        looked += [rule.action] if isinstance(rule.action, Add) else []
+        for one in looked:
+            known = self.configured.get((one.name, one.side), NOBODY)
+            yield from known.surely
+            yield from (atom for guess in known.guesses for atom in guess)
+            foreign = self.foreign(one) if isinstance(one, Listed) else None
+            yield from [foreign] if foreign else []
+        if rule.place in self.endless:
+            yield from (rule.guess, rule.guessed_accept)
+
+
+def firewall(rules: Ruleset, family: Family) -> Firewall:
+    """Compile one family's rules and lists."""
+    chains = _chains(rules, family)
+    every = [rule for listed in chains.values() for rule in listed]
+    return Firewall(
+        chains,
+        {
+            (name, side): Configured.of(known, side)
+            for name, known in rules.lists(family).items()
+            for side in SIDES
+        },
+        frozenset(rule.action.name for rule in every if isinstance(rule.action, Add)),
+        frozenset(_endless(chains)),
+        rules.whole,
+    )
+
+
+def _chains(rules: Ruleset, family: Family) -> Chains:
+    """Compile the rules, without those that do nothing whether they match or not."""
+    listed: dict[tuple[Table, str], list[CompiledRule]] = {}
+    patterns = rules.patterns()
+    for table in TABLES:
+        around = Surroundings(family, table, rules.interface_lists, patterns)
+        for chain, place, row in rules.rules(family, table):
+            listed.setdefault((table, chain), []).append(compiled(row, place, around))
+    return {
+        (table, chain): tuple(rule for rule in found if not _idle(rule, table, listed))
+        for (table, chain), found in listed.items()
+    }
+
+
+def _idle(rule: CompiledRule, table: Table, chains: Mapping[tuple[Table, str], object]) -> bool:
+    """Tell whether a match changes nothing: a jump to a chain without rules doesn't, either."""
+    action = rule.action
+    return isinstance(action, Goes) or (
+        isinstance(action, Jump) and (table, action.chain) not in chains
+    )
+
+
+def _endless(chains: Chains) -> Iterator[str]:
+    """Yield the places of jumps that lead back to where the packet came from.
+
+    Without them every walk ends. What the router does there, no documentation says.
+    """
+    done: set[tuple[Table, str]] = set()
+
+    def visit(key: tuple[Table, str], above: frozenset[tuple[Table, str]]) -> Iterator[str]:
+        done.add(key)
+        for rule in chains.get(key, ()):
+            if isinstance(rule.action, Jump):
+                target = key[0], rule.action.chain
+                if target in (*above, key):
+                    yield rule.place
+                elif target not in done:
+                    yield from visit(target, above | {key})
+
+    for key in chains:
+        if key[1] in _BUILT_IN:
+            yield from visit(key, frozenset())

@@ -1,0 +1,120 @@
+"""Rows as they are: chains of rules, address lists, layer 7 patterns.
+
+Sources: MikroTik manual, Filter, RAW, Address-lists; fact sheet 1.1, 2.1, 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
+
+from knockctl.automaton.alphabet import Ranges
+from knockctl_routeros.config import Row
+from knockctl_routeros.semantics.conditions import Family, Table
+
+FAMILIES: tuple[Family, Family] = (4, 6)
+TABLES: tuple[Table, Table] = ("raw", "filter")
+_PARENTS = {4: "/ip firewall", 6: "/ipv6 firewall"}
+_YES = ("yes", "true")
+
+
+@dataclass(frozen=True, slots=True)
+class AddressList:
+    """What configuration says about who is on a list."""
+
+    always: Ranges = ()
+    unsure: tuple[tuple[Ranges, str], ...] = ()
+    """Rows that hold only for a while, or name a host: which addresses they could be about (none
+    given: any), and the row. Whether they hold when a packet comes, rows don't say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """One router's firewall, both families.
+
+    Only the menus ``filter``, ``raw``, ``address-list`` and ``layer7-protocol`` are looked at:
+    neither NAT nor mangle.
+    """
+
+    rows: tuple[Row, ...] = ()
+    whole: bool = False
+    """Everything the router has: where nothing decides, the packet is accepted, and a list with
+    no rows is empty. Otherwise what comes behind our rules, and who is on somebody else's lists,
+    is not ours to tell."""
+    interface_lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Members of interface lists, includes and excludes resolved; others are guessed at."""
+
+    @classmethod
+    def of(
+        cls,
+        rows: Iterable[Row],
+        *,
+        whole: bool = False,
+        interface_lists: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> Ruleset:
+        """Take the rows of all menus in the router's order, without dynamic ones."""
+        return cls(tuple(rows), whole, dict(interface_lists or {}))
+
+    def rules(self, family: Family, table: Table) -> Iterator[tuple[str, str, Row]]:
+        """Yield chain, place and row of each rule in force.
+
+        Places count every row of the chain, disabled ones too, as ``print`` shows them.
+        """
+        menu = f"{_PARENTS[family]} {table}"
+        numbers: dict[str, int] = {}
+        for row in self.rows:
+            if row.menu == menu:
+                chain = row.get("chain")
+                numbers[chain] = numbers.get(chain, 0) + 1
+                if in_force(row):
+                    place = f"{menu} {chain} rule {numbers[chain]}: {_written(row, 'chain')}"
+                    yield chain, place, row
+
+    def lists(self, family: Family) -> dict[str, AddressList]:
+        """Return the lists that rows say something about."""
+        menu = f"{_PARENTS[family]} address-list"
+        found: dict[str, AddressList] = {}
+        for row in self.rows:
+            if row.menu == menu and in_force(row):
+                name = row.get("list")
+                found[name] = _with(found.get(name, AddressList()), row)
+        return found
+
+    def patterns(self) -> dict[str, str]:
+        """Return the layer 7 patterns by name; IPv6 has none."""
+        menu = "/ip firewall layer7-protocol"
+        return {row.get("name"): row.get("regexp") for row in self.rows if row.menu == menu}
+
+
+def in_force(row: Row) -> bool:
+    """Tell whether a row is neither disabled nor refers to something missing (fact sheet 3)."""
+    return row.get("disabled") not in _YES and row.get("invalid") not in _YES
+
+
+def ranges_of(text: str) -> Ranges:
+    """Read an address, a prefix or a range of addresses; raise ``ValueError`` for another text."""
+    first, dash, last = text.partition("-")
+    if dash:
+        return ((int(ip_address(first)), int(ip_address(last))),)
+    network = ip_network(text, strict=False)
+    return ((int(network.network_address), int(network.broadcast_address)),)
+
+
+def _with(known: AddressList, row: Row) -> AddressList:
+    place = f"{row.menu} {row.get('list')}: {_written(row, 'list')}"
+    try:
+        ranges = ranges_of(row.get("address"))
+    except ValueError:
+        return AddressList(known.always, (*known.unsure, ((), place)))
+    if row.get("timeout"):
+        return AddressList(known.always, (*known.unsure, (ranges, place)))
+    return AddressList((*known.always, *ranges), known.unsure)
+
+
+def _written(row: Row, without: str) -> str:
+    return " ".join(
+        f'{key}="{value}"' if " " in value or not value else f"{key}={value}"
+        for key, value in row.words
+        if key != without
+    )
