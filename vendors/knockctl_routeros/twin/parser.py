@@ -92,7 +92,7 @@ class Parser:
         return found[0] if found else ""
 
     def _arguments(self, path: str, verb: str) -> Command:
-        if verb == "find" or verb == "print":
+        if verb in ("find", "print"):
             return Command(path, verb, (), (), self._where(path))
         given, named = self._words(path)
         return Command(path, verb, given, named)
@@ -116,8 +116,10 @@ class Parser:
         return tuple(given), tuple(named)
 
     def _builtin(self, menu: str) -> Builtin:
+        start = self._reader.at
         name = self._segment()
         if name not in BUILTINS:
+            self._reader.at = start
             raise self._reader.wrong(f"bad command name {name}")
         given, named = self._words(menu)
         return Builtin(name, given, named)
@@ -195,6 +197,8 @@ class Parser:
             return inner
         if where and (name := self._reader.take(PROPERTY)):
             return Property(name)
+        if where and self._reader.peek() not in ("[", "$"):
+            raise self._reader.wrong()
         if not where and (number := self._reader.take(re.compile(r"[\w:*]+"))):
             return Text(number)
         return self._value(menu)
