@@ -76,12 +76,12 @@ def test_the_router_stops_answering(device, fault, left):
 def test_connections_are_refused_and_sessions_stay(device):
     router = device()
     api = router.connect()
-    router.do(router.router.faults.refuse, True)
+    router.do(router.router.faults.refuse)
     router.host.settle()
     with pytest.raises(ConnectionRefusedError):
         router.connect()
     assert tuple(api("/system/identity/print"))
-    router.do(router.router.faults.refuse, False)
+    router.do(router.router.faults.refuse, refusing=False)
     router.host.settle()
     assert router.connect()
 
@@ -103,3 +103,16 @@ def test_power_is_lost_at_the_nth_command(device, executes, left):
     router.do(router.router.power_on)
     router.host.settle()
     assert [row["comment"] for row in router.connect().path("ip", "firewall", "filter")] == left
+
+
+@pytest.mark.parametrize(("cut", "left"), [(True, ["a"]), (False, ["a", "b"])])
+def test_power_is_lost_before_the_last_change_was_saved(device, cut, left):
+    router = device(save_delay=5)
+    api = router.connect()
+    add(api, "a")
+    router.advance(10)
+    add(api, "b")
+    router.advance(2)
+    router.do(router.router.power_off, orderly=not cut)
+    router.do(router.router.power_on)
+    assert router.comments() == left

@@ -1,7 +1,15 @@
 """The language of revert scripts: what it does, and what stops it."""
 
+import contextlib
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from librouteros.exceptions import TrapError
+
+from knockctl_routeros.twin import Clock, Router, Switches, jobs
+from knockctl_routeros.twin.guards import Actor
+from knockctl_routeros.twin.traps import Trap
 
 FILTER = "/ip/firewall/filter"
 FIND = "/ip firewall filter"
@@ -67,7 +75,7 @@ def test_rows_are_moved(router):
     run(router, f"{FIND} move [find comment=last] [find comment=other]")
     assert router.comments() == ["knockctl:p1:a", "last", "other", "knockctl:p1:b"]
     tuple(router.connect()("/system/script/remove", numbers="test"))
-    run(router, f"{FIND} move [find comment=last] destination=[find comment~\"p1:a\"]")
+    run(router, f'{FIND} move [find comment=last] destination=[find comment~"p1:a"]')
     assert router.comments()[0] == "last"
 
 
@@ -146,7 +154,10 @@ def test_variables_and_loops(router):
 
 
 def test_a_value_is_got(router):
-    run(router, f":log info [{FIND} get [find comment=last] chain]; :log info [/system identity get name]")  # noqa: E501 - one script
+    run(
+        router,
+        f":log info [{FIND} get [find comment=last] chain]; :log info [/system identity get name]",
+    )
     assert router.log()[-2:] == ["input", "MikroTik"]
 
 
@@ -162,7 +173,7 @@ def test_an_error_stops_the_script_and_is_logged(router):
     [
         (f"{FIND} remove *1; :frobnicate", "bad command name frobnicate (line 1 column 33)"),
         (f"{FIND} remove *1\n/ip fire remove *1", "bad command name fire (line 2 column 5)"),
-        (f"{FIND} remove [find comment=\"x]", "missing closing quote"),
+        (f'{FIND} remove [find comment="x]', "missing closing quote"),
         (f"{FIND} remove [find", "syntax error"),
         (f"{FIND} remove *1 }}", "syntax error"),
         (f"{FIND} find where comment ^ x", "syntax error"),
@@ -213,3 +224,16 @@ def test_an_import_runs_a_file_and_a_dry_run_only_reads_it(router):
     assert router.comments()[-1] == "last"
     tuple(api("/import", **{"file-name": "x.rsc"}))
     assert router.comments()[-1] == "imported"
+
+
+TOKENS = (*' ;\n[](){}"$=~!.<>\\*#', "/ip firewall filter ", "remove ", "find ", "where ", ":if ",
+          ":do ", "do=", "on-error=", ":len ", ":log ", "comment", "info ", "set ", ":foreach ",
+          "in=", "1", "x", " and ", ":delay ", "place-before=", "add ", ":local ")  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(TOKENS), max_size=25).map("".join))
+def test_any_text_is_run_or_refused(source):
+    router = Router(Switches(), clock=Clock(start=0, scale=0))
+    with contextlib.suppress(Trap):
+        for _ in jobs.steps(router, Actor("test"), source):
+            pass

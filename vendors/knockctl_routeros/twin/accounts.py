@@ -47,12 +47,20 @@ def authenticate(router: Router, args: Mapping[str, str], asked: str | None, pee
 
 def _proved(password: str, args: Mapping[str, str], asked: str | None) -> bool:
     if "response" not in args:
-        return secrets.compare_digest(password.encode(), args.get("password", "").encode())
+        return _same(password, args.get("password", ""))
     if asked is None:
         return False
-    secret = b"\0" + password.encode() + bytes.fromhex(asked)
+    secret = b"\0" + _bytes(password) + bytes.fromhex(asked)
     digest = hashlib.md5(secret, usedforsecurity=False).hexdigest()
-    return secrets.compare_digest(args["response"].encode(), f"00{digest}".encode())
+    return _same(f"00{digest}", args["response"])
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogateescape")
+
+
+def _same(expected: str, given: str) -> bool:
+    return secrets.compare_digest(_bytes(expected), _bytes(given))
 
 
 def granted(router: Router, user: Item) -> frozenset[str]:

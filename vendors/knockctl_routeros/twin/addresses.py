@@ -25,7 +25,8 @@ def normal(value: str, family: int) -> str | None:
     """
     try:
         if "-" in value:
-            return _range(*map(ip_address, value.split("-", 1)), family)
+            first, last = value.split("-", 1)
+            return _range(ip_address(first), ip_address(last), family)
         network = ip_network(value, strict=False)
     except (ValueError, TypeError):
         return None
@@ -40,7 +41,7 @@ def _range(
 ) -> str | None:
     if first.version != family:
         return None
-    parts = list(summarize_address_range(first, last))  # type: ignore[type-var]
+    parts = list(summarize_address_range(first, last))
     return normal(str(parts[0]), family) if len(parts) == 1 else f"{first}-{last}"
 
 

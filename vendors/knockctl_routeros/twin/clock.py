@@ -33,6 +33,7 @@ class Clock:
     """
 
     def __init__(self, start: float | None = None, scale: float = 1.0) -> None:
+        """Start at a moment, or, with None, at ours."""
         self.scale = scale
         self._base = time.time() if start is None else start
         self._since = time.monotonic()

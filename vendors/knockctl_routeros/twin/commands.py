@@ -109,8 +109,7 @@ def targets(router: Router, menu: Menu, args: dict[str, str]) -> Iterator[Item]:
     if not given:
         raise Trap("missing value(s) of argument(s) numbers", ARGUMENT)
     for text in given[0].split(","):
-        if text or not menu.named:
-            yield find(router, menu, text)
+        yield find(router, menu, text)
 
 
 def add(router: Router, actor: Actor, menu: Menu, request: Request) -> Reply:

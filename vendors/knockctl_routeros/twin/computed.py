@@ -91,7 +91,7 @@ def _log(router: Router) -> Rows:
     ]
 
 
-COMPUTED: dict[str, Callable[["Router"], Rows]] = {
+COMPUTED: dict[str, Callable[[Router], Rows]] = {
     "/system/resource": _resource,
     "/system/clock": _clock,
     "/system/history": _history,

@@ -65,6 +65,7 @@ class Console:
     """One run of a script, with its variables and the rights of who runs it."""
 
     def __init__(self, router: Router, actor: Actor) -> None:
+        """Start without variables."""
         self._router = router
         self._actor = actor
         self._variables: dict[str, Value] = {}
@@ -105,7 +106,7 @@ class Console:
             self._simple(command)
 
     def _do(self, command: Builtin, blocks: dict[str, Block]) -> Iterator[float]:
-        (body,) = command.given or (Block(()),)
+        body = command.given[0] if len(command.given) == 1 else None
         if not isinstance(body, Block):
             raise Trap("syntax error", SCRIPTING)
         try:
@@ -124,6 +125,8 @@ class Console:
     def _simple(self, command: Builtin) -> None:
         values = [self.value(term) for term in command.given]
         texts = [plain(value) for value in values]
+        if not texts:
+            raise Trap("syntax error", SCRIPTING)
         if command.name == "log":
             self._router.say(f"script,{texts[0]}", " ".join(texts[1:]))
         elif command.name == "put":
@@ -169,7 +172,7 @@ class Console:
         return [
             row.get(".id", "")
             for row in rows
-            if command.where is None or truth(self.value(command.where, row))
+            if command.where is None or truth(self._asked(command.where, row))
         ]
 
     def _get(self, command: Command) -> str:
@@ -191,12 +194,6 @@ class Console:
     def value(self, term: Expression, row: Row | None = None) -> Value:
         """Work out a term; ``row`` is what property names refer to."""
         match term:
-            case Text(text):
-                return text
-            case Variable(name):
-                return self._variables.get(name, "")
-            case Joined(parts):
-                return "".join(plain(self.value(part)) for part in parts)
             case Property(name):
                 return (row or {}).get(name, "")
             case Not(inner):
@@ -207,6 +204,13 @@ class Console:
                 return self._operate(term, row)
             case Block():
                 raise Trap("syntax error", SCRIPTING)
+            case _:
+                return self._text(term)
+
+    def _text(self, term: Text | Variable | Joined) -> Value:
+        if isinstance(term, Joined):
+            return "".join(plain(self._text(part)) for part in term.parts)
+        return term.value if isinstance(term, Text) else self._variables.get(term.name, "")
 
     def _asked(self, term: Expression, row: Row | None) -> Value:
         value = self.value(term, row)

@@ -42,7 +42,7 @@ class Faults:
     """No new connections: the ports are closed. Set with ``refuse``."""
     watchers: list[Callable[[], None]] = field(default_factory=list)
 
-    def refuse(self, refusing: bool = True) -> None:  # noqa: FBT001, FBT002 - reads as a switch
+    def refuse(self, *, refusing: bool = True) -> None:
         """Close the ports, or open them again."""
         self.refusing = refusing
         for watcher in self.watchers:

@@ -99,6 +99,11 @@ class History:
         self.actions.append(action)
         return action.table.path
 
+    def lose(self, since: float) -> None:
+        """Undo what was done after a moment."""
+        while self.actions and self.actions[-1].when > since:
+            self.undo()
+
     def forget(self) -> None:
         """Lose the history and safe mode, as a reboot does."""
         self.actions.clear()

@@ -16,6 +16,7 @@ from knockctl_routeros.twin.traps import ARGUMENT, Trap
 
 TRUTH = {"yes": "true", "true": "true", "no": "false", "false": "false"}
 STATES = ("invalid", "established", "related", "new", "untracked")
+LONGEST = (1 << 31) - 1
 FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")
 
 
@@ -148,6 +149,8 @@ def duration(_: Known, name: str, value: str) -> str:
     length = times.seconds(value)
     if length is None:
         raise not_valid(name)
+    if length > LONGEST:
+        raise Trap(f"value of {name} out of range (0..{LONGEST})", ARGUMENT)
     return times.duration(length)
 
 

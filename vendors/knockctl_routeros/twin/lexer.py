@@ -20,6 +20,7 @@ class Reader:
     """A place in a script's text; lines that go on after a backslash are one line."""
 
     def __init__(self, source: str) -> None:
+        """Begin at the first letter."""
         self.source = CONTINUED.sub(lambda m: "" if "\n" in m[0] else m[0], source)
         self.at = 0
 

@@ -36,6 +36,8 @@ class Menu:
     sensitive: frozenset[str] = frozenset()
     """Words that an export leaves out unless asked."""
     since: tuple[int, int] = (6, 0)
+    newer: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """The version that brought a command."""
     firewall: bool = False
     """The data plane has to know of changes."""
     kept: bool = True

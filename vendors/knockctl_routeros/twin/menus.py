@@ -179,6 +179,7 @@ SYSTEM = (
         unique=("name",),
         named=True,
         verbs=frozenset({"print", "add", "set", "remove"}),
+        newer={"add": (7, 0)},
         kept=False,
     ),
 )

@@ -37,6 +37,7 @@ class Parser:
     """Reads one script, for a router that knows its menus and their commands."""
 
     def __init__(self, source: str, is_menu: IsMenu, has_command: HasCommand) -> None:
+        """Take what the router has: whether a path is a menu, and a verb one of its commands."""
         self._reader = Reader(source)
         self._is_menu = is_menu
         self._has_command = has_command

@@ -12,6 +12,7 @@ class Process:
     """Drives a script, which yields the seconds it wants to wait, until it ends or is killed."""
 
     def __init__(self, clock: Clock, steps: Iterator[float]) -> None:
+        """Take a script, not yet started."""
         self._clock = clock
         self._steps = steps
         self._timer: Timer | None = None

@@ -102,7 +102,7 @@ def _job(router: Router, _: Menu, item: Item) -> Words:
 
 
 def _file(router: Router, _: Menu, item: Item) -> Words:
-    size = len(item.get("contents").encode())
+    size = len(item.get("contents").encode(errors="surrogateescape"))
     limit = 61440 if router.switches.since(7) else 4096
     words = {"type": item.get("type", "script"), "size": str(size)}
     words["creation-time"] = router.stamp(item.created)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from knockctl_routeros.twin import factory, jobs, times
 from knockctl_routeros.twin.clock import Clock
@@ -161,7 +161,8 @@ class Router:
         if menu is None:
             raise Trap("no such command prefix", MISSING)
         verb = "print" if request.verb == "getall" else request.verb
-        if not menu.takes(verb) or verb not in GENERIC:
+        known = menu.takes(verb) and self.switches.since(*menu.newer.get(verb, menu.since))
+        if not known or verb not in GENERIC:
             raise Trap("no such command", MISSING)
         return GENERIC[verb](self, actor, menu, request)
 
@@ -184,10 +185,11 @@ class Router:
         now = self.clock.now()
         if found is not None and not (found.dynamic and self.switches.refresh):
             return found
-        if found is not None:
-            table.drop(found.number)
-        full = {**MENUS[path].defaults, **words}
         expires = None if timeout is None else now + timeout
+        if found is not None:
+            table.put(replace(found, expires=expires))
+            return found
+        full = {**MENUS[path].defaults, **words}
         return table.add(full, dynamic=True, expires=expires, created=now)
 
     def say(self, topics: str, message: str) -> None:
@@ -231,11 +233,16 @@ class Router:
         for path in sorted(self.history.unroll(holder)):
             self.changed(path)
 
-    def power_off(self) -> None:
-        """Lose power: sessions, scripts, dynamic rows and the history go; the configuration stays."""
+    def power_off(self, *, orderly: bool = False) -> None:
+        """Lose power: sessions, scripts, dynamic rows and the history go; configuration stays.
+
+        Unless this is orderly, what was not yet saved goes, too.
+        """
         self.powered = False
         if self.switches.power_loss_undoes and self.history.holder is not None:
             self.unroll(self.history.holder)
+        if not orderly:
+            self.history.lose(self.clock.now() - self.switches.save_delay)
         for process in self.processes:
             process.kill()
         for login in list(self.logins.values()):
@@ -263,6 +270,6 @@ class Router:
             watcher()
 
     def reboot(self, down: float = 30.0) -> None:
-        """Lose power for some of the router's seconds."""
-        self.power_off()
+        """Shut down in order, and boot some of the router's seconds later."""
+        self.power_off(orderly=True)
         self.clock.call_at(self.clock.now() + down, self.power_on)

@@ -26,6 +26,7 @@ class Scheduler:
     """Wakes at the next job's moment, as long as the router has power."""
 
     def __init__(self, router: Router) -> None:
+        """Begin with no job due."""
         self._router = router
         self._timer: Timer | None = None
         self._checked = router.clock.now()

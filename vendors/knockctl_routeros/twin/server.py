@@ -28,6 +28,7 @@ class Server:
         tls_port: int = 8729,
         tls: ssl.SSLContext | None = None,
     ) -> None:
+        """Take the wires; without ``tls`` there is no TLS port."""
         self.router = router
         self.host = host
         self.port = port
@@ -117,6 +118,7 @@ class Served:
     """A router served by a thread of its own."""
 
     def __init__(self, server: Server, loop: asyncio.AbstractEventLoop) -> None:
+        """Take a server that runs in the loop of another thread."""
         self.server = server
         self._loop = loop
 

@@ -27,6 +27,7 @@ class Session:
     def __init__(
         self, router: Router, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, via: str
     ) -> None:
+        """Take a connection; ``via`` is the service it came in by."""
         self._router = router
         self._reader = reader
         self._writer = writer
@@ -131,14 +132,17 @@ class Session:
         if tag and not process.ended:
             self._running[tag] = process
             process.then(lambda: self._writer.write(encode_all(_outcome(process), tag)))
-            process.then(lambda: self._running.pop(tag, None))
+            process.then(lambda: self._forget(tag))
             return
         await ended.wait()
         await self._send(_outcome(process), tag)
 
+    def _forget(self, tag: str) -> None:
+        self._running.pop(tag, None)
+
     async def _cancel(self, request: Request, tag: str) -> None:
         wanted = f".tag={request.args.get('tag', '')}"
-        for process in [p for t, p in self._running.items() if t == wanted or wanted == ".tag="]:
+        for process in [p for t, p in self._running.items() if wanted in (t, ".tag=")]:
             process.kill()
         await self._done(Reply(), tag)
 

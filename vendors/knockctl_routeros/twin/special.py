@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from knockctl_routeros.twin import jobs
+from knockctl_routeros.twin import jobs, kinds
 from knockctl_routeros.twin.commands import Reply, Request, find
 from knockctl_routeros.twin.console import parse
 from knockctl_routeros.twin.guards import Actor
 from knockctl_routeros.twin.kinds import TRUTH
 from knockctl_routeros.twin.process import Process
-from knockctl_routeros.twin.traps import ARGUMENT, MISSING, Trap, no_such_item
+from knockctl_routeros.twin.traps import ARGUMENT, MISSING, Trap
 
 if TYPE_CHECKING:
     from knockctl_routeros.twin.router import Router
 
 FILES = "/file"
 IMPORT_FLAGS = ("file-name", "verbose", "dry-run")
-EXPORT_FLAGS = ("file", "compact", "terse", "verbose", "show-sensitive", "hide-sensitive")
+EXPORT_FLAGS = ("file", "compact", "terse", "verbose")
 Special = Callable[["Router", Actor, Request], Reply]
 
 
@@ -49,9 +49,9 @@ def _step_back(router: Router, actor: Actor, request: Request) -> Reply:
 
 def _export(router: Router, actor: Actor, request: Request) -> Reply:
     actor.needs("read")
-    _only(request, EXPORT_FLAGS)
-    sensitive = {"show-sensitive": True, "hide-sensitive": False}
-    shown = next((sensitive[word] for word in sensitive if word in request.args), None)
+    asking = "show-sensitive" if router.switches.since(7) else "hide-sensitive"
+    _only(request, (*EXPORT_FLAGS, asking))
+    shown = asking == "show-sensitive" if asking in request.args else None
     if shown:
         actor.needs("sensitive")
     name = request.args.get("file")
@@ -84,9 +84,11 @@ def _read(router: Router, actor: Actor, request: Request) -> Reply:
     actor.needs("read")
     _only(request, ("file", "offset", "chunk-size"))
     item = find(router, router.menus[FILES], request.args.get("file", ""))
-    start = int(request.args.get("offset", "0"))
-    size = min(int(request.args.get("chunk-size", "32768")), 32768)
-    data = item.get("contents").encode()[start : start + size].decode(errors="surrogateescape")
+    whole = kinds.number(0, 1 << 31)
+    start = int(whole(router, "offset", request.args.get("offset", "0")))
+    size = int(whole(router, "chunk-size", request.args.get("chunk-size", "32768")))
+    contents = item.get("contents").encode(errors="surrogateescape")
+    data = contents[start : start + min(size, 32768)].decode(errors="surrogateescape")
     return Reply([{"data": data}] if data else [])
 
 

@@ -55,6 +55,8 @@ class Switches:
     """Seconds from the end of a session that held safe mode to the undoing of its changes."""
     power_loss_undoes: bool = False
     """A power cut undoes what was changed in safe mode; undocumented, the worse is assumed."""
+    save_delay: float = 0.0
+    """Seconds for which a change is in memory only: power lost before that loses the change."""
     challenge_login: bool = True
     """The form of login older than 6.43 is answered, too."""
     not_logged_in: Literal["fatal", "trap"] = "fatal"

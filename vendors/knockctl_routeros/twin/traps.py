@@ -5,10 +5,11 @@ from __future__ import annotations
 MISSING, ARGUMENT, INTERRUPTED, SCRIPTING, GENERAL = 0, 1, 2, 3, 4
 
 
-class Trap(Exception):  # noqa: N818 - the protocol's own word
+class Trap(Exception):
     """A command was refused; ``category`` is None where routers leave it out."""
 
     def __init__(self, message: str, category: int | None = None) -> None:
+        """Refuse with the router's words."""
         super().__init__(message)
         self.message = message
         self.category = category

@@ -84,6 +84,4 @@ class Result:
     command: Command | Builtin
 
 
-Expression: TypeAlias = (
-    Text | Variable | Joined | Property | Not | Operation | Block | Result  # noqa: UP007
-)
+Expression: TypeAlias = Text | Variable | Joined | Property | Not | Operation | Block | Result

@@ -12,7 +12,7 @@ PREFIXES = ((0x80, 1, 0), (0x4000, 2, 0x8000), (0x200000, 3, 0xC00000), (0x10000
 LONGEST = 4 << 20
 
 
-class NotTheProtocol(Exception):  # noqa: N818 - says what the peer did
+class NotTheProtocol(Exception):
     """The peer sent a control byte that is reserved, or a word of absurd length."""
 
 
