@@ -154,6 +154,14 @@ def test_letters_beyond_ascii_come_back(device):
     assert next(iter(api(f"{FILTER}/print")))["comment"] == "Tür 门"
 
 
+@pytest.mark.parametrize("nonsense", [b"\xf8", b"\xf0\xff\xff\xff\xff"])
+def test_bytes_that_are_no_sentence_end_the_session(device, nonsense):
+    wire = socket.create_connection(("127.0.0.1", device().host.port), timeout=5)
+    with wire:
+        wire.sendall(nonsense)
+        assert wire.recv(1) == b""
+
+
 # --- print and queries ---
 
 

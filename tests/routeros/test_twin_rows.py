@@ -1,7 +1,7 @@
 """The life of rows: ids, order, words that are refused, and how they are read back."""
 
 import pytest
-from librouteros.exceptions import TrapError
+from librouteros.exceptions import LibRouterosError, TrapError
 
 FILTER = "/ip/firewall/filter"
 LIST = "/ip/firewall/address-list"
@@ -150,6 +150,16 @@ PORTS = "failure: ports can be specified if proto is tcp,udp,udp-lite,dccp,sctp"
         (rule(src_address="2001:db8::1"), "value of range expects range of ip addresses"),
         (rule(address_list_timeout="soon"), "invalid value for argument address-list-timeout"),
         (rule(disabled="maybe"), "input does not match any value of disabled"),
+        (rule(dscp="99"), "value of dscp out of range (0..63)"),
+        (rule(dscp="x"), "invalid value for argument dscp"),
+        (rule(tcp_flags="syn,fun", protocol="tcp"), "input does not match any value of tcp-flags"),
+        (rule(limit="10 a minute"), "invalid value for argument limit"),
+        (rule(packet_size="big"), "invalid value for argument packet-size"),
+        (rule(icmp_options="x"), "invalid value for argument icmp-options"),
+        (
+            rule(address_list_timeout="99999w"),
+            "value of address-list-timeout out of range (0..2147483647)",
+        ),
         (rule(stage="1"), "unknown parameter stage"),
         ({"action": "drop"}, "missing value(s) of argument(s) chain"),
     ],
@@ -232,6 +242,12 @@ def test_a_builtin_interface_list_stays(api):
          "established,related,new"),
         ({"protocol": "tcp", "tcp-flags": "!ack,syn"}, "tcp-flags", "syn,!ack"),
         ({"protocol": "icmp", "icmp-options": "8:0-255"}, "icmp-options", "8:0-255"),
+        ({"protocol": "icmp", "icmp-options": "8"}, "icmp-options", "8:0-255"),
+        ({"protocol": "icmp", "icmp-options": "8:0"}, "icmp-options", "8:0"),
+        ({"protocol": "tcp", "psd": "21,3s,3,1"}, "psd", "21,3s,3,1"),
+        ({"packet-size": "100-200"}, "packet-size", "100-200"),
+        ({"in-interface": "all"}, "in-interface", "all"),
+        ({"dscp": "!07"}, "dscp", "!7"),
         ({"in-interface-list": "!LAN"}, "in-interface-list", "!LAN"),
         ({"log": True, "log-prefix": "kc "}, "log-prefix", "kc "),
     ],
@@ -337,6 +353,25 @@ def test_addresses_have_a_network_and_an_interface(api):
     assert last(api.path("ipv6", "address"))["address"] == "2001:db8::12/64"
 
 
+def test_packets_are_counted(router, api):
+    number = api.path("ip", "firewall", "filter").add(chain="input")
+    router.do(router.router.count, FILTER, int(number[1:], 16), 60)
+    router.do(router.router.count, FILTER, int(number[1:], 16), 40)
+    row = router.rows(FILTER)[0]
+    assert (row["packets"], row["bytes"]) == ("2", "100")
+
+
+def test_connections_are_listed_by_packets_and_removed_over_the_api(router, api):
+    path = "/ip/firewall/connection"
+    words = {"protocol": "tcp", "src-address": "10.0.0.1:4000", "dst-address": "10.0.0.2:22"}
+    router.do(router.router.learn, path, words, 10)
+    connections = api.path("ip", "firewall", "connection")
+    assert last(connections)["src-address"] == "10.0.0.1:4000"
+    connections.remove("*1")
+    assert tuple(connections) == ()
+    assert refused(connections.add, protocol="tcp") == "no such command"
+
+
 # --- what the data plane sees ---
 
 
@@ -426,3 +461,62 @@ def test_sessions_are_listed(device):
     first, _ = router.connect(), router.connect("bob")
     rows = tuple(first("/user/active/print"))
     assert [(row["name"], row["via"]) for row in rows] == [("admin", "api"), ("bob", "api")]
+
+
+# --- other menus ---
+
+
+@pytest.mark.parametrize(
+    ("menu", "words", "message"),
+    [
+        (("ip", "address"), {"address": "x", "interface": "ether1"},
+         "invalid value for argument address"),
+        (("ip", "address"), {"address": "2001:db8::1/64", "interface": "ether1"},
+         "invalid value for argument address"),
+        (("ip", "firewall", "address-list"), {"address": "nonsense", "list": "a"},
+         "invalid value for argument address"),
+        (("user",), {"name": "x", "group": "none"}, "input does not match any value of group"),
+        (("user",), {"name": "x", "group": "read", "address": "x"},
+         "invalid value for argument address"),
+        (("user", "group"), {"name": "x", "policy": "fly"},
+         "input does not match any value of policy"),
+        (("system", "scheduler"), {"start-date": "2026-02-30"},
+         "invalid value for argument start-date"),
+        (("system", "scheduler"), {"start-time": "25:00:00"},
+         "invalid value for argument start-time"),
+    ],
+)  # fmt: skip
+def test_other_menus_check_their_words(api, menu, words, message):
+    assert refused(api.path(*menu).add, **words) == message
+
+
+def test_a_group_reads_back_what_it_lacks(api):
+    api.path("user", "group").add(name="ops", policy="api,read")
+    policy = last(api.path("user", "group"))["policy"].split(",")
+    assert {"read", "api", "!write", "!ftp"} <= set(policy)
+
+
+def test_a_job_without_a_name_gets_one(api):
+    jobs = api.path("system", "scheduler")
+    jobs.add()
+    jobs.add()
+    assert [row["name"] for row in jobs] == ["schedule1", "schedule2"]
+
+
+def test_the_identity_is_set(api):
+    tuple(api("/system/identity/set", name="edge"))
+    assert tuple(api("/system/identity/print")) == ({"name": "edge"},)
+
+
+def test_a_service_can_be_limited_to_its_clients(router, api):
+    api.path("ip", "service").update(**{".id": "api", "address": "10.0.0.0/8,2001:db8::/32"})
+    with pytest.raises((LibRouterosError, OSError)):
+        router.connect()
+    api.path("ip", "service").update(**{".id": "api", "address": "127.0.0.0/8"})
+    assert router.connect()
+
+
+def test_nothing_is_removed_by_no_id(rules):
+    rules.add(chain="input")
+    assert refused(rules.remove) == "no such item"
+    assert len(tuple(rules)) == 1

@@ -212,6 +212,63 @@ def test_a_waiting_script_does_not_keep_others_from_the_router(router):
     assert router.log()[-1] == "late"
 
 
+def test_a_tagged_run_leaves_the_session_free_and_can_be_cancelled(router):
+    api = router.connect()
+    api.path("system", "script").add(name="slow", source=":delay 5s; :log info late")
+    wire = api.protocol
+    wire.writeSentence("/system/script/run", "=number=slow", ".tag=1")
+    wire.writeSentence("/system/script/run", "=number=slow", ".tag=2")
+    wire.writeSentence("/cancel", "=tag=1", ".tag=3")
+    sentences = [sentence(wire) for _ in range(3)]
+    assert sentences == [
+        ["!trap", ".tag=1", "=category=2", "=message=interrupted"],
+        ["!done", ".tag=1"],
+        ["!done", ".tag=3"],
+    ]
+    router.advance(5)
+    assert sentence(wire) == ["!done", ".tag=2"]
+    assert router.log().count("late") == 1
+
+
+def sentence(wire):
+    return list(iter(wire.readWord, ""))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        ":if",
+        ":if (1 + 1) do={}",
+        ":do 5",
+        ":log",
+        ":error oops",
+        ":if (a + 1 = 2) do={}",
+        f'{FIND} remove [find where comment~"("]',
+        f"{FIND} get [find] chain",
+        ":log info [:log]",
+    ],
+)
+def test_what_makes_no_sense_when_it_runs_is_an_error(router, source):
+    failed(router, f"{source}; :log info after")
+    assert "after" not in router.log()
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (r'"a\nb\tc\_d\41"', "a\nb\tc dA"),
+        ('[:len "four"]', "4"),
+        ('("a" . "b")', "ab"),
+        ("(3 - 1)", "2"),
+        ("a\\ b", "a b"),
+        ('"$unset."', "."),
+    ],
+)
+def test_values(router, written, meant):
+    run(router, f":log info {written}")
+    assert router.log()[-1] == meant
+
+
 def test_runs_are_counted(router):
     run(router, ":log info x")
     assert router.rows("/system/script")[0]["run-count"] == "1"

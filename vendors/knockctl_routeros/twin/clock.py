@@ -34,7 +34,7 @@ class Clock:
 
     def __init__(self, start: float | None = None, scale: float = 1.0) -> None:
         """Start at a moment, or, with None, at ours."""
-        self.scale = scale
+        self._scale = scale
         self._base = time.time() if start is None else start
         self._since = time.monotonic()
         self._timers: list[Timer] = []
@@ -42,9 +42,20 @@ class Clock:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._alarm: asyncio.TimerHandle | None = None
 
+    @property
+    def scale(self) -> float:
+        """How many of the router's seconds pass in one of ours; can be changed at any time."""
+        return self._scale
+
+    @scale.setter
+    def scale(self, scale: float) -> None:
+        self._set(self.now())
+        self._scale = scale
+        self._arm()
+
     def now(self) -> float:
         """Return the router's time."""
-        return self._base + (time.monotonic() - self._since) * self.scale
+        return self._base + (time.monotonic() - self._since) * self._scale
 
     def call_at(self, when: float, callback: Callback) -> Timer:
         """Have something done at a moment of the router's time."""
@@ -88,6 +99,6 @@ class Clock:
             self._alarm = None
         while self._timers and self._timers[0].callback is None:
             heapq.heappop(self._timers)
-        if self._loop is not None and self._timers and self.scale:
-            wait = max(0.0, (self._timers[0].when - self.now()) / self.scale)
+        if self._loop is not None and self._timers and self._scale:
+            wait = max(0.0, (self._timers[0].when - self.now()) / self._scale)
             self._alarm = self._loop.call_later(wait, self._run_due)

@@ -180,6 +180,7 @@ SYSTEM = (
         named=True,
         verbs=frozenset({"print", "add", "set", "remove"}),
         newer={"add": (7, 0)},
+        policy="ftp",
         kept=False,
     ),
 )

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from knockctl_routeros.twin.router import Router
 
 Words = dict[str, str]
+Shown = dict[str, str | None]
+"""None takes a word away."""
 REFERENCES = {
     "in-interface": "/interface",
     "out-interface": "/interface",
@@ -35,9 +37,10 @@ def printed(router: Router, menu: Menu, item: Item) -> Words:
     """Return the words of one row as ``print`` answers them; an id first, where there is one."""
     kept = {name: value for name, value in item.words.items() if name not in menu.hidden}
     extra = next((show for part, show in EXTRA if part(menu.path)), None)
-    words = {} if menu.single else {".id": item.id}
+    words: Shown = {} if menu.single else {".id": item.id}
     words |= {name: value for name, value in kept.items() if value or name != "comment"}
-    return words | (extra(router, menu, item) if extra else {})
+    words |= extra(router, menu, item) if extra else {}
+    return {name: value for name, value in words.items() if value is not None}
 
 
 def _rule(router: Router, menu: Menu, item: Item) -> Words:
@@ -101,12 +104,12 @@ def _job(router: Router, _: Menu, item: Item) -> Words:
     return words | ({"next-run": router.stamp(due)} if due is not None else {})
 
 
-def _file(router: Router, _: Menu, item: Item) -> Words:
+def _file(router: Router, _: Menu, item: Item) -> Shown:
     size = len(item.get("contents").encode(errors="surrogateescape"))
     limit = 61440 if router.switches.since(7) else 4096
-    words = {"type": item.get("type", "script"), "size": str(size)}
+    words: Shown = {"type": item.get("type", "script"), "size": str(size)}
     words["creation-time"] = router.stamp(item.created)
-    return words | ({} if size <= limit else {"contents": ""})
+    return words | ({} if size <= limit else {"contents": None})
 
 
 def _made(_: Router, __: Menu, item: Item) -> Words:
@@ -117,7 +120,7 @@ def _service(_: Router, __: Menu, ___: Item) -> Words:
     return {"invalid": "false", "vrf": "main"}
 
 
-Extra = Callable[["Router", Menu, Item], Words]
+Extra = Callable[["Router", Menu, Item], Words | Shown]
 EXTRA: tuple[tuple[Callable[[str], bool], Extra], ...] = (
     (lambda path: path.endswith(("/filter", "/raw")), _rule),
     (lambda path: path.endswith("/address-list"), _listed),

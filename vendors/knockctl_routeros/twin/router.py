@@ -192,6 +192,21 @@ class Router:
         full = {**MENUS[path].defaults, **words}
         return table.add(full, dynamic=True, expires=expires, created=now)
 
+    def count(self, path: str, number: int, size: int) -> None:
+        """Count a packet, of so many bytes, that a rule has matched."""
+        sent, seen = self.counters.get((path, number), (0, 0))
+        self.counters[path, number] = (sent + size, seen + 1)
+
+    def load(self, source: str) -> None:
+        """Run commands as the factory would, waits left out: a configuration to begin with.
+
+        Raises:
+            Trap: one is refused; the log says which.
+        """
+        for _ in jobs.steps(self, Actor("factory"), source):
+            pass
+        self.history.forget()
+
     def say(self, topics: str, message: str) -> None:
         """Write a line into the log."""
         self.log.append(LogLine(self.clock.now(), topics, message))

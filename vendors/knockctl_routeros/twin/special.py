@@ -56,7 +56,7 @@ def _export(router: Router, actor: Actor, request: Request) -> Reply:
         actor.needs("sensitive")
     name = request.args.get("file")
     if name:
-        actor.needs("ftp", "write")
+        actor.needs("ftp")
         text = router.export(request.path, sensitive=shown)
         write_file(router, name if name.endswith(".rsc") else f"{name}.rsc", text)
     return Reply()

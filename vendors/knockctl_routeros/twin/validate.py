@@ -12,7 +12,6 @@ from knockctl_routeros.twin.store import Item
 from knockctl_routeros.twin.traps import ARGUMENT, Trap, failure
 
 PORTS = ("src-port", "dst-port", "port")
-CLEARED_BY_NOTHING = ("comment", "log-prefix")
 
 
 def words(known: Known, menu: Menu, args: Mapping[str, str]) -> dict[str, str]:
