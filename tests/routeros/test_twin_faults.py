@@ -54,6 +54,16 @@ def test_the_nth_add_is_refused(device):
     assert router.comments() == ["a", "c"]
 
 
+def test_the_nth_command_is_refused(device):
+    router = device()
+    api = router.connect()
+    router.router.faults.trap_at = 2
+    number = add(api, "a")
+    with pytest.raises(TrapError, match="out of memory"):
+        api.path("ip", "firewall", "filter").remove(number)
+    assert router.comments() == ["a"]
+
+
 def test_replies_are_slow(device):
     router = device()
     api = router.connect()

@@ -107,6 +107,74 @@ def test_a_job_has_only_its_own_policies(device):
     assert any("not enough permissions" in line for line in router.log())
 
 
+def test_a_job_does_not_run_a_script_that_has_more_policies(device):
+    router = device()
+    router.connect().path("system", "script").add(name="revert", source=":log info ran")
+    add_job(router, on_event="revert", policy="read,write")
+    router.advance(200)
+    assert runs(router) == 0
+    assert any("not enough permissions" in line for line in router.log())
+
+
+REVERT = """\
+/ip firewall filter remove [find where comment~"^kc:new"]
+:if ([:len [/ip firewall filter find comment="kc:old"]] = 0) do={
+  /ip firewall filter add chain=input comment="kc:old" \\
+    place-before=[find comment="foreign"]
+}
+/system scheduler remove [find name~"^kc-"]
+/system script remove [find name="kc-revert"]
+"""
+
+
+@pytest.fixture
+def changed(device):
+    """A router that was changed with a way back: a job at 20:30, and one at the next boot."""
+    router = device()
+    api = router.connect()
+    rules = api.path("ip", "firewall", "filter")
+    old = rules.add(chain="input", comment="kc:old")
+    rules.add(chain="input", comment="foreign")
+    api.path("system", "script").add(name="kc-revert", source=REVERT)
+    add_job(router, name="kc-timer", on_event="kc-revert")
+    add_job(router, name="kc-boot", on_event="kc-revert", start_time="startup")
+    rules.add(chain="input", comment="kc:new", **{"place-before": old})
+    rules.remove(old)
+    return router
+
+
+def nothing_left(router):
+    return not router.rows("/system/scheduler") and not router.rows("/system/script")
+
+
+def test_a_change_that_is_not_confirmed_takes_itself_back(changed):
+    changed.advance(199)
+    assert changed.comments() == ["kc:new", "foreign"]
+    changed.advance(1)
+    assert changed.comments() == ["kc:old", "foreign"]
+    assert nothing_left(changed)
+
+
+def test_a_reboot_inside_the_window_takes_the_change_back(changed):
+    changed.do(changed.router.power_off)
+    changed.advance(1000)
+    changed.do(changed.router.power_on)
+    assert changed.comments() == ["kc:new", "foreign"]
+    changed.advance(3)
+    assert changed.comments() == ["kc:old", "foreign"]
+    assert nothing_left(changed)
+
+
+def test_a_confirmed_change_stays(changed):
+    changed.host.settle()
+    api = changed.connect()
+    api.path("system", "scheduler").remove("kc-timer", "kc-boot")
+    api.path("system", "script").remove("kc-revert")
+    changed.do(changed.router.reboot)
+    changed.advance(5000)
+    assert changed.comments() == ["kc:new", "foreign"]
+
+
 @pytest.mark.parametrize(("version", "date"), [("6.49", "may/28/2026"), ("7.16", "2026-05-28")])
 def test_dates_are_read_in_both_forms_and_printed_in_the_versions(device, version, date):
     router = device(version=version)

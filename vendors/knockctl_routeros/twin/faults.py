@@ -29,8 +29,10 @@ class Faults:
     """Lose power at the Nth command; ``Router.power_on`` brings it back."""
     power_executes: bool = True
     """The Nth command is carried out before."""
+    trap_at: int | None = None
+    """Refuse the Nth command."""
     trap_at_add: int | None = None
-    """Refuse the Nth ``add``, of whatever menu."""
+    """Refuse the Nth ``add``, of whatever menu; those in scripts count, too."""
     trap_text: str = "failure: out of memory"
     delay: float = 0.0
     """Our seconds to wait before each answer."""
@@ -57,6 +59,11 @@ class Faults:
         if cut:
             return Fate.CUT_AFTER if self.cut_executes else Fate.CUT_BEFORE
         return Fate.ANSWER
+
+    def refuses(self) -> bool:
+        """Count a command, and tell whether it is the one to refuse."""
+        self.trap_at, hit = _count(self.trap_at)
+        return hit
 
     def refuses_add(self) -> bool:
         """Count an add, and tell whether it is the one to refuse."""

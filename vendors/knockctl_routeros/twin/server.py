@@ -45,7 +45,7 @@ class Server:
         self.router.clock.attach(loop)
         self.router.faults.watchers.append(self._ports_changed)
         self.router.watchers.append(self._ports_changed)
-        await self._follow()
+        await self.follow()
 
     async def stop(self) -> None:
         """Close ports and sessions."""
@@ -66,11 +66,11 @@ class Server:
         self._listeners.clear()
 
     def _ports_changed(self) -> None:
-        task = asyncio.ensure_future(self._follow())
+        task = asyncio.ensure_future(self.follow())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _follow(self) -> None:
+    async def follow(self) -> None:
         """Have the ports open exactly while the router has power and doesn't refuse."""
         async with self._changing:
             wanted = self.router.powered and not self.router.faults.refusing
@@ -142,7 +142,7 @@ class Served:
 
     def settle(self) -> None:
         """Wait until the ports are open or closed, as they should be."""
-        asyncio.run_coroutine_threadsafe(self.server._follow(), self._loop).result(10)  # noqa: SLF001
+        asyncio.run_coroutine_threadsafe(self.server.follow(), self._loop).result(10)
 
 
 @contextmanager

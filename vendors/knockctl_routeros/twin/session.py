@@ -12,7 +12,7 @@ from knockctl_routeros.twin.commands import Reply, Request
 from knockctl_routeros.twin.faults import Fate
 from knockctl_routeros.twin.guards import Actor
 from knockctl_routeros.twin.process import Process
-from knockctl_routeros.twin.traps import INTERRUPTED, Trap
+from knockctl_routeros.twin.traps import SCRIPTING, Trap
 from knockctl_routeros.twin.words import NotTheProtocol, encode, read_sentence
 
 if TYPE_CHECKING:
@@ -115,6 +115,8 @@ class Session:
                 await self._done(reply, tag)
 
     def _execute(self, actor: Actor, request: Request) -> Reply | Trap:
+        if self._router.faults.refuses():
+            return Trap(self._router.faults.trap_text)
         try:
             return self._router.execute(actor, request)
         except Trap as trap:
@@ -180,7 +182,7 @@ def _outcome(process: Process) -> list[list[str]]:
     if process.trap is None:
         return [["!done"]]
     trap = process.trap
-    return _trapped(trap if trap.category is not None else Trap(trap.message, INTERRUPTED + 1))
+    return _trapped(trap if trap.category is not None else Trap(trap.message, SCRIPTING))
 
 
 def encode_all(sentences: Iterable[list[str]], tag: str) -> bytes:

@@ -15,7 +15,7 @@ PORTS = ("src-port", "dst-port", "port")
 
 
 def words(known: Known, menu: Menu, args: Mapping[str, str]) -> dict[str, str]:
-    """Check each word; a word that is to be unset (``!word``, or nothing given) has None's text.
+    """Check each word; one that is to be unset (``!word``, or without a value) comes back empty.
 
     Raises:
         Trap: a word the menu doesn't have, or a value it doesn't take.
@@ -81,7 +81,7 @@ def single(menu: Menu, items: Iterable[Item], new: Mapping[str, str], number: in
 def _twice(menu: Menu) -> str:
     by_name = menu.path in ("/user", "/user/group")
     return (
-        f"{menu.path[1:]} with the same name already exists"
+        f"{menu.path.rpartition('/')[2]} with the same name already exists"
         if by_name
         else "already have such entry"
     )
