@@ -186,6 +186,14 @@ def test_a_script_that_cannot_be_read_does_nothing(router, source, message):
     assert len(router.comments()) == 4
 
 
+def test_paths_have_slashes_since_version_7_only(device):
+    old = device(version="6.49")
+    run(old, "/ip firewall filter add chain=input")
+    tuple(old.connect()("/system/script/remove", numbers="test"))
+    failed(old, "/ip/firewall/filter/add chain=input")
+    assert len(old.rows(FILTER)) == 1
+
+
 def test_a_script_runs_another(router):
     api = router.connect()
     api.path("system", "script").add(name="inner", source=f"{FIND} remove *1")

@@ -41,7 +41,8 @@ def parse(router: Router, source: str) -> Block:
     Raises:
         Trap: a syntax error, with line and column.
     """
-    return Parser(source, router.is_menu, router.has_command).script()
+    slashes = router.switches.since(7)
+    return Parser(source, router.is_menu, router.has_command, slashes=slashes).script()
 
 
 def plain(value: Value) -> str:

@@ -36,11 +36,17 @@ HasCommand = Callable[[str, str], bool]
 class Parser:
     """Reads one script, for a router that knows its menus and their commands."""
 
-    def __init__(self, source: str, is_menu: IsMenu, has_command: HasCommand) -> None:
-        """Take what the router has: whether a path is a menu, and a verb one of its commands."""
+    def __init__(
+        self, source: str, is_menu: IsMenu, has_command: HasCommand, *, slashes: bool = True
+    ) -> None:
+        """Take what the router has: whether a path is a menu, and a verb one of its commands.
+
+        ``slashes`` is whether ``/ip/firewall`` is a path, as since version 7.
+        """
         self._reader = Reader(source)
         self._is_menu = is_menu
         self._has_command = has_command
+        self._slashes = slashes
 
     def script(self) -> Block:
         """Read all of it.
@@ -71,10 +77,11 @@ class Parser:
         self._reader.blank()
         if self._reader.accept(":"):
             return self._builtin(menu), menu
-        path = "" if self._reader.peek() == "/" else menu
+        path = begin = "" if self._reader.peek() == "/" else menu
         while True:
             start = self._reader.at
-            self._reader.accept("/")
+            if self._reader.accept("/") and path != begin and not self._slashes:
+                raise self._reader.wrong()
             word = self._segment()
             if word and self._is_menu(f"{path}/{word}"):
                 path = f"{path}/{word}"
