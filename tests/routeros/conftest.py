@@ -1,0 +1,94 @@
+"""A router on loopback ports, the sessions to it, and a certificate for its TLS port."""
+
+import contextlib
+import datetime as dt
+import functools
+import ssl
+from ipaddress import ip_address
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from librouteros import connect
+
+from knockctl_routeros.twin import Clock, Router, Switches, served
+
+START = 1_780_000_000  # 2026-05-28 20:26:40 UTC
+FILTER = "/ip/firewall/filter"
+LIST = "/ip/firewall/address-list"
+
+
+class Device:
+    """A router and everything a test does to it from outside and, by ``do``, inside."""
+
+    def __init__(self, router, host, stack):
+        self.router, self.host, self.stack = router, host, stack
+
+    def connect(self, user="admin", password="", **more):
+        more = {"port": self.host.port, "timeout": 5, "encoding": "utf-8", **more}
+        api = connect("127.0.0.1", user, password, **more)
+        self.stack.callback(api.close)
+        return api
+
+    def do(self, function, *args, **kwargs):
+        return self.host.call(functools.partial(function, *args, **kwargs))
+
+    def advance(self, seconds):
+        self.do(self.router.clock.advance, seconds)
+
+    def rows(self, path):
+        return self.do(self.router.rows, path)
+
+    def comments(self, path=FILTER):
+        return [row.get("comment", "") for row in self.rows(path)]
+
+    def log(self):
+        return [line.message for line in self.do(lambda: list(self.router.log))]
+
+
+@pytest.fixture
+def device():
+    """Make routers whose time stands still unless scaled: ``device(version="7.16")``."""
+    with contextlib.ExitStack() as stack:
+
+        def make(*, scale=0, tls=None, on_change=None, **switches):
+            clock = Clock(start=START, scale=scale)
+            router = Router(Switches(**switches), clock=clock, on_change=on_change)
+            return Device(router, stack.enter_context(served(router, tls)), stack)
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """Make a certificate for 127.0.0.1; return the contexts of server and client."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mikrotik1")])
+    now = dt.datetime.now(dt.UTC)
+    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(names, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "router.pem"
+    pem = serialization.Encoding.PEM
+    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path.write_bytes(secret + made.public_bytes(pem))
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(path)
+    client = ssl.create_default_context(cadata=made.public_bytes(pem).decode())
+    return server, client
+
+
+def words(**values):
+    """Write the API's words as Python's: ``_`` for ``-``."""
+    return {name.replace("_", "-"): value for name, value in values.items()}
