@@ -118,7 +118,7 @@ def perceive(site: Site, scope: Scope, family: int, ask: Ask) -> Iterator[Any]:
     yield from (ask(ports((span.first, span.last))) for span in spans)
     yield from (ask(atom) for atom in _source_atoms(site, family))
     if kind == "udp":
-        yield from (ask(Atom("payload", Text(payload))) for payload in _payloads(site))
+        yield from (ask(Atom("payload", text)) for text in _payloads(site))
 
 
 def _scope_atoms(scope: Scope, family: int, ask: Ask) -> Iterator[Atom]:
@@ -152,9 +152,9 @@ def _spans(site: Site) -> tuple[Span, ...]:
     return tuple(dict.fromkeys(spans))
 
 
-def _payloads(site: Site) -> tuple[bytes, ...]:
-    found = (k.payload for p in site.policies for g in p.generations for k in g.knocks)
-    return tuple(dict.fromkeys(payload for payload in found if payload))
+def _payloads(site: Site) -> tuple[Text, ...]:
+    knocks = (k for p in site.policies for g in p.generations for k in g.knocks)
+    return tuple(dict.fromkeys(Text(k.payload, folded=k.folded) for k in knocks if k.payload))
 
 
 # --- the space of packets ---------------------------------------------------------------------
@@ -177,7 +177,7 @@ def _atoms(claim: Claim) -> Iterator[Atom]:
     yield from (Atom("interface", name) for name in scope.interfaces)
     yield from (ports((span.first, span.last)) for span in _spans(site))
     yield from _source_atoms(site, family)
-    yield from (Atom("payload", Text(payload)) for payload in _payloads(site))
+    yield from (Atom("payload", text) for text in _payloads(site))
     yield from claim.model.predicates(claim.family)
 
 

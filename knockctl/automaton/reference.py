@@ -294,7 +294,7 @@ def _is(knock: Knock, packet: Packet) -> bool:
     return (
         knock.protocol == packet.protocol
         and knock.port == packet.port
-        and (knock.payload is None or knock.payload in packet.payload)
+        and knock.said(packet.payload)
     )
 
 

@@ -29,6 +29,8 @@ class Knock:
     port: int
     payload: bytes | None = field(default=None, repr=False)
     secret: bool = False
+    folded: bool = False
+    """Capitals of the passphrase don't matter: so on a device that can't tell them apart."""
 
     @property
     def span(self) -> Span:
@@ -42,7 +44,16 @@ class Knock:
     def __str__(self) -> str:
         """Print as in a policy, masked where secret."""
         port = "***" if self.secret else str(self.port)
-        return f"{self.protocol}/{port}" + (" with a passphrase" if self.payload else "")
+        said = " with a passphrase" + (" in any capitals" if self.folded else "")
+        return f"{self.protocol}/{port}" + (said if self.payload else "")
+
+    def said(self, data: bytes) -> bool:
+        """Tell whether data hold the passphrase, where there is one; it may stand anywhere."""
+        if self.payload is None:
+            return True
+        if self.folded:
+            return self.payload.lower() in data.lower()
+        return self.payload in data
 
 
 @dataclass(frozen=True, slots=True)
