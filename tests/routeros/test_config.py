@@ -109,7 +109,6 @@ def test_the_sample_row_of_a_device():
             "disabled": False,
             "dynamic": False,
             "in-interface-list": "all",
-            "invalid": True,
             "log": False,
             "log-prefix": "",
             "packets": 0,

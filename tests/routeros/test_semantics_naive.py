@@ -97,7 +97,7 @@ class Naive:
 
     def add(self, words):
         side = self.packet.source if "src" in words["action"] else self.packet.destination
-        time = TIMES[words["address-list-timeout"]]
+        time = TIMES[words.get("address-list-timeout", "none-dynamic")]
         if not self.configured(words["address-list"], side):
             until = None if time is None else self.now + time
             self.dynamic[words["address-list"], side] = until

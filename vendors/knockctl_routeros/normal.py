@@ -21,7 +21,6 @@ READ_ONLY = frozenset(
         "creation-time",
         "default-name",
         "dynamic",
-        "invalid",
         "last-started",
         "next-run",
         "packets",
@@ -30,7 +29,8 @@ READ_ONLY = frozenset(
 )
 """What the router tells about a row and nobody can set; so is every word that starts with a dot."""
 
-_DEFAULTS = {"disabled": ("no",), "comment": ("",)}
+# A rule that refers to what is not there is printed as invalid and never matches: that must show.
+_DEFAULTS = {"disabled": ("no",), "comment": ("",), "invalid": ("no",)}
 _RULE_DEFAULTS = {
     "address-list-timeout": ("none-dynamic", "0s"),
     "dst-address": ("0.0.0.0/0", "::/0"),
@@ -200,6 +200,7 @@ _FORMS: Mapping[str, Callable[[str], str]] = {
     "dst-port": negatable(ports),
     "fragment": switch,
     "hw-offload": switch,
+    "invalid": switch,
     "log": switch,
     "port": negatable(ports),
     "protocol": negatable(protocol),

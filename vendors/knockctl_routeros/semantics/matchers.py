@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from knockctl.automaton.alphabet import Atom, flow, protocol
-from knockctl.automaton.wire import FLAGS, OPENING_MASK
+from knockctl.automaton.alphabet import Atom, Text, flow, protocol
+from knockctl.automaton.wire import FLAGS, LOOPBACK, OPENING_MASK
 from knockctl_routeros.semantics.conditions import Clause, Family, Side, Table
 from knockctl_routeros.semantics.ruleset import ranges_of
 
@@ -149,16 +149,23 @@ def _flags(_: Context, text: str) -> Clauses:
 
 
 def _icmp(_: Context, text: str) -> Atoms:
-    kind, _colon, code = text.partition(":")
-    if code not in ("", "any", "0-255"):
-        raise ValueError("which code a packet has is not followed")
-    return (Atom("icmp", int(kind)),)
+    kind, _colon, codes = text.partition(":")
+    first, _dash, last = ("0-255" if codes in ("", "any") else codes).partition("-")
+    number = int(kind) << 8
+    return (Atom("icmp", ((number | int(first), number | int(last or first)),)),)
 
 
 def _content(_: Context, text: str) -> Clauses:
     if text.startswith("!") or not text.isascii():
         raise ValueError("neither negation nor the code page of a text is documented")
-    return (Clause(((Atom("payload", text.encode()), True),)),)
+    return (Clause(((Atom("payload", Text(text.encode())), True),)),)
+
+
+def _source_type(_: Context, text: str) -> Atoms:
+    """A source that is the router's own is one that it sends from, to itself."""
+    if text != "local":
+        raise ValueError("of which type another source is, is not followed")
+    return (Atom("interface", LOOPBACK),)
 
 
 def _destination_type(_: Context, text: str) -> Atoms:
@@ -171,12 +178,11 @@ def _layer7(context: Context, text: str) -> Clauses:
     Only the first 10 packets or 2 KB of a connection are looked at, together, and of both
     directions: in a connection that has answers already, whether the pattern matches is a guess.
     A SYN carries nothing to look at, and what is not tracked has no connection. Patterns ignore
-    case, and anchors tie them to the ends of what was sent; neither is followed: a payload that
-    holds the literal as written matches, any other does not. (fact sheet 2.3; manual, Layer7)
+    case, and anchors tie them to the ends of what was sent. (fact sheet 2.3; manual, Layer7)
     """
     if context.around.family == 6 or context.around.table == "raw":
         raise ValueError("no such matcher there: fact sheet 2.1")
-    payload = Atom("payload", literal_of(context.around.patterns[text]))
+    payload = Atom("payload", text_of(context.around.patterns[text]))
     known = flow("known")
     return (
         Clause(((protocol("tcp"), False), (_OPENING, False))),
@@ -186,14 +192,19 @@ def _layer7(context: Context, text: str) -> Clauses:
     )
 
 
-def literal_of(regexp: str) -> bytes:
-    """Return the bytes a pattern stands for; raise ``ValueError`` where it is no literal."""
+def text_of(regexp: str) -> Text:
+    """Return what a pattern looks for; raise ``ValueError`` where it is no literal."""
     body = regexp.removeprefix("^")
-    if body.endswith("$") and not body.endswith("\\$"):
+    anchors = [body != regexp]
+    anchors.append(body.endswith("$") and not body.endswith("\\$"))
+    if anchors[1]:
         body = body[:-1]
+    if any(anchors) and not all(anchors):
+        raise ValueError("tied to one end only")
     if not body or re.search(r"(?<!\\)(?:\\\\)*[][().*+?{}|^$]|\\[A-Za-z0-9]|\\$", body):
         raise ValueError("not a literal")
-    return re.sub(r"\\(.)", r"\1", body).encode("ascii")
+    text = re.sub(r"\\(.)", r"\1", body).encode("ascii")
+    return Text(text, whole=all(anchors), folded=True)
 
 
 MATCHERS: dict[str, Callable[[Context, str], Clauses]] = {
@@ -210,5 +221,6 @@ MATCHERS: dict[str, Callable[[Context, str], Clauses]] = {
     "icmp-options": _plain(_icmp),
     "content": _content,
     "layer7-protocol": _layer7,
+    "src-address-type": _plain(_source_type),
     "dst-address-type": _plain(_destination_type),
 }

@@ -1,0 +1,322 @@
+"""Policies to chains and lists: the reference automaton, rule by rule, in RouterOS' words.
+
+Per family, every packet takes this way::
+
+    input ─ kc-_gate   other destinations leave; management, known flows, stray segments
+             └ kc-_new  lock-outs
+                ├ kc-<p>       the policy's own knocks and services (rules 0, 2 to 5, 7, 8)
+                └ kc-<p>.rest  everything else (rules 3, 6, 7), then the verdict (rule 8)
+
+``policy.py`` builds the chains of one policy. With ``raw`` placed, lock-outs and TCP traps act
+before connection tracking, in a chain of the raw table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from knockctl.automaton.relaxations import Relaxations
+from knockctl.policy.durations import format_duration
+from knockctl.policy.resolved import ResolvedPolicy
+from knockctl.ports import Span, merged, without
+from knockctl.vendor import Facts, FidelityNote, Placement, Rendered
+from knockctl_routeros.config import JUMP, OWN, Menu, Row, RouterConfig
+from knockctl_routeros.placement import RouterPlacement
+from knockctl_routeros.policy import (
+    GATE,
+    NEW,
+    NOISE,
+    OTHERS,
+    REJECT,
+    Family,
+    PolicyChains,
+    Rule,
+    rules,
+)
+from knockctl_routeros.words import ACCEPT, DROP, OPENING, RETURN, Words, jump, on
+
+FAMILIES: tuple[Family, Family] = (4, 6)
+ENTRY, RAW = "kc-_in", "kc-_raw"
+_FILTER: dict[Family, Menu] = {4: "/ip firewall filter", 6: "/ipv6 firewall filter"}
+_RAW: dict[Family, Menu] = {4: "/ip firewall raw", 6: "/ipv6 firewall raw"}
+_KNOWN: Words = {"connection-state": "established"}
+_INVALID: Words = {"connection-state": "invalid"}
+
+
+def render(
+    policies: Sequence[ResolvedPolicy], placement: Placement, facts: Facts | None = None
+) -> Rendered[RouterConfig]:
+    """Compile policies for the families the router has; both when no facts are given."""
+    place = RouterPlacement.model_validate(placement.model_dump())
+    effective = tuple(_fit(policy, place) for policy in policies)
+    if not effective:
+        return Rendered(RouterConfig(), ())
+    listed = facts.details.get("families", "4 6").split() if facts else ["4", "6"]
+    rows: list[Row] = []
+    for family in (f for f in FAMILIES if str(f) in listed):
+        rows += _Table(effective, place, family).rows()
+    chains = _chains(effective, place, 4)
+    return Rendered(
+        RouterConfig(tuple(rows)),
+        effective,
+        tuple(n for c in chains for n in _notes(c, place)),
+        tuple(_relaxed(c, place) for c in chains),
+    )
+
+
+def _chains(
+    policies: Sequence[ResolvedPolicy], place: RouterPlacement, family: Family
+) -> list[PolicyChains]:
+    layer7 = place.passphrase == "layer7" and family == 4
+    return [PolicyChains.of(policies, n, family, layer7=layer7) for n in range(len(policies))]
+
+
+def _relaxed(chains: PolicyChains, place: RouterPlacement) -> Relaxations:
+    return replace(chains.relaxed, cut=place.raw and chains.locks)
+
+
+def _fit(policy: ResolvedPolicy, place: RouterPlacement) -> ResolvedPolicy:
+    """Return the policy as the router can hold it."""
+    if place.passphrase == "content":
+        return policy
+    generations = (
+        replace(
+            generation,
+            knocks=tuple(replace(k, folded=k.payload is not None) for k in generation.knocks),
+        )
+        for generation in policy.generations
+    )
+    return replace(policy, generations=tuple(generations))
+
+
+# --- rules ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """One family's rules."""
+
+    policies: Sequence[ResolvedPolicy]
+    place: RouterPlacement
+    family: Family
+
+    @property
+    def chains(self) -> list[PolicyChains]:
+        """The policies' own chains."""
+        return _chains(self.policies, self.place, self.family)
+
+    def rows(self) -> Iterator[Row]:
+        """Yield every row of the family, patterns first."""
+        if self.place.passphrase == "layer7" and self.family == 4:
+            yield from self._patterns()
+        chains = self.chains
+        built: dict[str, Iterable[Rule]] = {}
+        if self._addresses:
+            built[ENTRY] = self._entry()
+        built[GATE], built[NEW] = self._gate(chains), self._new(chains)
+        built[NOISE] = [r for c in chains for r in rules("refuse", c.refuse, ports=c.governed)]
+        if any(c.trusted and c.others_refuse for c in chains):
+            built[OTHERS] = list(_others(chains))
+        if any(c.policy.refuse == "reject" for c in chains):
+            built[REJECT] = self._reject()
+        menu = _FILTER[self.family]
+        for name, listed in built.items():
+            yield from _rows(menu, name, "", listed)
+        for chain in chains:
+            for name, listed in chain.build().items():
+                yield from _rows(menu, name, chain.policy.name, listed)
+        yield self._jump(menu, self.place.chain, ENTRY if self._addresses else GATE)
+        if self.place.raw:
+            yield from self._raw(chains)
+
+    @property
+    def _addresses(self) -> list[str]:
+        return [str(a) for a in self.place.addresses if a.version == self.family]
+
+    def _jump(self, menu: Menu, chain: str, target: str) -> Row:
+        """Return the one rule outside our chains."""
+        place = self.place
+        where: dict[str, str] = {}
+        if place.chain == "input":
+            where["dst-address-type"] = "local"
+            # What the router sends to itself has an address of its own as its source.
+            where["src-address-type"] = "!local"
+        if place.interface:
+            where["in-interface"] = place.interface
+        if place.interface_list:
+            where["in-interface-list"] = place.interface_list
+        return Row.of(menu, {"chain": chain, "comment": JUMP, **where, **jump(target)})
+
+    def _entry(self) -> Iterator[Rule]:
+        """Let go at once of everything that is not a packet to the protected address."""
+        for address in self._addresses:
+            yield from rules("protected", {"dst-address": address}, jump(GATE))
+
+    def _gate(self, chains: Sequence[PolicyChains]) -> Iterator[Rule]:
+        """Settle what is no event, see the design, section 3."""
+        yield from self._managed(ACCEPT)
+        services = merged(span for c in chains for span in c.policy.services)
+        yield from rules("known flows", _KNOWN, ACCEPT, ports=services)
+        yield from rules("known flows", _KNOWN, RETURN)
+        yield from rules("stray segments", _INVALID, jump(NOISE))
+        yield from rules("stray segments", _INVALID, RETURN)
+        yield from rules("new flows", OPENING, jump(NEW))
+        yield from rules("new flows", OPENING, RETURN)
+        yield from rules("new flows", {"protocol": "udp"}, jump(NEW))
+        yield from rules("stray segments", {"protocol": "tcp"}, jump(NOISE))
+
+    def _managed(self, leave: Words) -> Iterator[Rule]:
+        management = self.place.management
+        for source in management.sources if management else ():
+            if management and source.version == self.family:
+                port = Span.single("tcp", management.port)
+                where = {"src-address": str(source)} if source.prefixlen else {}
+                yield from rules("management", where, leave, ports=[port])
+
+    def _new(self, chains: Sequence[PolicyChains]) -> Iterator[Rule]:
+        yield from _locks(chains)
+        taken: list[Span] = []
+        for chain in chains:
+            ports = without(chain.owned, taken)
+            yield from rules("knocks and services", jump(chain.name), ports=ports)
+            if chain.trusted:
+                yield from rules("knocks and services", RETURN, ports=ports)
+            taken.extend(chain.owned)
+        resting = [c for c in chains if c.has_rest]
+        for chain in resting:
+            yield from rules("everything else", jump(chain.part("rest")))
+        yield from _locks(resting)
+        for chain in chains:
+            ports = without(chain.policy.trap_ports, taken)
+            yield from rules("hide traps", chain.unless_exempt, ports=ports)
+        yield from _others(chains)
+
+    def _reject(self) -> Iterator[Rule]:
+        yield from rules(
+            "reject", {"action": "reject", "protocol": "tcp", "reject-with": "tcp-reset"}
+        )
+        yield from rules("reject", {"action": "reject", "reject-with": "icmp-port-unreachable"})
+
+    def _patterns(self) -> Iterator[Row]:
+        """Yield the layer 7 entries; a passphrase's own punctuation means itself."""
+        secret = {k.payload for p in self.policies for g in p.generations for k in g.knocks}
+        for chain in self.chains:
+            for number, said in enumerate(chain.passphrases, start=1):
+                if said in secret:
+                    yield Row.of(
+                        "/ip firewall layer7-protocol",
+                        {
+                            "name": chain.part(f"pass{number}"),
+                            "regexp": _literal(said.decode()),
+                            "comment": f"{OWN}{chain.policy.name}:passphrase secret",
+                        },
+                    )
+
+    # --- before connection tracking ---
+
+    def _raw(self, chains: Sequence[PolicyChains]) -> Iterator[Row]:
+        menu = _RAW[self.family]
+        built = {RAW: list(self._raw_rules(chains))}
+        for chain in chains:
+            if _traps_early(chain, chains):
+                made = chain.build()
+                needed = [name for name, _ in chain.traps]
+                needed += [chain.part(what) for what in ("void", "spend")]
+                built.update({name: made[name] for name in needed if name in made})
+            if chain.exempts and chain.locks and chain.policy.scope == "all":
+                built[chain.part("no")] = [*chain.exempt(RETURN), *rules("refuse", DROP)]
+        if any(built.values()):
+            for name, listed in built.items():
+                yield from _rows(menu, name, "", listed)
+            yield self._jump(menu, "prerouting", RAW)
+
+    def _raw_rules(self, chains: Sequence[PolicyChains]) -> Iterator[Rule]:
+        yield from self._managed(RETURN)
+        addresses = self._addresses
+        for chain in chains:
+            if chain.locks and chain.policy.scope == "all":
+                refuse = jump(chain.part("no")) if chain.exempts else DROP
+                for address in addresses or [""]:
+                    where = {"dst-address": address} if address else {}
+                    for protocol in ("tcp", "udp"):
+                        locked = on(chain.part("lock"))
+                        yield from rules(
+                            "locked out", where, {"protocol": protocol}, locked, refuse
+                        )
+
+
+def _traps_early(chain: PolicyChains, chains: Sequence[PolicyChains]) -> bool:
+    """Tell whether a policy's TCP traps can close before connection tracking."""
+    return len(chains) == 1 and bool(chain.policy.traps)
+
+
+def _locks(chains: Iterable[PolicyChains]) -> Iterator[Rule]:
+    """Refuse whoever a policy with scope ``all`` has locked out (rule 1)."""
+    for chain in chains:
+        if chain.locks and chain.policy.scope == "all":
+            yield from rules("locked out", on(chain.part("lock")), chain.unless_exempt)
+
+
+def _others(chains: Iterable[PolicyChains]) -> Iterator[Rule]:
+    """Refuse new flows that nothing governs, where a policy says so (rule 8)."""
+    for chain in chains:
+        if chain.policy.otherwise == "refuse":
+            yield from rules("refuse others", chain.unless_exempt)
+
+
+def _rows(menu: Menu, chain: str, policy: str, listed: Iterable[Rule]) -> Iterator[Row]:
+    for what, words in listed:
+        yield Row.of(menu, {"chain": chain, "comment": f"{OWN}{policy}:{what}", **words})
+
+
+def _literal(text: str) -> str:
+    return "".join(f"\\{c}" if c in r".^$*+?()[]{}|\\" else c for c in text)
+
+
+# --- notes ------------------------------------------------------------------------------------
+
+
+def _notes(chains: PolicyChains, place: RouterPlacement) -> Iterator[FidelityNote]:
+    """Say where the router does something else than the policy, and within which bound."""
+    relaxed, name = _relaxed(chains, place), chains.policy.name
+
+    def stricter(code: str, reason: str) -> FidelityNote:
+        return FidelityNote(
+            code=code, kind="approximate", direction="stricter", policy=name, reason=reason
+        )
+
+    if relaxed.pause:
+        pause = format_duration(relaxed.pause)
+        yield stricter(
+            "attempt-pause",
+            "no rule takes an address off a list: after a completed sequence, a wrong knock that "
+            f"resets, or a shorter lock-out, no knock of the source counts for {pause}",
+        )
+    if relaxed.spent:
+        spent = format_duration(relaxed.spent)
+        yield stricter(
+            "grant-spent",
+            "no rule takes an address off a list: after a grant was used up or ended early, "
+            f"a sequence of the source grants nothing for {spent}",
+        )
+    yield stricter(
+        "known-from-answer",
+        "connection-state calls a flow new until it is answered: its packets before the first "
+        "answer are judged anew, though one of them was accepted",
+    )
+    if relaxed.cut:
+        yield stricter(
+            "sessions-cut",
+            "a lock-out of scope all is checked before connection tracking: open sessions of "
+            "whoever is locked out end, too",
+        )
+    if chains.passphrases and place.passphrase == "layer7":
+        yield FidelityNote(
+            code="passphrase-capitals",
+            kind="rounded",
+            direction="looser",
+            policy=name,
+            reason="a layer 7 pattern takes capitals for small letters",
+            cost="each letter of a passphrase is worth one of 26 guesses instead of one of 52",
+        )
