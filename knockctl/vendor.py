@@ -354,6 +354,11 @@ class Credentials:
     key_file: Path | None = None
     known_hosts: Path | None = None
     verify_host_key: bool = True
+    ca_file: Path | None = None
+    """Who may sign the device's certificate; None: those the system trusts."""
+    verify_certificate: bool = True
+    tls: bool = True
+    """Whether an interface that has both is spoken to over TLS."""
 
 
 @dataclass(frozen=True, slots=True)

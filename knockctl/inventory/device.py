@@ -28,6 +28,9 @@ class Device:
     key_file: Path | None = None
     known_hosts: Path | None = None
     verify_host_key: bool = True
+    ca_file: Path | None = None
+    verify_certificate: bool = True
+    tls: bool = True
     groups: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()
     placement: Mapping[str, Any] = field(default_factory=dict)
@@ -49,6 +52,9 @@ class Device:
                 key_file=self.key_file,
                 known_hosts=self.known_hosts,
                 verify_host_key=self.verify_host_key,
+                ca_file=self.ca_file,
+                verify_certificate=self.verify_certificate,
+                tls=self.tls,
             ),
             timeouts,
         )

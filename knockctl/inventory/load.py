@@ -49,6 +49,9 @@ class Extras(BaseModel):
     known_hosts: Path | None = None
     sudo_password: str | None = None
     verify_host_key: bool = True
+    ca_file: Path | None = None
+    verify_certificate: bool = True
+    tls: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +199,9 @@ def _device(host: Host, folder: Path, files: Mapping[str, YamlFile]) -> Device:
         key_file=_path(extras.key_file, folder),
         known_hosts=_path(extras.known_hosts, folder),
         verify_host_key=extras.verify_host_key,
+        ca_file=_path(extras.ca_file, folder),
+        verify_certificate=extras.verify_certificate,
+        tls=extras.tls,
         groups=tuple(group.name for group in host.groups),
         policies=data.policies or (),
         placement=data.placement or {},

@@ -3,7 +3,9 @@
 A menu holds rows in order; a row is the words RouterOS would export for it. Two rows are equal
 when they mean the same to the router, whichever version or interface printed them.
 
-What is ours begins its comment with ``knockctl:``; our chains and lists begin with ``kc-``.
+What is ours begins its comment with ``knockctl:``; our chains and lists begin with ``kc-``. A
+comment ends in the row's name, `` #…``, which only tells it from others of the same words: the way
+back on the router finds rows by it. Names mean nothing; neither does the mark.
 """
 
 from __future__ import annotations
@@ -31,8 +33,11 @@ MENUS: tuple[Menu, ...] = get_args(Menu)
 OWN = "knockctl:"
 OWN_NAME = "kc-"
 JUMP = "knockctl:jump"
+OFF = "# jumps turned off by "
+"""Begins the line that prints a mark which no jump in force carries."""
 SECRET = " secret"  # noqa: S105 - ends the comment of a row whose words came from a reference
 
+_NAME = re.compile(r" #(?P<name>[0-9a-z.]+)$")
 _MARKED = re.compile(rf"{re.escape(JUMP)}(?: (?P<mark>\S+))?")
 
 
@@ -74,21 +79,45 @@ class Row:
         return self.get("comment").startswith(OWN)
 
     @property
+    def off(self) -> bool:
+        """Tell whether it is disabled: what a change has not turned on yet, or has turned off."""
+        return self.get("disabled") == "yes"
+
+    @property
+    def name(self) -> str:
+        """What tells it from other rows of ours; an empty text for none."""
+        match = _NAME.search(self.get("comment")) if self.ours else None
+        return match["name"] if match else ""
+
+    def named(self, name: str) -> Row:
+        """Return the same row of ours under this name; an empty text for none."""
+        comment = _NAME.sub("", self.get("comment"))
+        if not self.ours or not name:
+            return self if comment == self.get("comment") else self._with(comment)
+        return self._with(f"{comment} #{name}")
+
+    @property
     def jump(self) -> bool:
         """Tell whether it is one of the rules that lead to our chains and carry the mark."""
-        return self.rule and _MARKED.fullmatch(self.get("comment")) is not None
+        return self.rule and self._marks is not None
 
     @property
     def mark(self) -> str:
         """The change a jump names; an empty text for none, and for other rows."""
-        match = _MARKED.fullmatch(self.get("comment")) if self.rule else None
+        match = self._marks if self.rule else None
         return (match["mark"] or "") if match else ""
 
     def marked(self, mark: str | None) -> Row:
         """Return the same jump with this mark; any other row as it is."""
         if not self.jump:
             return self
-        comment = f"{JUMP} {mark}" if mark else JUMP
+        return self._with(f"{JUMP} {mark}" if mark else JUMP).named(self.name)
+
+    @property
+    def _marks(self) -> re.Match[str] | None:
+        return _MARKED.fullmatch(_NAME.sub("", self.get("comment")))
+
+    def _with(self, comment: str) -> Row:
         return Row.of(self.menu, {**dict(self.words), "comment": comment})
 
     def parts(self) -> tuple[str, ...]:
@@ -101,7 +130,7 @@ class Row:
 
     def secrets(self) -> Iterator[str]:
         """Yield the words that came from a secret reference, as its comment tells."""
-        if not (self.ours and self.get("comment").endswith(SECRET)):
+        if not (self.ours and self.named("").get("comment").endswith(SECRET)):
             return
         yield from (run for run in self.get("dst-port").removeprefix("!").split(",") if run)
         for key in ("content", "regexp"):
@@ -119,25 +148,29 @@ class RouterConfig:
     """
 
     rows: tuple[Row, ...] = ()
-    """As printed, but for the mark: no jump carries it, unless jumps carry different ones."""
+    """As printed, but for names, and for the mark unless jumps carry different ones."""
     revision: str | None = None
-    """The mark on every jump; None without a jump, for nothing else carries it."""
+    """The mark on every jump; or, while our jumps are turned off, the one they had."""
     secret_words: frozenset[str] = field(default=frozenset(), compare=False)
     """More to be masked than the rows show, such as a passphrase before it was escaped."""
+    names: tuple[str, ...] = field(default=(), compare=False)
+    """Of each row; taken from their comments, or given with nameless rows."""
+    place: int | None = field(default=None, compare=False)
+    """Which rule of its chain our jump is to be, from 1; None: the first, above all others."""
 
     def __post_init__(self) -> None:
-        rules = [row for row in self.rows if row.rule]
-        others = {row for row in self.rows if not row.rule}
+        names = self.names or ("",) * len(self.rows)
+        rows = [r.named(name) if name else r for r, name in zip(self.rows, names, strict=True)]
+        rules = [row for row in rows if row.rule]
+        others = {row.named(""): row for row in reversed(rows) if not row.rule}.values()
         marks = {row.mark for row in rules if row.jump}
-        if self.revision and marks:
+        if self.revision or len(marks) == 1:
             # What is asked for counts: this is how a mark is changed.
+            object.__setattr__(self, "revision", self.revision or marks.pop() or None)
             rules = [row.marked(None) for row in rules]
-        elif len(marks) == 1:
-            object.__setattr__(self, "revision", marks.pop() or None)
-            rules = [row.marked(None) for row in rules]
-        else:
-            object.__setattr__(self, "revision", None)
-        object.__setattr__(self, "rows", tuple(sorted([*others, *rules], key=_place)))
+        found = sorted([*others, *rules], key=_place)
+        object.__setattr__(self, "names", tuple(row.name for row in found))
+        object.__setattr__(self, "rows", tuple(row.named("") for row in found))
 
     @property
     def empty(self) -> bool:
@@ -161,16 +194,17 @@ class RouterConfig:
         return replace(self, rows=tuple(row.marked(None) for row in self.rows), revision=revision)
 
     def device_rows(self) -> tuple[Row, ...]:
-        """Return the rows as they stand on the device, the mark on every jump."""
-        if self.revision is None:
-            return self.rows
-        return tuple(row.marked(self.revision) for row in self.rows)
+        """Return the rows as they stand on the device: named, the mark on every jump."""
+        named = (row.named(name) for row, name in zip(self.rows, self.names, strict=True))
+        return tuple(row.marked(self.revision) if self.revision else row for row in named)
 
     def text(self) -> str:
-        """Print as ``/export`` would, the mark included; equal texts mean equal configs."""
+        """Print as ``/export`` would, with the mark, without names: equal texts, equal configs."""
         lines: list[str] = []
+        if self.revision and not any(row.jump for row in self.rows):
+            lines.append(f"{OFF}{self.revision}")
         menu = None
-        for row in self.device_rows():
+        for row in (row.named("") for row in self.device_rows()):
             if row.menu != menu:
                 menu = row.menu
                 lines.append(menu)
@@ -185,9 +219,10 @@ class RouterConfig:
         """Return a lossless form for sealed snapshots; ``load`` reads it back."""
         return json.dumps(
             {
-                "rows": [[row.menu, dict(row.words)] for row in self.rows],
+                "rows": [[row.menu, dict(row.words)] for row in self.device_rows()],
                 "revision": self.revision,
                 "secret_words": sorted(self.secret_words),
+                "place": self.place,
             },
             sort_keys=True,
         )
@@ -200,16 +235,21 @@ def load(dump: str) -> RouterConfig:
         tuple(Row.of(menu, words) for menu, words in data["rows"]),
         data["revision"],
         frozenset(data["secret_words"]),
+        place=data["place"],
     )
 
 
 def own(rows: Iterable[Row]) -> RouterConfig:
-    """Return the config that the rows of ours among these make."""
-    return RouterConfig(tuple(row for row in rows if row.ours))
+    """Return the config that the rows of ours among these make; disabled ones do nothing."""
+    ours = [row for row in rows if row.ours]
+    marks = {row.mark for row in ours if row.jump and row.off and row.mark}
+    on = tuple(row for row in ours if not row.off)
+    jumps = any(row.jump for row in on)
+    return RouterConfig(on, None if jumps or len(marks) != 1 else marks.pop())
 
 
 def _place(row: Row) -> tuple[int, bool, str, tuple[tuple[str, str], ...]]:
     """Sort key: rules keep their order within a chain, as sorting is stable."""
     chain = row.get("chain")
     place = (MENUS.index(row.menu), not chain.startswith(OWN_NAME), chain)
-    return (*place, ()) if row.rule else (*place, row.words)
+    return (*place, ()) if row.rule else (*place, row.named("").words)

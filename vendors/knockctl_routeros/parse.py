@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from knockctl.vendor import Neighbour, Reading
 from knockctl_routeros import normal
-from knockctl_routeros.config import MENUS, Menu, RouterConfig, Row, own
+from knockctl_routeros.config import MENUS, OFF, Menu, RouterConfig, Row, own
 from knockctl_routeros.export import parse_export
 from knockctl_routeros.neighbours import Surroundings, neighbours
 
@@ -19,10 +18,14 @@ class RouterReading(Reading[RouterConfig]):
 
     foreign: tuple[Row, ...] = ()
     """Static rows that are not ours, in the device's order."""
+    foreign_ids: tuple[str, ...] = ()
+    """The router's own names for those rows; empty where the reading is of a text."""
+    off: tuple[Row, ...] = ()
+    """Disabled rows of ours: what an unfinished change left, or somebody turned off."""
     places: Mapping[tuple[Menu, str], int] = field(default_factory=dict)
     """By menu and somebody else's chain: how many static rules stand above our first."""
     duplicates: tuple[Row, ...] = ()
-    """Rules of ours that repeat the comment of one above in their chain: RouterOS lets them."""
+    """Rules of ours that repeat the name of one above: somebody copied them."""
 
     @property
     def shadows(self) -> tuple[Neighbour, ...]:
@@ -43,8 +46,12 @@ def api_rows(menu: Menu, rows: Iterable[Mapping[str, object]]) -> tuple[Row, ...
     return tuple(Row.of(menu, row) for row in static(rows))
 
 
-def read(rows: Mapping[Menu, Sequence[Row]]) -> RouterReading:
+def read(
+    rows: Mapping[Menu, Sequence[Row]], ids: Mapping[Menu, Sequence[str]] | None = None
+) -> RouterReading:
     """Tell ours from foreign in the rows of every menu, and judge what stands above ours.
+
+    ``ids`` are the router's names for the rows, in the same order.
 
     Whether packets may be exempt from connection tracking is read from the ``raw`` menus.
     """
@@ -58,6 +65,13 @@ def read(rows: Mapping[Menu, Sequence[Row]]) -> RouterReading:
         own(everything),
         tuple(n for menu in MENUS for n in neighbours(around[menu])),
         foreign=tuple(row for row in everything if not row.ours),
+        foreign_ids=tuple(
+            id_
+            for menu in MENUS
+            for row, id_ in zip(rows.get(menu, ()), (ids or {}).get(menu, ()), strict=False)
+            if not row.ours
+        ),
+        off=tuple(row for row in everything if row.ours and row.off),
         places=places,
         duplicates=_duplicates(everything),
     )
@@ -73,16 +87,16 @@ def by_menu(rows: Iterable[Row]) -> dict[Menu, tuple[Row, ...]]:
 
 def parse_text(text: str) -> RouterConfig:
     """Read back what ``RouterConfig.text`` prints, or take what is ours from an ``/export``."""
-    return own(parse_export(text))
+    found = own(parse_export(text))
+    first = text.partition("\n")[0].rstrip()
+    return found.marked(first.removeprefix(OFF)) if first.startswith(OFF) else found
 
 
 def _duplicates(rows: Iterable[Row]) -> tuple[Row, ...]:
-    seen: Counter[tuple[Menu, str, str]] = Counter()
+    seen: set[tuple[Menu, str]] = set()
     found = []
     for row in rows:
-        if row.rule and row.ours:
-            key = (row.menu, row.get("chain"), row.marked(None).get("comment"))
-            seen[key] += 1
-            if seen[key] > 1:
-                found.append(row)
+        if row.rule and row.name:
+            found += [row] if (row.menu, row.name) in seen else []
+            seen.add((row.menu, row.name))
     return tuple(found)

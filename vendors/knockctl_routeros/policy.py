@@ -17,6 +17,7 @@ from knockctl.automaton.relaxations import Relaxations
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy, ResolvedTrap
 from knockctl.ports import Span, common, merged, without
 from knockctl_routeros.config import SECRET
+from knockctl_routeros.generations import PLACEHOLDERS
 from knockctl_routeros.words import (
     ACCEPT,
     DROP,
@@ -36,8 +37,6 @@ Rule = tuple[str, Words]
 GATE, NEW, NOISE, OTHERS, REJECT = "kc-_gate", "kc-_new", "kc-_noise", "kc-_others", "kc-_reject"
 MARGIN = 1
 """Seconds a marker outlives what it overrules: RouterOS documents no precision of its timeouts."""
-PLACEHOLDERS = ("0000", "0001")
-"""Stand for a generation until a plan puts the router's own, or a fresh one, in its place."""
 
 
 def rules(what: str, *parts: Words, ports: Sequence[Span] | None = None) -> Iterator[Rule]:

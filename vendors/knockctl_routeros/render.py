@@ -57,8 +57,9 @@ def render(
     for family in (f for f in FAMILIES if str(f) in listed):
         rows += _Table(effective, place, family).rows()
     chains = _chains(effective, place, 4)
+    place_of_jump = None if place.position == "first" else place.position
     return Rendered(
-        RouterConfig(tuple(rows)),
+        RouterConfig(tuple(rows), place=place_of_jump),
         effective,
         tuple(n for c in chains for n in _notes(c, place)),
         tuple(_relaxed(c, place) for c in chains),

@@ -1,0 +1,159 @@
+"""Making a change on a router, command by command, and undoing them where one is refused.
+
+In this order: new rules, disabled, at their places; the mark; moves; new rules on, who is let in
+first and our jumps last; old rules off, our jumps first. Where the router can (7.18) and the
+change is small enough all of it happens in safe mode, so that a connection that is lost takes it
+back at once; the revert timer stands behind that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Mapping
+
+from knockctl.errors import CommandRefused, ConnectionCut, DeviceError
+from knockctl_routeros.config import Menu, Row
+from knockctl_routeros.plan import Added, Anchor, Moved, RouterRemediation
+from knockctl_routeros.revert import batches, off_and_on, remarked
+from knockctl_routeros.session import Session
+
+# Safe mode's history holds 100 actions; one more and nothing of it is undone (fact sheet 6).
+SAFE_ACTIONS = 80
+SAFE_SINCE = (7, 18)
+Ids = Mapping[tuple[Menu, str], list[str]]
+
+
+def path(menu: str) -> str:
+    """Return a menu as the API writes it."""
+    return "/" + menu.strip("/").replace(" ", "/")
+
+
+class Application:
+    """One change being made."""
+
+    def __init__(
+        self, session: Session, ids: Ids, remediation: RouterRemediation, version: str
+    ) -> None:
+        """``ids`` are the router's names for our rows, by menu and comment, as last read."""
+        self._session = session
+        self._ids = {key: list(found) for key, found in ids.items()}
+        self._change = remediation
+        self._version = tuple(int(n) for n in re.findall(r"\d+", version)[:2])
+        self._undo: list[Callable[[], object]] = []
+
+    def run(self) -> None:
+        """Make the change; after ``CommandRefused`` nothing of it is left."""
+        safe = self._safe()
+        try:
+            self._make()
+        except ConnectionCut:
+            raise
+        except DeviceError as error:
+            state = self._back(safe=safe)
+            raise CommandRefused(f"{error.message}; {state}", hint=error.hint) from error
+        if safe:
+            self._session.ask("/safe-mode/release")
+
+    def _make(self) -> None:
+        change = self._change
+        for one in change.added:
+            self._add(one)
+        for row, old in remarked(change):
+            self._mark(row, old)
+        for move in change.moved:
+            self._move(move)
+        self._switch(off_and_on([one.row for one in change.added if one.row.rule]), on=True)
+        old = [row for row in off_and_on(list(change.dropped)) if row.rule]
+        self._switch(list(reversed(self._remarked(old))), on=False)
+
+    def _remarked(self, rows: list[Row]) -> list[Row]:
+        """Return the rows as they are called by now."""
+        marked = {old: row for row, old in remarked(self._change)}
+        return [marked.get(row.get("comment"), row) if row.jump else row for row in rows]
+
+    # --- one command each, and its opposite ---
+
+    def _add(self, one: Added) -> None:
+        words = [f"={key}={value}" for key, value in one.row.words]
+        if one.row.rule:
+            words.append("=disabled=yes")
+        anchor = self._anchor(one.row.menu, one.before)
+        if anchor:
+            words.append(f"=place-before={anchor}")
+        menu = path(one.row.menu)
+        reply = self._session.ask(f"{menu}/add", *words)
+        made = reply[0]["ret"]
+        self._ids[one.row.menu, one.row.get("comment")] = [made]
+        self._undo.append(lambda: self._session.ask(f"{menu}/remove", f"=.id={made}"))
+
+    def _mark(self, row: Row, old: str) -> None:
+        menu, new = path(row.menu), row.get("comment")
+        ids = self._ids.pop((row.menu, old))
+        for id_ in ids:
+            self._session.ask(f"{menu}/set", f"=.id={id_}", f"=comment={new}")
+            self._undo.append(
+                lambda id_=id_: self._session.ask(  # type: ignore[misc]
+                    f"{menu}/set", f"=.id={id_}", f"=comment={old}"
+                )
+            )
+        self._ids[row.menu, new] = ids
+
+    def _move(self, move: Moved) -> None:
+        menu = path(move.row.menu)
+        (mine, *_) = self._ids[move.row.menu, move.row.get("comment")]
+
+        def to(before: Anchor) -> None:
+            anchor = self._anchor(move.row.menu, before)
+            where = (f"=destination={anchor}",) if anchor else ()
+            self._session.ask(f"{menu}/move", f"=numbers={mine}", *where)
+
+        to(move.before)
+        self._undo.append(lambda: to(move.was_before))
+
+    def _switch(self, rows: list[Row], *, on: bool) -> None:
+        verbs = ("enable", "disable") if on else ("disable", "enable")
+        for menu, listed in batches(rows):
+            found = (i for row in listed for i in self._ids[menu, row.get("comment")])
+            ids = ",".join(found)
+            there, back = (f"{path(menu)}/{verb}" for verb in verbs)
+            self._undo.append(lambda back=back, ids=ids: self._session.ask(back, f"=.id={ids}"))  # type: ignore[misc]
+            self._session.ask(there, f"=.id={ids}")
+
+    def _anchor(self, menu: Menu, before: Anchor) -> str | None:
+        if before is None or before.startswith("*"):
+            return before
+        return self._ids[menu, before][0]
+
+    # --- nets ---
+
+    def _safe(self) -> bool:
+        """Take safe mode where that is possible; somebody else may hold it."""
+        change = self._change
+        actions = 2 * len(change.added) + len(change.dropped) + len(change.moved) + 4
+        if self._version < SAFE_SINCE or actions > SAFE_ACTIONS:
+            return False
+        try:
+            self._session.ask("/safe-mode/take")
+        except ConnectionCut:
+            raise
+        except DeviceError:
+            return False
+        return True
+
+    def _back(self, *, safe: bool) -> str:
+        """Undo what was done, in reverse; say what came of it."""
+        try:
+            for undo in reversed(self._undo):
+                undo()
+        except ConnectionCut:
+            raise
+        except DeviceError as worse:
+            if safe:
+                with contextlib.suppress(DeviceError):
+                    self._session.ask("/safe-mode/unroll")
+                    return "nothing was changed"
+            return f"it could not all be undone: {worse.message}"
+        if safe:
+            self._session.ask("/safe-mode/release")
+        return "nothing was changed"

@@ -1,0 +1,90 @@
+"""Which stage lists on a router belong to which sequence.
+
+Stage lists are named after a random generation, never after ports. Rendering leaves a
+placeholder; here it becomes the router's own name where the router already runs exactly this
+sequence, so that those halfway through it stay there, and a fresh one where it does not, so that
+a stage of an old sequence never counts in a new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from knockctl_routeros.config import RouterConfig, Row
+
+PLACEHOLDERS = ("0000", "0001")
+"""Stand for a generation until a plan puts the router's own, or a fresh one, in its place."""
+_STAGE = re.compile(r"(?P<policy>kc-[a-z0-9-]+)\.(?P<generation>[0-9a-z]{4})-(?P<stage>[0-9]+)")
+_LISTS = ("src-address-list", "address-list")
+
+Generation = tuple[str, str]
+"""Policy chain and generation."""
+Moves = frozenset[tuple[str, tuple[tuple[str, str], ...]]]
+
+
+def adopt(running: RouterConfig, intended: RouterConfig, change_id: str) -> RouterConfig:
+    """Return ``intended`` with the running generations' names, or fresh ones."""
+    there = _moves(running)
+    names: dict[Generation, str] = {}
+    taken: set[Generation] = set()
+    for mine, moves in _moves(intended).items():
+        if mine[1] not in PLACEHOLDERS:
+            continue
+        same = (g for g, theirs in there.items() if g[0] == mine[0] and theirs == moves)
+        match = next((g for g in same if g not in taken), None)
+        taken |= {match} if match else set()
+        names[mine] = match[1] if match else _fresh(mine, change_id, there)
+    return replace(
+        intended, rows=tuple(_renamed(row, names) for row in intended.rows)
+    )
+
+
+def _moves(config: RouterConfig) -> dict[Generation, Moves]:
+    """Return for each generation the rules that move sources through it, nameless."""
+    found: dict[Generation, set[tuple[str, tuple[tuple[str, str], ...]]]] = {}
+    for row in config.rows:
+        for generation in _generations(row):
+            moving = row.get("action").startswith("add-") or row.get("jump-target").endswith(".open")
+            rows = found.setdefault(generation, set())
+            if moving and _stages(row):
+                rows.add((row.menu, _renamed(row, {generation: "----"}).words))
+    return {generation: frozenset(rows) for generation, rows in found.items()}
+
+
+def _stages(row: Row) -> bool:
+    """Tell whether a rule makes progress: it adds to a stage, or opens from one."""
+    last = row.get("jump-target").endswith(".open")
+    return last or _STAGE.fullmatch(row.get("address-list")) is not None
+
+
+def _generations(row: Row) -> Iterator[Generation]:
+    for key in _LISTS:
+        match = _STAGE.fullmatch(row.get(key).removeprefix("!"))
+        if match:
+            yield match["policy"], match["generation"]
+
+
+def _renamed(row: Row, names: dict[Generation, str]) -> Row:
+    words = dict(row.words)
+    for key in _LISTS:
+        match = _STAGE.fullmatch(words.get(key, "").removeprefix("!"))
+        name = names.get((match["policy"], match["generation"])) if match else None
+        if match and name:
+            negation = "!" if words[key].startswith("!") else ""
+            words[key] = f"{negation}{match['policy']}.{name}-{match['stage']}"
+    return replace(row, words=tuple(words.items()))
+
+
+def _fresh(generation: Generation, change_id: str, there: dict[Generation, Moves]) -> str:
+    """Return four characters no generation on the router has; the change id is random."""
+    used = {other for _, other in there}
+    for attempt in range(1000):
+        seed = f"{change_id} {generation} {attempt}"
+        name = hashlib.sha256(seed.encode()).hexdigest()[:4]
+        if name not in used and name not in PLACEHOLDERS:
+            return name
+    msg = "no free generation name"
+    raise AssertionError(msg)

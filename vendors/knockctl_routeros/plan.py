@@ -1,0 +1,287 @@
+"""From what runs to what is intended: the fewest rules touched, and the way back.
+
+New rules enter disabled, old ones are only disabled until the change is confirmed: the way back
+is to turn the old ones on and take the new ones out. Each command to a router acts at once, so
+the order matters: see ``commands``.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from knockctl.vendor import Change, Neighbour, Reading
+from knockctl_routeros.config import JUMP, MENUS, OWN_NAME, Menu, RouterConfig, Row
+from knockctl_routeros.generations import adopt
+from knockctl_routeros.parse import RouterReading
+
+Chain = tuple[Menu, str]
+Anchor = str | None
+"""What a rule is to stand before: the comment of a rule of ours, or ``*…``, the router's own name
+for somebody else's. None: the end of the menu, which in our own chains is the end of the chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A row to add, under its name."""
+
+    row: Row
+    before: Anchor = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A rule that stands in the wrong place, there and back."""
+
+    row: Row
+    before: Anchor
+    was_before: Anchor
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A jump that stays and gets another mark."""
+
+    row: Row
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class RouterRemediation:
+    """The way from one config to another, there and back. Satisfies ``vendor.Remediation``."""
+
+    change_id: str
+    before: RouterConfig
+    intended: RouterConfig
+    """What must be read back, the mark included."""
+    settled: str | None
+    """The mark once the change is confirmed: its own id, or the revision gone back to."""
+    changes: tuple[Change, ...]
+    keeps_grants: bool
+    shadows: tuple[Neighbour, ...] = ()
+    added: tuple[Added, ...] = ()
+    moved: tuple[Moved, ...] = ()
+    kept: tuple[Kept, ...] = ()
+    dropped: tuple[Row, ...] = ()
+    """Rows that run and are not wanted any more, as they stand on the router."""
+    leftovers: tuple[Row, ...] = ()
+    """Disabled rows of ours that belong to no change."""
+
+
+def plan(
+    running: Reading[RouterConfig], intended: RouterConfig, change_id: str
+) -> RouterRemediation:
+    """Return the way from running to intended.
+
+    A foreign rule above our jump that may accept what we govern counts as a difference where we
+    are meant to be first: the jump is moved up, the foreign rule stays where it is.
+    """
+    before = running.config
+    reading = running if isinstance(running, RouterReading) else RouterReading(before)
+    goal = adopt(before, intended, change_id)
+    difference = _Difference(reading, before, goal, change_id)
+    difference.find()
+    changes = tuple(difference.changes)
+    if not changes:
+        return RouterRemediation(
+            change_id, before, before, before.revision, (), keeps_grants=True
+        )
+    return RouterRemediation(
+        change_id,
+        before,
+        replace(goal, names=tuple(difference.names)).marked(change_id),
+        None if goal.empty else intended.revision or change_id,
+        changes,
+        keeps_grants=_grants(goal) >= _grants(before),
+        shadows=() if goal.empty else difference.shadows,
+        added=tuple(difference.added),
+        moved=tuple(difference.moved),
+        kept=tuple(difference.kept),
+        dropped=tuple(difference.dropped),
+        leftovers=reading.off,
+    )
+
+
+def _grants(config: RouterConfig) -> frozenset[tuple[Menu, str]]:
+    return frozenset(
+        (row.menu, row.get("address-list"))
+        for row in config.rows
+        if row.get("address-list").endswith(".grant")
+    )
+
+
+class _Difference:
+    """Finds what to add, move and drop, chain by chain."""
+
+    def __init__(
+        self, reading: RouterReading, before: RouterConfig, goal: RouterConfig, change_id: str
+    ) -> None:
+        self.reading, self.before, self.goal, self.change_id = reading, before, goal, change_id
+        self.names: list[str] = list(goal.names)
+        self.changes: list[Change] = []
+        self.added: list[Added] = []
+        self.moved: list[Moved] = []
+        self.kept: list[Kept] = []
+        self.dropped: list[Row] = []
+        self._devices = before.device_rows()
+        self._taken = set(before.names) - {""}
+        self._places = {} if goal.empty else dict(_misplaced(reading))
+
+    @property
+    def shadows(self) -> tuple[Neighbour, ...]:
+        """Foreign rules that stay above our jumps and may let packets past."""
+        if self.goal.place is None and any(row.jump for row in self.goal.rows):
+            return tuple(n for n in self.reading.shadows if not _above_in_main(n))
+        return self.reading.shadows
+
+    def find(self) -> None:
+        """Go through every chain of either side, jumps last."""
+        chains = dict.fromkeys(
+            (row.menu, row.get("chain")) for row in (*self.before.rows, *self.goal.rows)
+        )
+        for chain in sorted(chains, key=lambda c: (MENUS.index(c[0]), *_order(c[1]))):
+            self._chain(chain)
+        if not self.before.empty and self.before.revision is None:
+            self.changes.append(Change("add", JUMP, "one revision mark on every jump"))
+        for row in self.reading.off:
+            self.changes.append(Change("remove", _place(row), f"(turned off) {_said(row)}"))
+
+    def _chain(self, chain: Chain) -> None:
+        was = [i for i, r in enumerate(self.before.rows) if (r.menu, r.get("chain")) == chain]
+        will = [i for i, r in enumerate(self.goal.rows) if (r.menu, r.get("chain")) == chain]
+        pairs = _matched(
+            [self.before.rows[i].marked(None) for i in was],
+            [self.goal.rows[i].marked(None) for i in will],
+        )
+        stays = {will[b]: was[a] for a, b in pairs}
+        rising = _rising([(a, b) for a, b in pairs])
+        for old in was:
+            if old not in stays.values():
+                self.dropped.append(self._devices[old])
+                row = self.before.rows[old]
+                self.changes.append(Change("remove", _place(row), _said(row)))
+        anchor = None if chain[1].startswith(OWN_NAME) or not chain[1] else self._foreign(chain)
+        for place in reversed(range(len(will))):
+            anchor = self._row(will[place], stays.get(will[place]), place in rising, anchor)
+
+    def _row(self, new: int, old: int | None, right: bool, anchor: Anchor) -> Anchor:  # noqa: FBT001
+        """Keep, move or add one rule of the goal; return what the one above it stands before."""
+        row = self.goal.rows[new].marked(None)
+        if old is None:
+            self.names[new] = self._name(self.names[new])
+            fresh = row.named(self.names[new]).marked(self.change_id)
+            self.added.append(Added(fresh, anchor))
+            self.changes.append(Change("add", _place(row), _said(row)))
+            return fresh.get("comment")
+        device = self._devices[old]
+        self.names[new] = device.name
+        marked = device.marked(self.change_id)
+        chain = (row.menu, row.get("chain"))
+        if not right or (row.jump and chain in self._places):
+            was_before = self._places.get(chain) if row.jump else self._follower(old)
+            self.moved.append(Moved(marked, anchor, was_before))
+            self.changes.append(Change("move", _place(row), _said(row)))
+        if row.jump and device != marked:
+            self.kept.append(Kept(marked, device.get("comment"), marked.get("comment")))
+        return marked.get("comment")
+
+    def _name(self, wanted: str) -> str:
+        """Return the name a snapshot gave a row, where it is free, or one of this change."""
+        number = len(self._taken)
+        while not wanted or wanted in self._taken:
+            number += 1
+            wanted = f"{self.change_id}.{number}"
+        self._taken.add(wanted)
+        return wanted
+
+    def _follower(self, old: int) -> Anchor:
+        """Return what a rule of ours stands before now."""
+        row = self.before.rows[old]
+        later = (
+            self._devices[i]
+            for i in range(old + 1, len(self.before.rows))
+            if self.before.rows[i].menu == row.menu
+            and self.before.rows[i].get("chain") == row.get("chain")
+        )
+        return next((found.get("comment") for found in later), None)
+
+    def _foreign(self, chain: Chain) -> Anchor:
+        """Return somebody else's rule that our jump is to stand before."""
+        there = [
+            id_
+            for row, id_ in zip(self.reading.foreign, self.reading.foreign_ids, strict=False)
+            if (row.menu, row.get("chain")) == chain
+        ]
+        place = (self.goal.place or 1) - 1
+        return there[place] if place < len(there) else None
+
+
+def _order(chain: str) -> tuple[bool, str]:
+    return not chain.startswith(OWN_NAME), chain
+
+
+def _misplaced(reading: RouterReading) -> Iterator[tuple[Chain, Anchor]]:
+    """Yield the chains where a foreign rule shadows our jump, and what the jump stands before."""
+    if reading.config.place is not None:
+        return
+    for chain, above in reading.places.items():
+        shadowed = any(n.place.startswith(f"{chain[0]} {chain[1]}") for n in reading.shadows)
+        if above and shadowed:
+            there = [
+                id_
+                for row, id_ in zip(reading.foreign, reading.foreign_ids, strict=False)
+                if (row.menu, row.get("chain")) == chain
+            ]
+            yield chain, there[above] if above < len(there) else None
+
+
+def _above_in_main(neighbour: Neighbour) -> bool:
+    """Tell whether a neighbour stands in a chain of the router's own, where we can go above it."""
+    return f" {OWN_NAME}" not in neighbour.place
+
+
+def _matched(was: Sequence[Row], will: Sequence[Row]) -> list[tuple[int, int]]:
+    """Pair equal rows of two lists, first with first."""
+    waiting: dict[Row, list[int]] = {}
+    for place, row in enumerate(was):
+        waiting.setdefault(row, []).append(place)
+    return [(waiting[row].pop(0), b) for b, row in enumerate(will) if waiting.get(row)]
+
+
+def _rising(pairs: Sequence[tuple[int, int]]) -> set[int]:
+    """Return the places in the goal of as many rows as possible that are in order already."""
+    ends: list[int] = []
+    chosen: list[int] = []
+    before: list[int | None] = []
+    for index, (old, _) in enumerate(pairs):
+        spot = bisect_left(ends, old)
+        before.append(chosen[spot - 1] if spot else None)
+        ends[spot : spot + 1] = [old]
+        chosen[spot : spot + 1] = [index]
+    result: set[int] = set()
+    at = chosen[-1] if chosen else None
+    while at is not None:
+        result.add(pairs[at][1])
+        at = before[at]
+    return result
+
+
+def _place(row: Row) -> str:
+    return f"{row.menu} {row.get('chain')}".rstrip()
+
+
+def _said(row: Row) -> str:
+    """Print a row in one line, without what its place says already."""
+    plain = row.named("").marked(None)
+    words = {k: v for k, v in plain.words if k != "chain"}
+    return " ".join(Row.of(row.menu, words).parts()[1:])
+
+
+def groups(rows: Sequence[Row]) -> Mapping[Menu, list[Row]]:
+    """Sort rows by their menus."""
+    found: dict[Menu, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.menu, []).append(row)
+    return found
