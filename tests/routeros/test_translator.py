@@ -179,6 +179,20 @@ def test_what_needs_several_tests_is_asked_in_chains_that_are_entered_once():
     ]
 
 
+def test_a_list_is_all_that_was_ever_put_on_it():
+    kinds = ("al", "an", "ap")
+    text = f"""\
+    {STATIC}
+    /ip firewall filter
+    add action=drop chain=input src-address-list=!fixed
+    add action=add-src-to-address-list address-list=fixed address-list-timeout=none-static chain=x
+    """
+    assert rules(text) == [
+        f"f_input {' '.join(f'-m set ! --match-set {one}4_fixed src' for one in kinds)} -j DROP",
+        "f_x -j SET --add-set ap4_fixed src --exist",
+    ]
+
+
 def test_more_ports_than_fit():
     assert drop(f"dst-port={MANY} protocol=tcp limit=1/1s,1 log=yes log-prefix=hm") == [
         "f_input -p tcp -j h_1",
@@ -220,7 +234,7 @@ ACTIONS = {
     "action=add-dst-to-address-list address-list=a address-list-timeout=1h30m": "-j SET"
     " --add-set al4_a dst --exist --timeout 5400",
     "action=add-src-to-address-list address-list=a address-list-timeout=none-static": "-j SET"
-    " --add-set an4_a src --exist",
+    " --add-set ap4_a src --exist",
 }
 
 
