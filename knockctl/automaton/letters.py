@@ -26,7 +26,6 @@ from knockctl.automaton.wire import FLAGS, LOOPBACK, OPENING_MASK, Address, Scop
 from knockctl.ports import Span
 
 _OPENING = Atom("flags", (OPENING_MASK, FLAGS["syn"]))
-_LOCAL = Atom("destination_type", frozenset(("LOCAL",)))
 _ACCEPTED = flow("known", "unanswered")
 _ANSWERED = flow("known")
 # Addresses and ports that stand for "any other" wherever nothing says which.
@@ -122,13 +121,17 @@ def perceive(site: Site, scope: Scope, family: int, ask: Ask) -> Iterator[Any]:
 
 
 def _scope_atoms(scope: Scope, family: int, ask: Ask) -> Iterator[Atom]:
-    yield _LOCAL
+    yield _kind_of(scope)
     listed = scope.listed(family)
     if listed:
         yield Atom("destination", tuple((int(a), int(a)) for a in listed))
     if scope.interfaces and not any(ask(Atom("interface", name)) for name in scope.interfaces):
         # Asked one by one above; none of them: ask for what can't be.
         yield Atom("interface", "")
+
+
+def _kind_of(scope: Scope) -> Atom:
+    return Atom("destination_type", frozenset((scope.destination_type,)))
 
 
 def _source_atoms(site: Site, family: int) -> Iterator[Atom]:
@@ -164,7 +167,7 @@ def _atoms(claim: Claim) -> Iterator[Atom]:
     site, scope, family = claim.site, claim.scope, claim.family
     yield from (
         _OPENING,
-        _LOCAL,
+        _kind_of(scope),
         _ACCEPTED,
         _ANSWERED,
         Atom("interface", LOOPBACK),

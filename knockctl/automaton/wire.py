@@ -92,6 +92,8 @@ class Scope:
     """A family with none listed is protected whole."""
     interfaces: tuple[str, ...] = ()
     """Interfaces that packets must come in by; none listed: any but the loopback."""
+    destination_type: str = "LOCAL"
+    """``UNICAST`` where hosts behind the device are protected."""
 
     def listed(self, family: int) -> tuple[Address, ...]:
         """Return the protected addresses of a family."""
@@ -101,7 +103,7 @@ class Scope:
         """Tell whether the packet is the policies' to judge."""
         listed = self.listed(packet.family)
         return (
-            packet.destination_type == "LOCAL"
+            packet.destination_type == self.destination_type
             and (not listed or packet.destination in listed)
             and (
                 not self.interfaces

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knockctl_routeros import normal
-from knockctl_routeros.config import MENUS, RouterConfig, Row, load, menu_of
+from knockctl_routeros.config import MENUS, RouterConfig, Row, load, menu_of, own
 from knockctl_routeros.parse import parse_text
 
 FILTER = "/ip firewall filter"
@@ -274,11 +274,28 @@ def test_marks_that_differ_are_no_revision_and_stay_visible():
     assert config.marked("three").revision == "three"
 
 
-def test_without_a_jump_there_is_no_place_for_a_mark():
-    assert RouterConfig((stage(1),), "7f3a").revision is None
-    assert RouterConfig().marked("7f3a") == RouterConfig()
+def test_the_mark_of_a_jump_that_is_turned_off_stays_known():
+    off = Row.of(jump("7f3a").menu, {**dict(jump("7f3a").words), "disabled": "yes"})
+    config = own((off, stage(1)))
+    assert config.revision == "7f3a"
+    assert not any(row.jump for row in config.rows)
+    assert parse_text(config.text()) == load(config.dump()) == config
+    assert own((off, jump("9999"))).revision == "9999"
+    assert own((stage(1),)).revision is None
     assert RouterConfig().empty
     assert RouterConfig().text() == ""
+
+
+def test_names_tell_rows_apart_and_mean_nothing():
+    rows = (stage(1).named("7f3a.2"), jump("7f3a").named("7f3a.1"))
+    config = RouterConfig(rows)
+    assert config == RouterConfig((stage(1), jump("7f3a")))
+    assert "#" not in config.text()
+    assert load(config.dump()).device_rows() == config.device_rows()
+    assert set(config.device_rows()) == set(rows)
+    assert config.marked("9999").names == config.names
+    assert rows[1].mark == "7f3a"
+    assert rows[1].marked("9999").name == "7f3a.1"
 
 
 def test_the_text_is_an_export():

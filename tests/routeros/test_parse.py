@@ -96,13 +96,23 @@ def test_an_empty_router():
     assert reading.neighbours == ()
 
 
-def test_a_comment_of_ours_found_twice_in_a_chain_is_told():
-    again = "add action=log chain=kc-in comment=knockctl:p1:s1\n"
-    other = "add action=log chain=kc-p2 comment=knockctl:p1:s1\n"
-    reading = around(JUMP.replace("7f3a", "0000"), again + other)
-    assert reading.duplicates == parse_export(f"{JUMP}\n{again}", FILTER)
+def test_a_name_of_ours_found_twice_is_told():
+    one = 'add action=log chain=kc-in comment="knockctl:p1:s1 #7f3a.1"\n'
+    other = 'add action=log chain=kc-in comment="knockctl:p1:s1 #7f3a.2"\n'
+    reading = around(JUMP, one + other + one)
+    assert reading.duplicates == parse_export(one, FILTER)
+
+
+def test_jumps_of_several_changes_are_no_revision():
+    reading = around(f"{JUMP}\n{JUMP.replace('7f3a', '0000')}")
     assert reading.config.revision is None
     assert reading.places == {(FILTER, "input"): 0}
+
+
+def test_what_is_turned_off_is_no_part_of_what_runs():
+    reading = around(JUMP, 'add action=log chain=kc-in comment="knockctl:p1:s1" disabled=yes\n')
+    assert [row.get("comment") for row in reading.off] == ["knockctl:p1:s1"]
+    assert not any(row.off for row in reading.config.rows)
 
 
 # --- neighbours -----------------------------------------------------------------------------

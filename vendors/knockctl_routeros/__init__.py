@@ -1,1 +1,32 @@
-"""Port knocking on MikroTik RouterOS: one firewall chain, one jump, timed address lists."""
+"""Port knocking on MikroTik routers: RouterOS 6.49 and 7, over the API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from knockctl.vendor import Target
+from knockctl_routeros.compiler import RouterCompiler
+from knockctl_routeros.modeller import RouterModeller
+from knockctl_routeros.placement import RouterPlacement
+
+if TYPE_CHECKING:
+    from knockctl_routeros.driver import RouterDriver
+
+
+class RouterVendor:
+    """Satisfies ``knockctl.vendor.Vendor``."""
+
+    name = "routeros"
+    platforms = ("mikrotik_routeros",)
+    placement = RouterPlacement
+    compiler = RouterCompiler()
+    modeller = RouterModeller()
+
+    def connect(self, target: Target) -> RouterDriver:
+        """Return a driver, not yet connected."""
+        from knockctl_routeros.driver import RouterDriver
+
+        return RouterDriver(target)
+
+
+VENDOR = RouterVendor()

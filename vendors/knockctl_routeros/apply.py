@@ -1,7 +1,7 @@
 """Making a change on a router, command by command, and undoing them where one is refused.
 
-In this order: new rules, disabled, at their places; the mark; moves; new rules on, who is let in
-first and our jumps last; old rules off, our jumps first. Where the router can (7.18) and the
+In this order: the mark; new rules, disabled, at their places, and moves; new rules on, who is let
+in first and our jumps last; old rules off, our jumps first. Where the router can (7.18) and the
 change is small enough all of it happens in safe mode, so that a connection that is lost takes it
 back at once; the revert timer stands behind that.
 """
@@ -16,17 +16,12 @@ from knockctl.errors import CommandRefused, ConnectionCut, DeviceError
 from knockctl_routeros.config import Menu, Row
 from knockctl_routeros.plan import Added, Anchor, Moved, RouterRemediation
 from knockctl_routeros.revert import batches, off_and_on, remarked
-from knockctl_routeros.session import Session
+from knockctl_routeros.session import Session, path
 
 # Safe mode's history holds 100 actions; one more and nothing of it is undone (fact sheet 6).
 SAFE_ACTIONS = 80
 SAFE_SINCE = (7, 18)
 Ids = Mapping[tuple[Menu, str], list[str]]
-
-
-def path(menu: str) -> str:
-    """Return a menu as the API writes it."""
-    return "/" + menu.strip("/").replace(" ", "/")
 
 
 class Application:
@@ -57,15 +52,18 @@ class Application:
 
     def _make(self) -> None:
         change = self._change
-        for one in change.added:
-            self._add(one)
         for row, old in remarked(change):
             self._mark(row, old)
-        for move in change.moved:
-            self._move(move)
-        self._switch(off_and_on([one.row for one in change.added if one.row.rule]), on=True)
-        old = [row for row in off_and_on(list(change.dropped)) if row.rule]
-        self._switch(list(reversed(self._remarked(old))), on=False)
+        if change.moved:
+            self._undo.append(self._move_back)
+        for one in change.placed:
+            if isinstance(one, Added):
+                self._add(one)
+            else:
+                self._move(one)
+        self._switch([row for row in off_and_on(change.added) if row.rule], on=True)
+        dropped = [row for row in off_and_on(list(change.dropped)) if row.rule]
+        self._switch(list(reversed(self._remarked(dropped))), on=False)
 
     def _remarked(self, rows: list[Row]) -> list[Row]:
         """Return the rows as they are called by now."""
@@ -99,17 +97,16 @@ class Application:
             )
         self._ids[row.menu, new] = ids
 
-    def _move(self, move: Moved) -> None:
-        menu = path(move.row.menu)
-        (mine, *_) = self._ids[move.row.menu, move.row.get("comment")]
+    def _move(self, move: Moved, *, back: bool = False) -> None:
+        menu = move.row.menu
+        (mine, *_) = self._ids[menu, move.row.get("comment")]
+        anchor = self._anchor(menu, move.was_before if back else move.before)
+        where = (f"=destination={anchor}",) if anchor else ()
+        self._session.ask(f"{path(menu)}/move", f"=numbers={mine}", *where)
 
-        def to(before: Anchor) -> None:
-            anchor = self._anchor(move.row.menu, before)
-            where = (f"=destination={anchor}",) if anchor else ()
-            self._session.ask(f"{menu}/move", f"=numbers={mine}", *where)
-
-        to(move.before)
-        self._undo.append(lambda: to(move.was_before))
+    def _move_back(self) -> None:
+        for move in self._change.moved:
+            self._move(move, back=True)
 
     def _switch(self, rows: list[Row], *, on: bool) -> None:
         verbs = ("enable", "disable") if on else ("disable", "enable")
@@ -130,7 +127,7 @@ class Application:
     def _safe(self) -> bool:
         """Take safe mode where that is possible; somebody else may hold it."""
         change = self._change
-        actions = 2 * len(change.added) + len(change.dropped) + len(change.moved) + 4
+        actions = 2 * len(change.placed) + len(change.dropped) + len(change.kept) + 4
         if self._version < SAFE_SINCE or actions > SAFE_ACTIONS:
             return False
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Self
@@ -23,16 +24,11 @@ from knockctl_routeros.config import MENUS, Menu, RouterConfig, Row
 from knockctl_routeros.parse import RouterReading, api_rows, read, static
 from knockctl_routeros.plan import RouterRemediation
 from knockctl_routeros.revert import BOOT, POLICY, SCRIPT, TIMER, Note, moment, note, written
-from knockctl_routeros.session import Reply, Session
+from knockctl_routeros.session import Reply, Session, path
 
 _LISTS = ("/ip firewall address-list", "/ipv6 firewall address-list")
 OLDEST = (6, 43)
 """The first version whose login does not need the password in a recoverable form."""
-
-
-def path(menu: str) -> str:
-    """Return a menu as the API writes it."""
-    return "/" + menu.strip("/").replace(" ", "/")
 
 
 class RouterDriver:
@@ -179,7 +175,7 @@ class RouterDriver:
         (clock,) = self._print("/system clock")
         return clock
 
-    def _now(self) -> revert.datetime:
+    def _now(self) -> datetime:
         clock = self._clock()
         return moment(clock["date"], clock["time"])
 
@@ -228,7 +224,7 @@ class RouterDriver:
 
     def _marks(self) -> set[str]:
         """Return the marks on our jumps that are turned on."""
-        rows = []
+        rows: list[Row] = []
         for menu in self._menus():
             if menu.endswith((" filter", " raw")):
                 rows += api_rows(menu, self._print(menu, "?action=jump", "?comment"))

@@ -37,9 +37,7 @@ def adopt(running: RouterConfig, intended: RouterConfig, change_id: str) -> Rout
         match = next((g for g in same if g not in taken), None)
         taken |= {match} if match else set()
         names[mine] = match[1] if match else _fresh(mine, change_id, there)
-    return replace(
-        intended, rows=tuple(_renamed(row, names) for row in intended.rows)
-    )
+    return replace(intended, rows=tuple(_renamed(row, names) for row in intended.rows))
 
 
 def _moves(config: RouterConfig) -> dict[Generation, Moves]:
@@ -47,7 +45,9 @@ def _moves(config: RouterConfig) -> dict[Generation, Moves]:
     found: dict[Generation, set[tuple[str, tuple[tuple[str, str], ...]]]] = {}
     for row in config.rows:
         for generation in _generations(row):
-            moving = row.get("action").startswith("add-") or row.get("jump-target").endswith(".open")
+            moving = row.get("action").startswith("add-") or row.get("jump-target").endswith(
+                ".open"
+            )
             rows = found.setdefault(generation, set())
             if moving and _stages(row):
                 rows.add((row.menu, _renamed(row, {generation: "----"}).words))

@@ -31,7 +31,7 @@ class RouterPlacement(vendor.Placement):
     """The same for an interface list, such as ``WAN``."""
     position: Literal["first"] | Annotated[int, Field(ge=1)] = "first"
     """Where our jump goes in its chain: above all others, or as this rule number."""
-    passphrase: Literal["content", "layer7"] = "content"
+    payload_match: Literal["content", "layer7"] = "content"
     """How a passphrase is looked for: in one datagram as it is, or by a layer 7 pattern, which
     costs more and takes capitals for small letters."""
     raw: bool = False

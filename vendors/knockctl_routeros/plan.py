@@ -37,6 +37,9 @@ class Moved:
     row: Row
     before: Anchor
     was_before: Anchor
+    was: int
+    """Where it stood among our rows. Rules are moved back from the last to the first: what each
+    stood before is then in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +64,24 @@ class RouterRemediation:
     changes: tuple[Change, ...]
     keeps_grants: bool
     shadows: tuple[Neighbour, ...] = ()
-    added: tuple[Added, ...] = ()
-    moved: tuple[Moved, ...] = ()
+    placed: tuple[Added | Moved, ...] = ()
+    """In this order: what a rule is to stand before is in its place then."""
     kept: tuple[Kept, ...] = ()
     dropped: tuple[Row, ...] = ()
     """Rows that run and are not wanted any more, as they stand on the router."""
     leftovers: tuple[Row, ...] = ()
     """Disabled rows of ours that belong to no change."""
+
+    @property
+    def added(self) -> tuple[Row, ...]:
+        """New rows, as they will stand on the router."""
+        return tuple(one.row for one in self.placed if isinstance(one, Added))
+
+    @property
+    def moved(self) -> tuple[Moved, ...]:
+        """Moves in the order to take them back."""
+        moves = (one for one in self.placed if isinstance(one, Moved))
+        return tuple(sorted(moves, key=lambda move: -move.was))
 
 
 def plan(
@@ -85,9 +99,7 @@ def plan(
     difference.find()
     changes = tuple(difference.changes)
     if not changes:
-        return RouterRemediation(
-            change_id, before, before, before.revision, (), keeps_grants=True
-        )
+        return RouterRemediation(change_id, before, before, before.revision, (), keeps_grants=True)
     return RouterRemediation(
         change_id,
         before,
@@ -96,8 +108,7 @@ def plan(
         changes,
         keeps_grants=_grants(goal) >= _grants(before),
         shadows=() if goal.empty else difference.shadows,
-        added=tuple(difference.added),
-        moved=tuple(difference.moved),
+        placed=tuple(difference.placed),
         kept=tuple(difference.kept),
         dropped=tuple(difference.dropped),
         leftovers=reading.off,
@@ -121,8 +132,7 @@ class _Difference:
         self.reading, self.before, self.goal, self.change_id = reading, before, goal, change_id
         self.names: list[str] = list(goal.names)
         self.changes: list[Change] = []
-        self.added: list[Added] = []
-        self.moved: list[Moved] = []
+        self.placed: list[Added | Moved] = []
         self.kept: list[Kept] = []
         self.dropped: list[Row] = []
         self._devices = before.device_rows()
@@ -172,7 +182,7 @@ class _Difference:
         if old is None:
             self.names[new] = self._name(self.names[new])
             fresh = row.named(self.names[new]).marked(self.change_id)
-            self.added.append(Added(fresh, anchor))
+            self.placed.append(Added(fresh, anchor))
             self.changes.append(Change("add", _place(row), _said(row)))
             return fresh.get("comment")
         device = self._devices[old]
@@ -181,7 +191,7 @@ class _Difference:
         chain = (row.menu, row.get("chain"))
         if not right or (row.jump and chain in self._places):
             was_before = self._places.get(chain) if row.jump else self._follower(old)
-            self.moved.append(Moved(marked, anchor, was_before))
+            self.placed.append(Moved(marked, anchor, was_before, old))
             self.changes.append(Change("move", _place(row), _said(row)))
         if row.jump and device != marked:
             self.kept.append(Kept(marked, device.get("comment"), marked.get("comment")))

@@ -244,8 +244,10 @@ class PolicyChains:
         for index, generation in enumerate(self.policy.generations):
             stages = self.stages(index)
             last = on(stages[-1]) if stages else {}
-            yield from self._knock("last knock", generation.knocks[-1], last, jump(self.part("open")))
-        for index, generation in enumerate(self.policy.generations):
+            yield from self._knock(
+                "last knock", generation.knocks[-1], last, jump(self.part("open"))
+            )
+        for index in range(len(self.policy.generations)):
             if self.stages(index):
                 yield from rules("progress", jump(self.part(f"seq{index + 1}")))
         for index, generation in enumerate(self.policy.generations):

@@ -21,7 +21,7 @@ from knockctl.policy.durations import format_duration
 from knockctl.policy.resolved import ResolvedPolicy
 from knockctl.ports import Span, merged, without
 from knockctl.vendor import Facts, FidelityNote, Placement, Rendered
-from knockctl_routeros.config import JUMP, OWN, Menu, Row, RouterConfig
+from knockctl_routeros.config import JUMP, OWN, Menu, RouterConfig, Row
 from knockctl_routeros.placement import RouterPlacement
 from knockctl_routeros.policy import (
     GATE,
@@ -69,7 +69,7 @@ def render(
 def _chains(
     policies: Sequence[ResolvedPolicy], place: RouterPlacement, family: Family
 ) -> list[PolicyChains]:
-    layer7 = place.passphrase == "layer7" and family == 4
+    layer7 = place.payload_match == "layer7" and family == 4
     return [PolicyChains.of(policies, n, family, layer7=layer7) for n in range(len(policies))]
 
 
@@ -79,7 +79,7 @@ def _relaxed(chains: PolicyChains, place: RouterPlacement) -> Relaxations:
 
 def _fit(policy: ResolvedPolicy, place: RouterPlacement) -> ResolvedPolicy:
     """Return the policy as the router can hold it."""
-    if place.passphrase == "content":
+    if place.payload_match == "content":
         return policy
     generations = (
         replace(
@@ -109,7 +109,7 @@ class _Table:
 
     def rows(self) -> Iterator[Row]:
         """Yield every row of the family, patterns first."""
-        if self.place.passphrase == "layer7" and self.family == 4:
+        if self.place.payload_match == "layer7" and self.family == 4:
             yield from self._patterns()
         chains = self.chains
         built: dict[str, Iterable[Rule]] = {}
@@ -312,7 +312,7 @@ def _notes(chains: PolicyChains, place: RouterPlacement) -> Iterator[FidelityNot
             "a lock-out of scope all is checked before connection tracking: open sessions of "
             "whoever is locked out end, too",
         )
-    if chains.passphrases and place.passphrase == "layer7":
+    if chains.passphrases and place.payload_match == "layer7":
         yield FidelityNote(
             code="passphrase-capitals",
             kind="rounded",

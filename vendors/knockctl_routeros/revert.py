@@ -73,17 +73,16 @@ def _lines(remediation: RouterRemediation) -> Iterator[str]:
     yield f":if ({_begun(remediation)}) do={{"
     yield from _back(remediation)
     yield "}"
-    for one in reversed(remediation.added):
-        yield f"{one.row.menu} remove [{_find(one.row)}]"
-    yield f'/log info "knockctl: change {remediation.change_id} taken back"'.replace("/log", ":log")
+    for row in reversed(remediation.added):
+        yield f"{row.menu} remove [{_find(row)}]"
+    yield f':log info "knockctl: change {remediation.change_id} taken back"'
     yield f"/system script remove [find where name={quoted(SCRIPT)}]"
 
 
 def _begun(remediation: RouterRemediation) -> str:
     """Return the question whether the change's mark is on the router."""
-    marks = [kept.row for kept in remediation.kept] or [
-        one.row for one in remediation.added if one.row.jump
-    ]
+    marks = [kept.row for kept in remediation.kept]
+    marks = marks or [row for row in remediation.added if row.jump]
     if not marks:
         marks = [row.marked(remediation.change_id) for row in remediation.dropped if row.jump]
     counts = [f"[:len [{row.menu} {_find(row)}]]" for row in marks]
@@ -93,12 +92,12 @@ def _begun(remediation: RouterRemediation) -> str:
 def _back(remediation: RouterRemediation) -> Iterator[str]:
     for row in off_and_on(remediation.dropped):
         yield f"  {row.menu} enable [{_find(row)}]"
-    for move in reversed(remediation.moved):
+    for move in remediation.moved:
         yield f"  :do {{ {_move(move)} }} on-error={{}}"
     for row, old in remarked(remediation):
         comment = quoted(old)
         yield f"  {row.menu} set [{_find(row)}] comment={comment}"
-    for row in off_and_on([one.row for one in remediation.added]):
+    for row in off_and_on(remediation.added):
         if row.rule:
             yield f"  {row.menu} disable [{_find(row)}]"
 

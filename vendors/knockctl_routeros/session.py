@@ -38,7 +38,7 @@ Reply = list[dict[str, str]]
 logging.getLogger("librouteros").setLevel(logging.WARNING)
 
 
-class PlainApi(Api):
+class PlainApi(Api):  # type: ignore[misc] # librouteros says no types
     """Values as the router sends them: librouteros makes numbers and truths of some.
 
     A trap with words that librouteros does not know would end in a ``TypeError``.
@@ -70,7 +70,7 @@ class Session:
         """Keep the target; ``__enter__`` connects."""
         self.target = target
         self.round_trips = 0
-        self._api: Api | None = None
+        self._api: Any = None
 
     def __enter__(self) -> Self:
         """Connect and log in."""
@@ -92,10 +92,11 @@ class Session:
 
     @property
     def _socket(self) -> socket.socket:
-        return self.api.protocol.transport.sock
+        found: socket.socket = self.api.protocol.transport.sock
+        return found
 
     @property
-    def api(self) -> Api:
+    def api(self) -> Any:
         """The connection itself."""
         if self._api is None:
             raise ConnectionCut("not connected", where=Where(device=self.target.name))
@@ -110,7 +111,7 @@ class Session:
         """Send one command with raw words; return the rows of its answer."""
         self.round_trips += 1
         with self._errors(command):
-            return list(self.api.rawCmd(command, *words))  # type: ignore[arg-type]
+            return list(self.api.rawCmd(command, *words))
 
     def probe(self) -> None:
         """Connect and log in once more, beside this connection."""
@@ -119,7 +120,7 @@ class Session:
 
     # --- connecting ---
 
-    def _connected(self) -> Api:
+    def _connected(self) -> Any:
         target, login = self.target, self.target.credentials
         port = target.port or (TLS_PORT if login.tls else PLAIN_PORT)
         place = f"{target.host}:{port}"
@@ -193,6 +194,11 @@ class Session:
             ) from None
 
 
+def path(menu: str) -> str:
+    """Return a menu as the API writes it."""
+    return "/" + menu.strip("/").replace(" ", "/")
+
+
 def refused(command: str, message: str, where: Where) -> DeviceError:
     """Return the error for a trap."""
     said = f"{command}: {message}"
@@ -204,15 +210,17 @@ def refused(command: str, message: str, where: Where) -> DeviceError:
         return Unsupported(said, hint=hint, where=where)
     if "no such command" in message:
         return Unsupported(said, hint="the router has no such menu", where=where)
-    hint = None
-    if "does not match any value of in-interface" in message:
-        hint = "the placement names an interface or interface list the router does not have"
-    return CommandRefused(said, hint=hint, where=where)
+    missing = "does not match any value of in-interface" in message
+    return CommandRefused(
+        said,
+        hint="the placement names an interface or interface list the router does not have"
+        if missing
+        else None,
+        where=where,
+    )
 
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     return str(getattr(error, "strerror", None) or error) or type(error).__name__
-
-

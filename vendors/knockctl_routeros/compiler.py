@@ -1,0 +1,38 @@
+"""The compiler: the pure functions of this vendor, as the contract names them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from knockctl.policy.resolved import ResolvedPolicy
+from knockctl.vendor import Facts, Placement, Reading, Rendered
+from knockctl_routeros import config, plan, render
+from knockctl_routeros.config import RouterConfig
+from knockctl_routeros.plan import RouterRemediation
+
+
+class RouterCompiler:
+    """Satisfies ``knockctl.vendor.Compiler``."""
+
+    def render(
+        self,
+        policies: Sequence[ResolvedPolicy],
+        placement: Placement,
+        facts: Facts | None = None,
+    ) -> Rendered[RouterConfig]:
+        """Compile policies for the families the router has; both when no facts are given."""
+        return render.render(policies, placement, facts)
+
+    def empty(self) -> RouterConfig:
+        """Return the config of a router that has nothing of ours."""
+        return RouterConfig()
+
+    def load(self, dump: str) -> RouterConfig:
+        """Read back what ``RouterConfig.dump`` wrote."""
+        return config.load(dump)
+
+    def plan(
+        self, running: Reading[RouterConfig], intended: RouterConfig, change_id: str
+    ) -> RouterRemediation:
+        """Return the way from running to intended."""
+        return plan.plan(running, intended, change_id)

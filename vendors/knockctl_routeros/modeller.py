@@ -1,0 +1,68 @@
+"""The modeller: device text as machines, as the contract names it."""
+
+from __future__ import annotations
+
+import re
+
+from knockctl.automaton.wire import Scope
+from knockctl.vendor import Placement, Running
+from knockctl_routeros.config import RouterConfig
+from knockctl_routeros.export import parse_export
+from knockctl_routeros.parse import parse_text
+from knockctl_routeros.placement import RouterPlacement
+from knockctl_routeros.semantics import RouterModel, Ruleset
+
+_MEMBER = re.compile(r"^add .*?interface=(\S+) .*?list=(\S+)", re.MULTILINE)
+# What stands for a list's interfaces where the text doesn't say: a placement's own list.
+_LIKE = "ether-of-{}"
+
+
+class RouterModeller:
+    """Satisfies ``knockctl.vendor.Modeller``."""
+
+    evidence = "fact sheet"
+    assumptions = (
+        "an address that is added to a list again gets the rule's full time anew",
+        "an address on a list is seen by the rules behind the one that added it",
+        "no list forgets an address for want of room",
+        "packets are whole: what connection tracking calls invalid is a stray TCP segment",
+        "neither NAT, mangle nor fasttrack decides anything before the firewall does",
+    )
+
+    def scope(self, placement: Placement) -> Scope:
+        """Return which packets are the policies' at all."""
+        place = RouterPlacement.model_validate(placement.model_dump())
+        interfaces: tuple[str, ...] = ()
+        if place.interface:
+            interfaces = (place.interface,)
+        elif place.interface_list:
+            interfaces = (_LIKE.format(place.interface_list),)
+        kind = "LOCAL" if place.chain == "input" else "UNICAST"
+        return Scope(place.addresses, interfaces, kind)
+
+    def parse(self, text: str) -> RouterConfig:
+        """Read back what a config prints."""
+        return parse_text(text)
+
+    def model(self, config: RouterConfig) -> RouterModel:
+        """Return the machine that our rules alone make.
+
+        An interface list stands for one interface, called after it.
+        """
+        named = {row.get("in-interface-list").removeprefix("!") for row in config.rows} - {""}
+        lists = {name: (_LIKE.format(name),) for name in named}
+        return RouterModel(Ruleset.of(config.rows, interface_lists=lists), self.evidence)
+
+    def running(self, text: str) -> Running[RouterConfig]:
+        """Read what ``RouterDriver.everything`` returned, or an ``/export``."""
+        rows = parse_export(text)
+        lists: dict[str, tuple[str, ...]] = {}
+        for interface, name in _MEMBER.findall(text.partition("/interface list member\n")[2]):
+            lists[name] = (*lists.get(name, ()), interface)
+        for name in list(lists):
+            # The scope of a placement knows only the list's name.
+            lists[name] = (*lists[name], _LIKE.format(name))
+        first = text.partition("\n")[0]
+        listed = first.removeprefix("# families ").split() if "# families" in first else ["4", "6"]
+        model = RouterModel(Ruleset.of(rows, whole=True, interface_lists=lists), self.evidence)
+        return Running(parse_text(text), model, tuple(int(family) for family in listed))
