@@ -64,6 +64,13 @@ Judge = Callable[[Meeting], str | None]
 """Names what is wrong with a meeting; None when both agree."""
 
 
+_Age = tuple[tuple[int, ...], int]
+"""Which policies a clock was first reset for, and its rank among their clocks, the oldest lowest.
+
+The clocks of different policies have no order: remembering one would only multiply states.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class _Key:
     """What tells two states apart, zones aside."""
@@ -73,6 +80,8 @@ class _Key:
     clocks: tuple[tuple[ClockName, int], ...]
     phases: tuple[int, ...]
     colour: Hashable = None
+    ages: tuple[_Age, ...] = ()
+    """The clocks' order; empty where zones know it."""
 
 
 @dataclass(slots=True)
@@ -95,6 +104,21 @@ class Node:
             zip(self.key.phases, self.thresholds, strict=True), start=1
         ):
             yield clock, passed, next(s for s in seconds if s > passed)
+
+    def passing(self) -> Iterator[tuple[int, int]]:
+        """Yield ``(clock, seconds)`` for what may be reached next.
+
+        Not before an older clock has passed as much: it comes there first.
+        """
+        limits = [(clock, limit) for clock, _, limit in self.limits()]
+        ages = self.key.ages or (((), 0),) * len(limits)
+        for clock, limit in limits:
+            mine, rank = ages[clock - 1]
+            if not any(
+                ages[other - 1][0] == mine and ages[other - 1][1] < rank and awaited <= limit
+                for other, awaited in limits
+            ):
+                yield clock, limit
 
     def path(self) -> list[Node]:
         """Return the way from the beginning to here."""
@@ -181,7 +205,7 @@ class Explorer:
     def _beginning(self, references: tuple[States, ...]) -> Node:
         """Return the state nobody has sent a packet in; what the device lists runs from now."""
         listed = dict.fromkeys(self.model.thresholds(self.model.initial), _NEW)
-        start = self._settled(references, self.model.initial, listed, {_NEW: 0})
+        start = self._settled(references, self.model.initial, listed, {_NEW: 0}, ages={_NEW: ((), 0)})
         if self.timed:
             start.zone = self._elapsed(start, Zone().kept([0] * len(start.origins)))
         return start
@@ -245,8 +269,12 @@ class Explorer:
         names = dict(node.key.clocks)
         names.update(dict.fromkeys(meeting.got.resets, _NEW))
         phases = {clock: passed for clock, passed, _ in node.limits()} | {_NEW: 0}
+        ages = dict(enumerate(node.key.ages, start=1))
+        ages[_NEW] = _concerned(meeting.expected.states), len(phases)
         colour = self.colour(node.key.colour, meeting)
-        after = self._settled(tuple(references), meeting.got.state, names, phases, colour)
+        after = self._settled(
+            tuple(references), meeting.got.state, names, phases, colour, ages=ages
+        )
         after.parent, after.edge, after.packets = node, meeting, node.packets + 1
         if arriving is not None:
             zone = arriving.kept([max(clock, 0) for clock in after.origins])
@@ -257,7 +285,7 @@ class Explorer:
 
     def _passings(self, node: Node) -> Iterator[Node]:
         """Yield the states after the next second that matters on one of the clocks."""
-        for clock, _, seconds in node.limits():
+        for clock, seconds in node.passing():
             zone = self._reaching(node, clock, seconds) if node.zone is not None else None
             if node.zone is not None and zone is None:
                 continue
@@ -278,7 +306,8 @@ class Explorer:
             tuple(state.at(now) for state in states) for states in node.key.references
         )
         device = self.model.settle(node.key.device, _Named(self))
-        return self._settled(references, device, names, phases, node.key.colour)
+        ages = dict(enumerate(node.key.ages, start=1))
+        return self._settled(references, device, names, phases, node.key.colour, ages=ages)
 
     def _reaching(self, node: Node, clock: int, seconds: int) -> Zone | None:
         """Return the zone at the moment the clock's age is so many seconds, or later.
@@ -325,6 +354,8 @@ class Explorer:
         names: Mapping[ClockName, int],
         phases: Mapping[int, int],
         colour: Hashable = None,
+        *,
+        ages: Mapping[int, _Age],
     ) -> Node:
         """Number the clocks in the order they are met, without those nobody asks for."""
         wanted = self.model.thresholds(device)
@@ -345,10 +376,28 @@ class Explorer:
             tuple((name, number[names[name]]) for name in live if names[name] in number),
             tuple(phases[clock] for clock in kept),
             colour,
+            () if self.timed else _ranked([ages[clock] for clock in kept]),
         )
         return Node(
             key, tuple(tuple(sorted(seconds[clock])) for clock in kept), None, origins=tuple(kept)
         )
+
+
+def _concerned(states: States) -> tuple[int, ...]:
+    """Return the policies in whose states a packet started a time."""
+    return tuple(
+        number
+        for number, state in enumerate(states)
+        if any(deadline.clock == _NEW for deadline in deadlines((state,)))
+    )
+
+
+def _ranked(ages: Sequence[_Age]) -> tuple[_Age, ...]:
+    """Return the same order in the lowest numbers."""
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for group, rank in sorted(set(ages)):
+        groups.setdefault(group, []).append(rank)
+    return tuple((group, groups[group].index(rank)) for group, rank in ages)
 
 
 def _idle(node: Node, meeting: Meeting) -> bool:
