@@ -115,6 +115,10 @@ R_co = TypeVar("R_co", bound="Remediation", covariant=True)
 R_contra = TypeVar("R_contra", bound="Remediation", contravariant=True)
 
 
+Meaning = tuple[tuple[ResolvedPolicy, ...], tuple[Relaxations, ...]]
+"""Effective policies, and how each is approximated."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rendered(Generic[C]):
     """The intended configuration, the policies it really implements, and the notes."""
@@ -124,6 +128,12 @@ class Rendered(Generic[C]):
     fidelity: tuple[FidelityNote, ...] = ()
     relaxed: tuple[Relaxations, ...] = ()
     """How each policy is approximated; empty where none is."""
+    families: Mapping[int, Meaning] = field(default_factory=dict)
+    """IP versions for which the device implements something else than that."""
+
+    def meaning(self, family: int) -> Meaning:
+        """Return what the configuration implements for an IP version."""
+        return self.families.get(family, (self.effective, self.relaxed))
 
 
 # --- what a device tells ----------------------------------------------------------------------

@@ -19,4 +19,5 @@ def event_of(packet: WirePacket, scope: Scope) -> Packet | None:
         answered=packet.flow == "known",
         payload=packet.payload,
         loopback=packet.interface == LOOPBACK,
+        tracked=packet.flow != "untracked",
     )

@@ -205,7 +205,9 @@ class Explorer:
     def _beginning(self, references: tuple[States, ...]) -> Node:
         """Return the state nobody has sent a packet in; what the device lists runs from now."""
         listed = dict.fromkeys(self.model.thresholds(self.model.initial), _NEW)
-        start = self._settled(references, self.model.initial, listed, {_NEW: 0}, ages={_NEW: ((), 0)})
+        start = self._settled(
+            references, self.model.initial, listed, {_NEW: 0}, ages={_NEW: ((), 0)}
+        )
         if self.timed:
             start.zone = self._elapsed(start, Zone().kept([0] * len(start.origins)))
         return start

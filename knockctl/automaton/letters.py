@@ -28,6 +28,7 @@ from knockctl.ports import Span
 _OPENING = Atom("flags", (OPENING_MASK, FLAGS["syn"]))
 _ACCEPTED = flow("known", "unanswered")
 _ANSWERED = flow("known")
+_UNTRACKED = flow("untracked")
 # Addresses and ports that stand for "any other" wherever nothing says which.
 _SOMEBODY = {4: "203.0.113.7", 6: "2001:db8:113::7"}
 _SOMEWHERE = {4: "192.0.2.1", 6: "2001:db8::1"}
@@ -116,6 +117,8 @@ def perceive(site: Site, scope: Scope, family: int, ask: Ask) -> Iterator[Any]:
     spans = [span for span in _spans(site) if span.protocol == kind]
     yield from (ask(ports((span.first, span.last))) for span in spans)
     yield from (ask(atom) for atom in _source_atoms(site, family))
+    if kind == "udp" and any(relaxed.tracked for relaxed in site.relaxations):
+        yield ask(_UNTRACKED)
     if kind == "udp":
         yield from (ask(Atom("payload", text)) for text in _payloads(site))
 
@@ -170,6 +173,7 @@ def _atoms(claim: Claim) -> Iterator[Atom]:
         _kind_of(scope),
         _ACCEPTED,
         _ANSWERED,
+        _UNTRACKED,
         Atom("interface", LOOPBACK),
         Atom("interface", ""),
     )

@@ -48,6 +48,8 @@ class Packet:
     """If so: packets of the flow were seen in both directions."""
     payload: bytes = b""
     loopback: bool = False
+    tracked: bool = True
+    """It is not exempt from connection tracking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +331,11 @@ def initial(site: Site) -> tuple[State, ...]:
 def step(site: Site, states: tuple[State, ...], packet: Packet, now: float) -> Step:
     """Judge one packet by all policies of an address."""
     states = tuple(state.at(now) for state in states)
+    if not packet.tracked and any(relaxed.tracked for relaxed in site.relaxations):
+        packet = replace(packet, payload=b"")
+    trapped = _trapped_early(site, states, packet, now)
+    if trapped:
+        return Step(Verdict.REFUSE, (trapped,), ("3",))
     settled = _before_the_rules(site, states, packet)
     if settled:
         return Step(settled[0], states, (settled[1],))
@@ -353,13 +360,12 @@ def _before_the_rules(
     """Settle what is no event: other protocols, management, known flows, stray segments."""
     if packet.protocol not in ("tcp", "udp") or packet.loopback:
         return Verdict.PASS, "no event"
-    managed = packet.protocol == "tcp" and packet.port == site.management_port
-    if managed and any(packet.source in network for network in site.managers):
+    if _managed(site, packet):
         return Verdict.ACCEPT, "management"
+    if _cut(site, states, packet):
+        return Verdict.REFUSE, "1"
     late = any(relaxed.unanswered for relaxed in site.relaxations)
     if packet.known and (packet.answered or not late):
-        if _cut(site, states, packet):
-            return Verdict.REFUSE, "1"
         service = any(p.is_service(packet.protocol, packet.port) for p in site.policies)
         return Verdict.ACCEPT if service else Verdict.PASS, "known flow"
     if packet.protocol == "tcp" and not packet.opening:
@@ -369,7 +375,7 @@ def _before_the_rules(
 
 
 def _cut(site: Site, states: Sequence[State], packet: Packet) -> bool:
-    """Tell whether a relaxed lock-out refuses a packet of a known flow."""
+    """Tell whether a relaxed lock-out refuses a packet, whatever its flow."""
     return any(
         relaxed.cut
         and policy.scope == "all"
@@ -377,6 +383,27 @@ def _cut(site: Site, states: Sequence[State], packet: Packet) -> bool:
         and not _rule_0(policy, state, packet)
         for policy, state, relaxed in zip(site.policies, states, site.relaxations, strict=True)
     )
+
+
+def _trapped_early(site: Site, states: Sequence[State], packet: Packet, now: float) -> State | None:
+    """Return the state after a trap that closes before anybody asks for the packet's flow."""
+    if len(site.policies) != 1:
+        return None
+    relaxed, state, policy = site.relaxations[0], states[0], site.policies[0]
+    if not (relaxed.early and packet.known and packet.protocol == "tcp" and packet.opening):
+        return None
+    if packet.loopback or _managed(site, packet) or _rule_0(policy, state, packet):
+        return None
+    if state.locked or _owned(policy, packet):
+        return None
+    seconds = _trap(policy, state, packet)
+    return state.lock(seconds, now, relaxed) if seconds else None
+
+
+def _managed(site: Site, packet: Packet) -> bool:
+    """Tell whether the packet is management's."""
+    managed = packet.protocol == "tcp" and packet.port == site.management_port
+    return managed and any(packet.source in network for network in site.managers)
 
 
 def _locked_everywhere(

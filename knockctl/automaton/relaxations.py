@@ -21,7 +21,12 @@ class Relaxations:
     unanswered: bool = False
     """Duplicated event: a flow is known from its first answer, not from its first packet."""
     cut: bool = False
-    """A lock-out of scope ``all`` refuses known flows, too."""
+    """A lock-out of scope ``all`` refuses known flows and stray segments, too."""
+    tracked: bool = False
+    """A passphrase is not found in a packet that is exempt from connection tracking."""
+    early: bool = False
+    """Duplicated event: a SYN to a TCP trap is judged, though its flow is known. Only for a
+    policy that is alone on its address."""
 
 
 EXACT = Relaxations()

@@ -153,7 +153,7 @@ def prove_running(
         checks.append(case.check("our rules", own, verify.prove))
         checks.append(case.nobody_else(running.model))
         warnings += case.refused(running.model)
-    if case.site.managers:
+    if case.site().managers:
         checks.append(case.management(running.model))
     return case.proof(device.name, policies, checks, begun, warnings)
 
@@ -172,7 +172,7 @@ def stage_device(
         redaction.register_all(found.config.secrets())
         model = found.model
     case = _Case(vendor, placement, rendered, 0)
-    return case.site, case.scope, model
+    return case.site(), case.scope, model
 
 
 Prove = Callable[..., Result]
@@ -190,16 +190,21 @@ class _Case:
         families: tuple[int, ...] = (4, 6),
     ) -> None:
         # A device without policies is not ours to keep reachable.
-        management = placement.management if rendered.effective else None
-        self.site = Site(
-            rendered.effective,
-            management.sources if management else (),
-            management.port if management else None,
-            rendered.relaxed,
-        )
+        self._management = placement.management if rendered.effective else None
         self.scope: Scope = vendor.modeller.scope(placement)
         self._vendor, self._rendered = vendor, rendered
         self._budget, self._families = budget, families
+
+    def site(self, family: int = 4) -> Site:
+        """Return what the device is held to for an IP version."""
+        effective, relaxed = self._rendered.meaning(family)
+        management = self._management
+        return Site(
+            effective,
+            management.sources if management else (),
+            management.port if management else None,
+            relaxed,
+        )
 
     def check(
         self,
@@ -233,7 +238,7 @@ class _Case:
         result = Result()
         more = {} if judge is None else {"judge": judge}
         for family in self._families:
-            claim = Claim(self.site, self.scope, model, family, whole)
+            claim = Claim(self.site(family), self.scope, model, family, whole)
             result.add(prove(claim, budget=self._budget, **more))
         return result
 

@@ -20,6 +20,7 @@ from knockctl_routeros.config import SECRET
 from knockctl_routeros.generations import PLACEHOLDERS
 from knockctl_routeros.words import (
     ACCEPT,
+    ANY,
     DROP,
     RETURN,
     Words,
@@ -459,18 +460,21 @@ class PolicyChains:
         yield from self.trapped()
         yield from self._astray(own=False)
 
-    def trapped(self, *when: Words) -> Iterator[Rule]:
-        """Close the traps (rule 3); whoever is locked out then goes no further."""
+    def trapped(
+        self, protocol: str = "", when: Words = ANY, *, then: Words = RETURN
+    ) -> Iterator[Rule]:
+        """Close the traps (rule 3), of one protocol or both; ``then`` for who is locked out."""
         for chain, trap in self.traps:
             ports = without(trap.services, self.owned)
+            ports = tuple(span for span in ports if protocol in ("", span.protocol))
             if not ports:
                 continue
             if trap.unless_granted:
                 off_grant = off(self.part("grant"))
-                yield from rules("trap", *when, off_grant, jump(chain), ports=ports)
+                yield from rules("trap", when, off_grant, jump(chain), ports=ports)
                 if self.relaxed.spent:
                     spent = on(self.part("spent"))
-                    yield from rules("trap", *when, spent, jump(chain), ports=ports)
+                    yield from rules("trap", when, spent, jump(chain), ports=ports)
             else:
-                yield from rules("trap", *when, jump(chain), ports=ports)
-            yield from rules("locked out", on(self.part("lock")), RETURN)
+                yield from rules("trap", when, jump(chain), ports=ports)
+            yield from rules("locked out", on(self.part("lock")), then)

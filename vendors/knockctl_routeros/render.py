@@ -37,7 +37,7 @@ from knockctl_routeros.policy import (
 from knockctl_routeros.words import ACCEPT, DROP, OPENING, RETURN, Words, jump, on
 
 FAMILIES: tuple[Family, Family] = (4, 6)
-ENTRY, RAW = "kc-_in", "kc-_raw"
+ENTRY = "kc-_in"
 _FILTER: dict[Family, Menu] = {4: "/ip firewall filter", 6: "/ipv6 firewall filter"}
 _RAW: dict[Family, Menu] = {4: "/ip firewall raw", 6: "/ipv6 firewall raw"}
 _KNOWN: Words = {"connection-state": "established"}
@@ -56,13 +56,15 @@ def render(
     rows: list[Row] = []
     for family in (f for f in FAMILIES if str(f) in listed):
         rows += _Table(effective, place, family).rows()
-    chains = _chains(effective, place, 4)
+    chains, six = _chains(effective, place, 4), _chains(policies, place, 6)
     place_of_jump = None if place.position == "first" else place.position
     return Rendered(
         RouterConfig(tuple(rows), place=place_of_jump),
         effective,
-        tuple(n for c in chains for n in _notes(c, place)),
-        tuple(_relaxed(c, place) for c in chains),
+        tuple(n for c in chains for n in _notes(c, chains, place)),
+        tuple(_relaxed(c, chains, place) for c in chains),
+        # IPv6 has no layer 7 patterns: passphrases are looked for as they are.
+        {6: (tuple(policies), tuple(_relaxed(c, six, place) for c in six))},
     )
 
 
@@ -73,8 +75,15 @@ def _chains(
     return [PolicyChains.of(policies, n, family, layer7=layer7) for n in range(len(policies))]
 
 
-def _relaxed(chains: PolicyChains, place: RouterPlacement) -> Relaxations:
-    return replace(chains.relaxed, cut=place.raw and chains.locks)
+def _relaxed(
+    chain: PolicyChains, chains: Sequence[PolicyChains], place: RouterPlacement
+) -> Relaxations:
+    return replace(
+        chain.relaxed,
+        cut=place.raw and chain.locks and chain.policy.scope == "all",
+        tracked=chain.layer7 and bool(chain.passphrases),
+        early=place.raw and _traps_early(chain, chains),
+    )
 
 
 def _fit(policy: ResolvedPolicy, place: RouterPlacement) -> ResolvedPolicy:
@@ -138,11 +147,12 @@ class _Table:
     def _jump(self, menu: Menu, chain: str, target: str) -> Row:
         """Return the one rule outside our chains."""
         place = self.place
-        where: dict[str, str] = {}
+        # What the router sends to itself has an address of its own as its source.
+        where = {"src-address-type": "!local"}
         if place.chain == "input":
             where["dst-address-type"] = "local"
-            # What the router sends to itself has an address of its own as its source.
-            where["src-address-type"] = "!local"
+        elif menu == _RAW[self.family]:
+            where["dst-address-type"] = "unicast"
         if place.interface:
             where["in-interface"] = place.interface
         if place.interface_list:
@@ -217,39 +227,47 @@ class _Table:
     # --- before connection tracking ---
 
     def _raw(self, chains: Sequence[PolicyChains]) -> Iterator[Row]:
-        menu = _RAW[self.family]
-        built = {RAW: list(self._raw_rules(chains))}
+        """Yield the rows of the raw table, where there is anything to do there."""
+        built: dict[str, list[Rule]] = {GATE: list(self._raw_gate(chains))}
+        if not built[GATE]:
+            return
+        if self._addresses:
+            built[ENTRY] = list(self._entry())
         for chain in chains:
-            if _traps_early(chain, chains):
-                made = chain.build()
-                needed = [name for name, _ in chain.traps]
-                needed += [chain.part(what) for what in ("void", "spend")]
-                built.update({name: made[name] for name in needed if name in made})
             if chain.exempts and chain.locks and chain.policy.scope == "all":
                 built[chain.part("no")] = [*chain.exempt(RETURN), *rules("refuse", DROP)]
-        if any(built.values()):
-            for name, listed in built.items():
-                yield from _rows(menu, name, "", listed)
-            yield self._jump(menu, "prerouting", RAW)
+            if _traps_early(chain, chains):
+                made = chain.build()
+                names = [name for name, _ in chain.traps]
+                names += [chain.part(what) for what in ("void", "spend")]
+                built.update({name: made[name] for name in names if name in made})
+        menu = _RAW[self.family]
+        for name, listed in built.items():
+            yield from _rows(menu, name, "", listed)
+        yield self._jump(menu, "prerouting", ENTRY if self._addresses else GATE)
 
-    def _raw_rules(self, chains: Sequence[PolicyChains]) -> Iterator[Rule]:
-        yield from self._managed(RETURN)
-        addresses = self._addresses
+    def _raw_gate(self, chains: Sequence[PolicyChains]) -> Iterator[Rule]:
+        """Drop who is locked out; lock out who opens a flow to a TCP trap, and drop that, too."""
+        made: list[Rule] = []
         for chain in chains:
+            locked = on(chain.part("lock"))
             if chain.locks and chain.policy.scope == "all":
                 refuse = jump(chain.part("no")) if chain.exempts else DROP
-                for address in addresses or [""]:
-                    where = {"dst-address": address} if address else {}
-                    for protocol in ("tcp", "udp"):
-                        locked = on(chain.part("lock"))
-                        yield from rules(
-                            "locked out", where, {"protocol": protocol}, locked, refuse
-                        )
+                for protocol in ("tcp", "udp"):
+                    made += rules("locked out", {"protocol": protocol}, locked, refuse)
+            if _traps_early(chain, chains):
+                made += chain.exempt(RETURN)
+                made += rules("locked out", locked, RETURN)
+                made += chain.trapped("tcp", OPENING, then=DROP)
+        return iter([*self._managed(RETURN), *made] if made else [])
 
 
 def _traps_early(chain: PolicyChains, chains: Sequence[PolicyChains]) -> bool:
-    """Tell whether a policy's TCP traps can close before connection tracking."""
-    return len(chains) == 1 and bool(chain.policy.traps)
+    """Tell whether a policy's TCP traps can close before connection tracking.
+
+    Not beside other policies: to them, too, the packet may be a wrong knock.
+    """
+    return len(chains) == 1 and any(span.protocol == "tcp" for span in chain.policy.trap_ports)
 
 
 def _locks(chains: Iterable[PolicyChains]) -> Iterator[Rule]:
@@ -278,9 +296,11 @@ def _literal(text: str) -> str:
 # --- notes ------------------------------------------------------------------------------------
 
 
-def _notes(chains: PolicyChains, place: RouterPlacement) -> Iterator[FidelityNote]:
+def _notes(
+    chain: PolicyChains, chains: Sequence[PolicyChains], place: RouterPlacement
+) -> Iterator[FidelityNote]:
     """Say where the router does something else than the policy, and within which bound."""
-    relaxed, name = _relaxed(chains, place), chains.policy.name
+    relaxed, name = _relaxed(chain, chains, place), chain.policy.name
 
     def stricter(code: str, reason: str) -> FidelityNote:
         return FidelityNote(
@@ -312,7 +332,17 @@ def _notes(chains: PolicyChains, place: RouterPlacement) -> Iterator[FidelityNot
             "a lock-out of scope all is checked before connection tracking: open sessions of "
             "whoever is locked out end, too",
         )
-    if chains.passphrases and place.payload_match == "layer7":
+    if relaxed.early:
+        yield stricter(
+            "trap-before-tracking",
+            "a TCP trap is checked before connection tracking: a SYN that is sent again in a flow "
+            "already accepted touches it, too",
+        )
+    if relaxed.tracked:
+        yield stricter(
+            "passphrase-needs-tracking",
+            "a layer 7 pattern finds nothing in packets exempt from connection tracking",
+        )
         yield FidelityNote(
             code="passphrase-capitals",
             kind="rounded",

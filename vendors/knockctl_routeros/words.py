@@ -15,6 +15,7 @@ Words = Mapping[str, str]
 SLOTS = 15
 
 OPENING: Words = {"protocol": "tcp", "tcp-flags": "!fin,syn,!rst,!ack"}
+ANY: Words = {}
 ACCEPT: Words = {"action": "accept"}
 DROP: Words = {"action": "drop"}
 RETURN: Words = {"action": "return"}
