@@ -68,7 +68,7 @@ def parse(frame: bytes, interface: str) -> Seen | None:
         about = None
         if packet.icmp >> 8 in ERRORS.get(packet.protocol, ()):
             about = _reported(header.body[8:], packet.family)
-    except (struct.error, IndexError) as error:
+    except (struct.error, IndexError, ValueError) as error:
         raise Malformed(str(error)) from None
     return Seen(packet, len(frame) - ETHERNET, about)
 
@@ -140,7 +140,7 @@ def _reported(data: bytes, family: int) -> WirePacket | None:
         first, second = struct.unpack_from("!HH", header.body)
         if header.protocol in (ICMP, ICMPV6):
             first = second = struct.unpack_from("!4xH", header.body)[0]
-    except (Malformed, struct.error, IndexError):
+    except (struct.error, IndexError, ValueError):
         return None
     name = NAMES.get(header.protocol, str(header.protocol))
     return WirePacket(header.source, header.destination, name, second, first)

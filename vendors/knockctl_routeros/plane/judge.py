@@ -97,7 +97,7 @@ class Judge:
         if machine is None or reading is None or now >= reading.valid_until:
             self._reading = reading = read(self.router)
             model = RouterModel(reading.ruleset, refresh=self.router.switches.refresh)
-            clocks = ConcreteClocks(now, {key: at for key, at in reading.started.items()})
+            clocks = ConcreteClocks(now, dict(reading.started))
             self._machine = machine = Machine(model, clocks, reading.state)
             self._chances = {family: _likely(model, family) for family in (4, 6)}
         return machine, reading

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from knockctl_routeros.plane import wires
 from knockctl_routeros.plane.answers import rejection
-from knockctl_routeros.plane.frames import Malformed, parse
+from knockctl_routeros.plane.frames import ETHERNET, Malformed, parse
 from knockctl_routeros.plane.judge import Judge
 from knockctl_routeros.plane.wires import Wire
 
@@ -46,8 +46,9 @@ class Port:
 
     def _ours(self, frame: bytes) -> bool:
         """Tell whether a frame is for this router, or for everybody."""
-        mine = frame[:6] == self.wire.hardware or bool(frame[0] & 1)
-        return len(frame) > 14 and mine and self.judge.router.powered
+        if len(frame) <= ETHERNET or not self.judge.router.powered:
+            return False
+        return frame[:6] == self.wire.hardware or bool(frame[0] & 1)
 
     def _passes(self, frame: bytes) -> bool:
         try:

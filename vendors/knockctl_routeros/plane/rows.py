@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 
+from knockctl.automaton.model import ClockName
 from knockctl_routeros.config import MENUS, Row
 from knockctl_routeros.config import Menu as Name
 from knockctl_routeros.semantics import Ruleset
@@ -33,7 +34,7 @@ class Reading:
     places: Mapping[str, tuple[str, Item]]
     """The menu and row of every rule, by the name the model has for it."""
     state: tuple[tuple[Key, int], ...]
-    started: Mapping[Key, float]
+    started: Mapping[ClockName, float]
     valid_until: float
     """When a row that counts for a while ceases to."""
 
@@ -42,7 +43,7 @@ def read(router: Router) -> Reading:
     """Read every menu that matters to packets."""
     rows: list[tuple[Row, str, Item]] = []
     state: dict[Key, int] = {}
-    started: dict[Key, float] = {}
+    started: dict[ClockName, float] = {}
     valid_until = math.inf
     now = router.clock.now()
     for menu in MENUS:
