@@ -112,6 +112,11 @@ def test_arp_and_later_fragments_pass_unjudged():
     assert parse(frame((44, fragment), 6), "ether1") is None
 
 
+def test_what_is_neither_ip_nor_arp_goes_nowhere():
+    with pytest.raises(Malformed):
+        parse(bytes(12) + b"\x88\xcc" + bytes(28), "ether1")
+
+
 def test_the_first_fragment_is_judged():
     fragment = bytes([17, 0, 0, 1, 0, 0, 0, 1]) + bytes(udp(888)[1])
     assert seen((44, fragment), 6).packet.port == 888

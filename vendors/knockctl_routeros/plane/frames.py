@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address
 from knockctl.automaton.wire import Address, WirePacket
 
 ETHERNET = 14
-IPV4, IPV6 = 0x0800, 0x86DD
+IPV4, ARP, IPV6 = 0x0800, 0x0806, 0x86DD
 ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 NAMES = {ICMP: "icmp", TCP: "tcp", UDP: "udp", ICMPV6: "icmpv6"}
 DISCOVERY = range(133, 138)
@@ -55,11 +55,13 @@ def parse(frame: bytes, interface: str) -> Seen | None:
     """Read a frame; None for one that passes unjudged.
 
     Raises:
-        Malformed: it is no packet.
+        Malformed: it is no packet, or of a protocol that the router doesn't speak.
     """
     kind = int.from_bytes(frame[12:14])
-    if kind not in (IPV4, IPV6):
+    if kind == ARP:
         return None
+    if kind not in (IPV4, IPV6):
+        raise Malformed("neither IP nor ARP")
     try:
         header = ip(frame[ETHERNET:], 4 if kind == IPV4 else 6)
         if header.offset or (header.protocol == ICMPV6 and header.body[0] in DISCOVERY):
