@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
+from knockctl.errors import LabError
 from knockctl.lab.plan import PASSWORDS
 
 
@@ -26,3 +27,17 @@ def of(folder: Path, names: Sequence[str]) -> dict[str, str]:
         file.write(json.dumps(known))
         file.truncate()
     return {name: known[name] for name in names}
+
+
+def secret(user: str) -> str:
+    """Resolve the reference ``lab:USER``: nothing but the lab's own passwords.
+
+    Raises:
+        LabError: the lab is not up, or knows no such user.
+    """
+    try:
+        return str(json.loads(PASSWORDS.read_text())[user])
+    except (OSError, KeyError):
+        raise LabError(
+            f"the lab has no password of {user}", hint="run knockctl lab up, as root"
+        ) from None
