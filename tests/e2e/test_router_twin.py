@@ -12,6 +12,7 @@ import pytest
 
 from knockctl.lab import lab as the_lab
 from knockctl.lab.plan import CA, PASSWORDS, PLACES, STATE
+from knockctl_routeros.lab import VERSION
 from knockctl_routeros.plane.control import tell
 
 pytestmark = pytest.mark.lab
@@ -307,6 +308,28 @@ def test_faults_are_had_for_the_asking(router):
 def test_another_version(router):
     router.lab.router(version="7.16.2")
     assert router.ask("/system/resource/print")[0]["version"].startswith("7.16.2")
+
+
+def test_the_environment_names_the_version_to_begin_with(router, monkeypatch):
+    the_lab.down()
+    monkeypatch.setenv(VERSION, "6.49.18")
+    try:
+        the_lab.up()
+        assert router.ask("/system/resource/print")[0]["version"].startswith("6.49.18")
+    finally:
+        the_lab.down()
+        monkeypatch.undo()
+        the_lab.up()
+
+
+def test_a_disabled_interface_hears_nothing(router):
+    router.lab.router(load="/interface disable [find name=ether1]")
+    try:
+        assert router.visit("tcp/22") == ["silent"]
+        assert router.ask("/system/identity/print")
+    finally:
+        router.lab.router(load="/interface enable [find name=ether1]")
+    assert router.visit("tcp/22") == ["open"]
 
 
 def test_a_reboot_is_silence_and_the_end_of_what_was_learnt(router):

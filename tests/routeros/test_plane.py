@@ -10,7 +10,7 @@ import pytest
 from knockctl.automaton.wire import FLAGS
 from knockctl_routeros.plane import answers
 from knockctl_routeros.plane.connections import Connections
-from knockctl_routeros.plane.frames import Malformed, Seen, parse
+from knockctl_routeros.plane.frames import Malformed, parse
 from knockctl_routeros.plane.judge import Judge
 from knockctl_routeros.plane.tracker import Tracker
 from knockctl_routeros.twin import Clock, Router, Switches
@@ -356,9 +356,8 @@ class Bench:
 
     def send(self, layer, family=4, interface="ether1", **more):
         found = seen(layer, family, **more)
-        kind = self.judge.kind(found.packet.destination)
-        packet = replace(found.packet, interface=interface, destination_type=kind)
-        return self.judge.judge(Seen(packet, found.size, found.about))
+        found = replace(found, packet=replace(found.packet, interface=interface))
+        return self.judge.judge(self.judge.addressed(found))
 
     def knock(self, *ports, family=4, **more):
         for port in ports:
@@ -550,6 +549,15 @@ def test_a_connection_is_listed_and_removed():
     assert row["src-address"] == f"[{CLIENT[6]}]:1"
     bench.router.power_off()
     assert bench.router.rows("/ipv6/firewall/connection") == []
+
+
+def test_a_disabled_interface_hears_nothing():
+    bench = Bench()
+    assert bench.judge.hears("ether1")
+    bench.do("/interface disable [find name=ether1]")
+    assert [bench.judge.hears(name) for name in ("ether1", "ether2")] == [False, True]
+    bench.router.power_off()
+    assert not bench.judge.hears("ether2")
 
 
 def test_where_packets_are_for():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 
@@ -14,6 +14,7 @@ from knockctl_routeros.plane.rows import LISTS, Key, Reading, read
 from knockctl_routeros.plane.tracker import Tracker
 from knockctl_routeros.semantics import RouterModel
 from knockctl_routeros.twin import Router
+from knockctl_routeros.twin.store import Item
 
 State = tuple[tuple[Key, int], ...]
 FOREVER, STATIC = 0, -1
@@ -62,20 +63,28 @@ class Judge:
             return "BROADCAST"
         return "MULTICAST" if address.is_multicast else "UNICAST"
 
-    def judge(self, seen: Seen) -> Judgement:
-        """Judge a packet that came in; nothing is forwarded from one wire to another."""
-        now = self.router.clock.now()
-        machine, reading = self._current(now)
+    def hears(self, interface: str) -> bool:
+        """Tell whether the router has power and the interface is not disabled."""
+        rows = self.router.table("/interface").items
+        off = any(r.get("name") == interface and r.get("disabled") == "true" for r in rows)
+        return self.router.powered and not off
+
+    def addressed(self, seen: Seen) -> Seen:
+        """Return a packet with what its destination is to this router."""
         kind = self.kind(seen.packet.destination)
+        return replace(seen, packet=replace(seen.packet, destination_type=kind))
+
+    def judge(self, seen: Seen) -> Judgement:
+        """Judge an ``addressed`` packet that came in.
+
+        Nothing is forwarded from one wire to another.
+        """
+        now = self.router.clock.now()
         flow = self.tracker.flow(seen, now)
-        if kind == "UNICAST":
+        if seen.packet.destination_type == "UNICAST":
             return Judgement(accepted=False, flow=flow)
-        packet = replace(
-            seen.packet,
-            destination_type=kind,
-            flow=flow,
-            chances=self._chances[seen.packet.family],
-        )
+        machine, reading = self._current(now)
+        packet = replace(seen.packet, flow=flow, chances=self._chances[seen.packet.family])
         before = machine.state
         reaction = machine.feed(packet, now)
         self._learn(machine, before, reaction)
@@ -83,11 +92,7 @@ class Judge:
         for path, item in hit:
             self.router.count(path, item.number, seen.size)
         if reaction.verdict is not Verdict.ACCEPT:
-            last = hit[-1][1] if hit else None
-            how = None
-            if last is not None and last.get("action") == "reject":
-                how = last.get("reject-with", "icmp-network-unreachable")
-            return Judgement(accepted=False, flow=flow, reject_with=how)
+            return Judgement(accepted=False, flow=flow, reject_with=_answer(hit))
         if flow != "untracked" and not any(i.get("action") == "notrack" for _, i in hit):
             self.tracker.accepted(seen, now)
         return Judgement(accepted=True, flow=flow)
@@ -135,6 +140,13 @@ def _row(key: Key) -> tuple[str, dict[str, str]]:
     name, address = key
     version = 6 if ":" in address else 4
     return LISTS[version], {"list": name, "address": f"{address}/128" if version == 6 else address}
+
+
+def _answer(hit: Sequence[tuple[str, Item]]) -> str | None:
+    """Return how the rule that refused a packet, the last that matched, answers it."""
+    if not hit or hit[-1][1].get("action") != "reject":
+        return None
+    return hit[-1][1].get("reject-with", "icmp-network-unreachable")
 
 
 def _likely(model: RouterModel, family: int) -> frozenset[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from knockctl_routeros.plane import wires
 from knockctl_routeros.plane.answers import rejection
@@ -19,7 +19,7 @@ _AT_ONCE = 64
 
 @dataclass(slots=True)
 class Port:
-    """One interface of the router. A router without power hears and says nothing."""
+    """One interface of the router. Without power, or disabled, it hears and says nothing."""
 
     wire: Wire
     judge: Judge
@@ -40,13 +40,13 @@ class Port:
         with contextlib.suppress(BlockingIOError):
             for _ in range(_AT_ONCE):
                 data = os.read(self.wire.inside, wires.LONGEST)
-                if self.judge.router.powered:
+                if self.judge.hears(self.wire.name):
                     self._note(data[wires.HEADER :])
                     _write(self.wire.outside.fileno(), data)
 
     def _ours(self, frame: bytes) -> bool:
         """Tell whether a frame is for this router, or for everybody."""
-        if len(frame) <= ETHERNET or not self.judge.router.powered:
+        if len(frame) <= ETHERNET or not self.judge.hears(self.wire.name):
             return False
         return frame[:6] == self.wire.hardware or bool(frame[0] & 1)
 
@@ -57,8 +57,7 @@ class Port:
             return False
         if seen is None:
             return True
-        kind = self.judge.kind(seen.packet.destination)
-        seen = replace(seen, packet=replace(seen.packet, destination_type=kind))
+        seen = self.judge.addressed(seen)
         found = self.judge.judge(seen)
         if found.reject_with is not None:
             answer = rejection(frame, seen, found.reject_with)

@@ -52,8 +52,7 @@ def take(interface: str, name: str, addresses: Sequence[str]) -> Wire:
     Raises:
         LabError: this machine doesn't let TAP devices or packet sockets be made.
     """
-    hardware = Path(f"/sys/class/net/{interface}/address")
-    address = _hardware(interface) if not hardware.exists() else hardware.read_text().strip()
+    address = _hardware(interface)
     inside = _tap(name)
     outside = _take_away(interface)
     call("ip", "link", "set", name, "address", address, "txqueuelen", "10000", "up")
@@ -64,7 +63,7 @@ def take(interface: str, name: str, addresses: Sequence[str]) -> Wire:
 
 
 def _hardware(interface: str) -> str:
-    """Ask ip: ``/sys`` shows the namespace it was mounted in."""
+    """Ask ip, as ``/sys`` shows the namespace it was mounted in."""
     words = call("ip", "-o", "link", "show", interface).split()
     return words[words.index("link/ether") + 1]
 
