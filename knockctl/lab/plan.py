@@ -17,6 +17,8 @@ WAN = "kc-wan"
 KEY = STATE / "id_ed25519"
 KNOWN_HOSTS = STATE / "known_hosts"
 PASSWORDS = STATE / "passwords.json"
+CA = STATE / "ca.pem"
+"""Signs the certificates of the devices that speak TLS."""
 
 OPS_ADDRESS = "192.0.2.1"
 CLIENTS = range(100, 120)

@@ -14,6 +14,8 @@ from knockctl.lab.plan import PLACES, STATE
 
 pytestmark = pytest.mark.lab
 
+DEVICES = ["linux1", "mikrotik1"]
+
 
 def outside():
     """What of this machine the lab could have touched."""
@@ -30,13 +32,13 @@ def test_down_leaves_nothing_and_up_again_works(lab):
     assert namespaces.names() == []
     assert not the_lab.down()
     assert outside() == up, "the lab is invisible from outside, up or down"
-    assert the_lab.up() == ["linux1"]
+    assert the_lab.up() == DEVICES
     assert lab.shell("linux1", "cat /run/sshd/none 2>/dev/null; echo ok") == "ok\n"
 
 
 def test_up_is_harmless_where_it_is_up(lab):
     before = the_lab.inner_pid(PLACES["linux1"])
-    assert the_lab.up() == ["linux1"]
+    assert the_lab.up() == DEVICES
     assert the_lab.inner_pid(PLACES["linux1"]) == before
     assert lab.run("ops", "true").returncode == 0
 
@@ -72,7 +74,9 @@ def test_the_device_has_mounts_and_users_of_its_own(lab):
 def test_commands_keep_their_exit_code_and_places_their_names(lab):
     assert lab.run("wan", "sh", "-c", "exit 7").returncode == 7
     assert the_lab.execute("ops", ["sh", "-c", "exit 3"]) == 3
-    with pytest.raises(LabError, match=r"no 'mars' in the lab; there are ops, wan, linux1"):
+    with pytest.raises(
+        LabError, match=r"no 'mars' in the lab; there are ops, wan, linux1, mikrotik1"
+    ):
         the_lab.command("mars", ["true"])
 
 

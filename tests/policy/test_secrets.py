@@ -215,7 +215,7 @@ def test_plugins_bring_more_kinds_and_a_broken_one_harms_none(tmp_path):
         "broken: the plugin failed with ModuleNotFoundError",
         "angry: the plugin failed with KeyError",
         "unknown kind of secret 'nothing'",
-        "  hint: write one of env:, file:, keyring:, cmd:, angry:, broken:, vault:",
+        "  hint: write one of env:, file:, keyring:, cmd:, angry:, broken:, lab:, vault:",
     ]
 
 

@@ -6,9 +6,7 @@ empty, so that what a deploy writes there stays in the lab.
 
 from __future__ import annotations
 
-import json
 import os
-import secrets
 import shutil
 import socket
 import subprocess
@@ -17,7 +15,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from knockctl.lab.plan import KEY, KNOWN_HOSTS, PASSWORDS, Place
+from knockctl.lab import passwords
+from knockctl.lab.plan import KEY, KNOWN_HOSTS, Place
 
 SSHD = "/usr/sbin/sshd"
 SERVICES = "tcp/80,tcp/443,tcp/8080,tcp/8291,udp/443,udp/4501,udp/5353"
@@ -124,16 +123,13 @@ def _host_key(place: Place, keep: Path) -> None:
 
 
 def _users(keep: Path) -> None:
-    passwords = {name: secrets.token_urlsafe(12) for name in _USERS}
+    words = passwords.of(keep, _USERS)
     for name in _USERS:
         _call("useradd", "--no-create-home", "--home-dir", "/", "--shell", "/bin/sh", name)
-    _call("chpasswd", text="".join(f"{name}:{word}\n" for name, word in passwords.items()))
+    _call("chpasswd", text="".join(f"{name}:{word}\n" for name, word in words.items()))
     sudoers = Path("/etc/sudoers.d/lab")
     sudoers.write_text(_SUDOERS)
     sudoers.chmod(0o440)
-    file = keep / PASSWORDS.name
-    file.touch(mode=0o600)
-    file.write_text(json.dumps(passwords))
 
 
 def _filter_tables() -> None:
