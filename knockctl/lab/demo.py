@@ -12,14 +12,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from knockctl.errors import KnockctlError
+from knockctl.inventory.load import load
 from knockctl.lab import lab
 from knockctl.lab.namespaces import exists
-from knockctl.lab.plan import PLACES, WAN
+from knockctl.lab.plan import PLACES, WAN, client4
+from knockctl.policy.loader import load_all, resolve
+from knockctl.policy.resolved import ResolvedPolicy
 
 INVENTORY = Path("inventories/lab")
 KNOCKCTL = Path(sys.executable).with_name("knockctl")
-SNAPSHOTS = {"linux1": "iptables-save; ip6tables-save; ipset save"}
-"""What each device is asked to print of itself; a device without is not shown."""
 
 
 class Failed(Exception):
@@ -31,7 +32,7 @@ def main() -> int:
     try:
         with _lab(), tempfile.TemporaryDirectory() as state:
             os.environ["XDG_STATE_HOME"] = state
-            for name in sorted(lab.twins().keys() & SNAPSHOTS):
+            for name in sorted(lab.twins()):
                 _device(name)
     except (Failed, KnockctlError) as error:
         _say(f"the demo failed: {error}")
@@ -57,17 +58,20 @@ def _lab() -> Iterator[None]:
 def _device(name: str) -> None:
     place = PLACES[name]
     _say(f"\n== {name} ==")
-    if any("KC_" in line for line in _snapshot(name)):
+    policy = _policy(name)
+    knocks, service = _trace(policy)
+    if any("KC_" in line or "knockctl:" in line for line in _snapshot(name)):
         _say("The lab was in use; what is left of it goes first.")
         _ops("remove", name, "--yes")
     before = _snapshot(name)
     _ops("diff", name)
     _ops("deploy", name, "--yes", "--probe", "--reason", "demo")
     _say("\nA client that does not know the knock finds nothing:")
-    _client(f"knock --host {place.outside} tcp/9 --check tcp/22 --timeout 1", expect=4)
+    stranger = f"--source {client4(101)} --check {service} --timeout 1"
+    _client(f"knock --host {place.outside} tcp/9 {stranger}", expect=4)
     _say("\nA client that knocks finds the service open, over IPv4 and IPv6:")
     for address in (place.outside, place.outside6):
-        _client(f"knock --host {address} tcp/1234 tcp/2345 tcp/3456 --check tcp/22")
+        _client(f"knock --host {address} {knocks} --check {service}")
     _say("\nWhat runs is what is intended:")
     _ops("diff", name, "--exit-code")
     _say("\nAnd it does what the policy says, in every state, beside whatever else runs there:")
@@ -78,9 +82,21 @@ def _device(name: str) -> None:
     _say(f"{name} runs exactly what it ran before.")
 
 
+def _policy(name: str) -> ResolvedPolicy:
+    """Return the first policy of a device of the lab."""
+    device = load(INVENTORY).devices[name]
+    return resolve(load_all(INVENTORY / "policies")[device.policies[0]], None)
+
+
+def _trace(policy: ResolvedPolicy) -> tuple[str, str]:
+    """Return the knocks and the first TCP service, as ``knockctl knock`` takes them."""
+    knocks = " ".join(str(knock) for knock in policy.generations[0].knocks)
+    return knocks, next(str(s) for s in policy.services if s.protocol == "tcp")
+
+
 def _snapshot(name: str) -> list[str]:
     """Return what the device itself prints, without times and counters."""
-    command = lab.command(name, ["sh", "-c", SNAPSHOTS[name]])
+    command = lab.command(name, ["sh", "-c", lab.twins()[name].load().snapshot])
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return [line.split(" [")[0] for line in done.stdout.splitlines() if not line.startswith("#")]
 

@@ -34,6 +34,8 @@ class Twin(Protocol):
 
     needs: dict[str, str]
     """Programs it needs, and the Debian packages they come in."""
+    snapshot: str
+    """Shell that prints the device's own configuration, as the device itself would."""
 
     def run(self, place: Place) -> None:
         """Be the device: runs as process 1 of its own namespaces, until killed.

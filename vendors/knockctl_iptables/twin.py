@@ -63,6 +63,8 @@ class LinuxHost:
         }
     )
 
+    snapshot: str = "iptables-save; ip6tables-save; ipset save"
+
     def run(self, place: Place) -> None:
         """Mount, make keys and users, start sshd and the listeners, then reap."""
         os.environ["PATH"] = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"

@@ -10,6 +10,7 @@ import asyncio
 import os
 import signal
 import ssl
+import sys
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
@@ -55,6 +56,7 @@ class MikrotikRouter:
     """Satisfies ``knockctl.lab.lab.Twin``."""
 
     needs: dict[str, str] = field(default_factory=lambda: {"ip": "iproute2"})
+    snapshot: str = f"{sys.executable} -m knockctl_routeros.plane.export mikrotik1"
 
     def run(self, place: Place) -> None:
         """Take the wires, open the API and the listeners, then judge what comes."""

@@ -13,6 +13,7 @@ word           what happens
 ``scale``      how fast the router's clock runs
 ``advance``    so many of the router's seconds pass at once
 ``load``       commands as the console takes them
+``export``     nothing: the answer holds the configuration as ``export``
 ``reset``      firewall, scripts, jobs, files, flows, faults and switches as at the start
 =============  =================================================================
 
@@ -73,12 +74,16 @@ class Control:
 
     def obey(self, line: bytes) -> dict[str, object]:
         """Carry out one line."""
+        said: dict[str, object] = {}
         try:
             for word, value in json.loads(line).items():
-                self._word(word)(value)
+                if word == "export":
+                    said[word] = self.router.export()
+                else:
+                    self._word(word)(value)
         except (ValueError, TypeError, KeyError, AttributeError, Trap) as error:
             return {"ok": False, "error": f"{type(error).__name__}: {error}"}
-        return {"ok": True}
+        return {"ok": True, **said}
 
     def _word(self, word: str) -> Callable[[Any], None]:
         router = self.router

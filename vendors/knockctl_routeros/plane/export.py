@@ -1,0 +1,18 @@
+"""Prints a lab router's own ``/export``, without the header that says when."""
+
+from __future__ import annotations
+
+import sys
+
+from knockctl.lab.plan import PLACES
+from knockctl_routeros.plane.control import tell
+
+
+def main(name: str) -> None:
+    """Print it."""
+    text = tell(PLACES[name], export="")["export"]
+    sys.stdout.write("".join(f"{line}\n" for line in text.splitlines() if line[:1] != "#"))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
