@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from knockctl.errors import CommandRefused, ConnectionCut, DeviceError
 from knockctl_routeros.config import Menu, Row
 from knockctl_routeros.plan import Added, Anchor, Moved, RouterRemediation
-from knockctl_routeros.revert import batches, off_and_on, remarked
+from knockctl_routeros.revert import batches, off_and_on, remarked, renamed
 from knockctl_routeros.session import Session, path
 
 # Safe mode's history holds 100 actions; one more and nothing of it is undone (fact sheet 6).
@@ -63,12 +63,7 @@ class Application:
                 self._move(one)
         self._switch([row for row in off_and_on(change.added) if row.rule], on=True)
         dropped = [row for row in off_and_on(list(change.dropped)) if row.rule]
-        self._switch(list(reversed(self._remarked(dropped))), on=False)
-
-    def _remarked(self, rows: list[Row]) -> list[Row]:
-        """Return the rows as they are called by now."""
-        marked = {old: row for row, old in remarked(self._change)}
-        return [marked.get(row.get("comment"), row) if row.jump else row for row in rows]
+        self._switch(list(reversed(renamed(change, dropped))), on=False)
 
     # --- one command each, and its opposite ---
 

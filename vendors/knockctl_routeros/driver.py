@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from ipaddress import ip_address
 from types import TracebackType
@@ -109,6 +110,9 @@ class RouterDriver:
         """Read what is ours, the neighbours, and the changes that are not settled."""
         reading = self._reading()
         self._pending = tuple(self._unsettled())
+        if any(pending.change_id == reading.config.revision for pending in self._pending):
+            # What a change turns off stays until the change is settled.
+            return replace(reading, off=())
         return reading
 
     def _reading(self) -> RouterReading:
@@ -193,7 +197,8 @@ class RouterDriver:
                 where=where,
             )
         self._take(remediation, source)
-        if self._marks() != {remediation.before.revision or ""} - {""}:
+        planned = {row.mark for row in remediation.before.device_rows()}
+        if self._marks() != planned - {""}:
             self._release()
             raise Conflict(
                 "somebody else has written since this change was planned; nothing was changed",

@@ -24,6 +24,9 @@ class RouterReading(Reading[RouterConfig]):
     """Disabled rows of ours: what an unfinished change left, or somebody turned off."""
     places: Mapping[tuple[Menu, str], int] = field(default_factory=dict)
     """By menu and somebody else's chain: how many static rules stand above our first."""
+    stands: Mapping[tuple[Menu, str], tuple[int, str | None]] = field(default_factory=dict)
+    """By menu and comment of a rule of ours: its place in the menu, and the router's own name for
+    the rule behind it."""
     duplicates: tuple[Row, ...] = ()
     """Rules of ours that repeat the name of one above: somebody copied them."""
 
@@ -58,7 +61,12 @@ def read(
     everything = [row for menu in MENUS for row in rows.get(menu, ())]
     around = {menu: Surroundings.of(menu, rows) for menu in MENUS}
     places: dict[tuple[Menu, str], int] = {}
+    stands: dict[tuple[Menu, str], tuple[int, str | None]] = {}
     for menu in MENUS:
+        after = [*(ids or {}).get(menu, ()), *("",) * len(rows.get(menu, ()))][1:]
+        for place, row in enumerate(rows.get(menu, ())):
+            if row.ours and row.rule:
+                stands[menu, row.get("comment")] = (place, after[place] or None)
         for ours, above in around[menu].above():
             places.setdefault((menu, ours.get("chain")), len(above))
     return RouterReading(
@@ -73,6 +81,7 @@ def read(
         ),
         off=tuple(row for row in everything if row.ours and row.off),
         places=places,
+        stands=stands,
         duplicates=_duplicates(everything),
     )
 

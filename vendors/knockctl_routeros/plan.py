@@ -8,7 +8,7 @@ the order matters: see ``commands``.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from knockctl.vendor import Change, Neighbour, Reading
@@ -37,8 +37,9 @@ class Moved:
     row: Row
     before: Anchor
     was_before: Anchor
+    """The rule behind it, whatever its chain."""
     was: int
-    """Where it stood among our rows. Rules are moved back from the last to the first: what each
+    """Where it stood in its menu. Rules are moved back from the last to the first: what each
     stood before is then in its place."""
 
 
@@ -136,8 +137,8 @@ class _Difference:
         self.kept: list[Kept] = []
         self.dropped: list[Row] = []
         self._devices = before.device_rows()
-        self._taken = set(before.names) - {""}
-        self._places = {} if goal.empty else dict(_misplaced(reading))
+        self._taken = {*before.names, *(row.name for row in reading.off)} - {""}
+        self._shadowed = set() if goal.empty else _shadowed(reading)
 
     @property
     def shadows(self) -> tuple[Neighbour, ...]:
@@ -189,9 +190,9 @@ class _Difference:
         self.names[new] = device.name
         marked = device.marked(self.change_id)
         chain = (row.menu, row.get("chain"))
-        if not right or (row.jump and chain in self._places):
-            was_before = self._places.get(chain) if row.jump else self._follower(old)
-            self.placed.append(Moved(marked, anchor, was_before, old))
+        if not right or (row.jump and chain in self._shadowed):
+            was, behind = self.reading.stands.get((row.menu, device.get("comment")), (old, None))
+            self.placed.append(Moved(marked, anchor, behind, was))
             self.changes.append(Change("move", _place(row), _said(row)))
         if row.jump and device != marked:
             self.kept.append(Kept(marked, device.get("comment"), marked.get("comment")))
@@ -205,17 +206,6 @@ class _Difference:
             wanted = f"{self.change_id}.{number}"
         self._taken.add(wanted)
         return wanted
-
-    def _follower(self, old: int) -> Anchor:
-        """Return what a rule of ours stands before now."""
-        row = self.before.rows[old]
-        later = (
-            self._devices[i]
-            for i in range(old + 1, len(self.before.rows))
-            if self.before.rows[i].menu == row.menu
-            and self.before.rows[i].get("chain") == row.get("chain")
-        )
-        return next((found.get("comment") for found in later), None)
 
     def _foreign(self, chain: Chain) -> Anchor:
         """Return somebody else's rule that our jump is to stand before."""
@@ -232,19 +222,15 @@ def _order(chain: str) -> tuple[bool, str]:
     return not chain.startswith(OWN_NAME), chain
 
 
-def _misplaced(reading: RouterReading) -> Iterator[tuple[Chain, Anchor]]:
-    """Yield the chains where a foreign rule shadows our jump, and what the jump stands before."""
+def _shadowed(reading: RouterReading) -> set[Chain]:
+    """Return the chains where a foreign rule above our jump may let packets past it."""
     if reading.config.place is not None:
-        return
-    for chain, above in reading.places.items():
-        shadowed = any(n.place.startswith(f"{chain[0]} {chain[1]}") for n in reading.shadows)
-        if above and shadowed:
-            there = [
-                id_
-                for row, id_ in zip(reading.foreign, reading.foreign_ids, strict=False)
-                if (row.menu, row.get("chain")) == chain
-            ]
-            yield chain, there[above] if above < len(there) else None
+        return set()
+    return {
+        chain
+        for chain, above in reading.places.items()
+        if above and any(n.place.startswith(f"{chain[0]} {chain[1]} ") for n in reading.shadows)
+    }
 
 
 def _above_in_main(neighbour: Neighbour) -> bool:

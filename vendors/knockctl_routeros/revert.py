@@ -9,7 +9,7 @@ sheet 6). Whoever takes the first job away, the script or the operator, has deci
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -90,7 +90,7 @@ def _begun(remediation: RouterRemediation) -> str:
 
 
 def _back(remediation: RouterRemediation) -> Iterator[str]:
-    for row in off_and_on(remediation.dropped):
+    for row in off_and_on(renamed(remediation, remediation.dropped)):
         yield f"  {row.menu} enable [{_find(row)}]"
     for move in remediation.moved:
         yield f"  :do {{ {_move(move)} }} on-error={{}}"
@@ -116,12 +116,15 @@ def remarked(remediation: RouterRemediation) -> Iterator[tuple[Row, str]]:
                 yield row.marked(remediation.change_id), row.get("comment")
 
 
+def renamed(remediation: RouterRemediation, rows: Iterable[Row]) -> list[Row]:
+    """Return rows as they are called while the change is on the router."""
+    now = {(row.menu, old): row for row, old in remarked(remediation)}
+    return [now.get((row.menu, row.get("comment")), row) for row in rows]
+
+
 def _move(move: Moved) -> str:
-    if move.was_before is None:
-        return f"{move.row.menu} move [{_find(move.row)}]"
-    foreign = move.was_before.startswith("*")
-    where = move.was_before if foreign else f"[find where comment={quoted(move.was_before)}]"
-    return f"{move.row.menu} move [{_find(move.row)}] destination={where}"
+    where = f" destination={move.was_before}" if move.was_before else ""
+    return f"{move.row.menu} move [{_find(move.row)}]{where}"
 
 
 def _find(row: Row) -> str:
