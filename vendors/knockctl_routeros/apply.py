@@ -12,7 +12,14 @@ import contextlib
 import re
 from collections.abc import Callable, Mapping
 
-from knockctl.errors import CommandRefused, ConnectionCut, DeviceError
+from knockctl.errors import (
+    CommandRefused,
+    Conflict,
+    ConnectionCut,
+    DeviceError,
+    PrivilegeError,
+    Unsupported,
+)
 from knockctl_routeros.config import Menu, Row
 from knockctl_routeros.plan import Added, Anchor, Moved, RouterRemediation
 from knockctl_routeros.revert import batches, off_and_on, remarked, renamed
@@ -120,16 +127,27 @@ class Application:
     # --- nets ---
 
     def _safe(self) -> bool:
-        """Take safe mode where that is possible; somebody else may hold it."""
-        change = self._change
-        actions = 2 * len(change.placed) + len(change.dropped) + len(change.kept) + 4
-        if self._version < SAFE_SINCE or actions > SAFE_ACTIONS:
+        """Take safe mode where the router has it and the change is small enough.
+
+        Who else holds it undoes, by ending without a word, what everybody did meanwhile.
+        """
+        if self._version < SAFE_SINCE:
             return False
         try:
             self._session.ask("/safe-mode/take")
-        except ConnectionCut:
-            raise
-        except DeviceError:
+        except CommandRefused as error:
+            raise Conflict(
+                f"safe mode can't be taken: {error.message}; nothing was changed",
+                hint="while another session holds it, all changes may be undone with its own:"
+                " end that session or release safe mode there",
+                where=error.where,
+            ) from None
+        except (PrivilegeError, Unsupported):
+            return False
+        change = self._change
+        actions = 2 * len(change.placed) + len(change.dropped) + len(change.kept) + 4
+        if actions > SAFE_ACTIONS:
+            self._session.ask("/safe-mode/release")
             return False
         return True
 

@@ -161,12 +161,13 @@ class _Difference:
 
     def _chain(self, chain: Chain) -> None:
         was = [i for i, r in enumerate(self.before.rows) if (r.menu, r.get("chain")) == chain]
+        single = [i for i in was if self._devices[i] not in self.reading.duplicates]
         will = [i for i, r in enumerate(self.goal.rows) if (r.menu, r.get("chain")) == chain]
         pairs = _matched(
-            [self.before.rows[i].marked(None) for i in was],
+            [self.before.rows[i].marked(None) for i in single],
             [self.goal.rows[i].marked(None) for i in will],
         )
-        stays = {will[b]: was[a] for a, b in pairs}
+        stays = {will[b]: single[a] for a, b in pairs}
         rising = _rising([(a, b) for a, b in pairs])
         for old in was:
             if old not in stays.values():
