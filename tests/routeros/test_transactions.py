@@ -80,6 +80,16 @@ def every_command(here, operator, kind, fault):
         assert begin.result is Result.UNCHANGED or left_behind(here) == []
 
 
+def finished(operator, outcome):
+    """Confirm what waits without a timer, as its hint says; return what came of it."""
+    if outcome.result is not Result.PENDING or outcome.deadline is not None:
+        return outcome
+    assert outcome.change_id in outcome.hint
+    done = operator.run("confirm", to_change=outcome.change_id)
+    assert done.result is Result.CONFIRMED, (outcome, done)
+    return done
+
+
 @pytest.mark.parametrize(
     ("version", "executes"),
     [
@@ -97,12 +107,10 @@ def test_cut_at_any_command_it_ends_as_it_said_it_would(site, version, executes,
     here.router.faults.cut_executes = executes
     seen = set()
     before = None
-    for outcome in every_command(here, ann, kind, "cut_at"):
-        seen.add(outcome.result)
+    for said in every_command(here, ann, kind, "cut_at"):
+        seen.add(said.result)
         later(here)
-        if outcome.result is Result.PENDING and outcome.deadline is None:
-            assert outcome.change_id in outcome.hint
-            outcome = ann.run("confirm", to_change=outcome.change_id)
+        outcome = finished(ann, said)
         if outcome.result is not Result.CONFIRMED:
             assert left_behind(here) == [], outcome
             assert ann.diff(*JOBS[kind][1:]).changes, outcome
@@ -119,14 +127,12 @@ def test_refused_at_any_command(site, kind):
     here = site()
     ann = here.operator()
     before, refused = None, 0
-    for outcome in every_command(here, ann, kind, "trap_at"):
-        if outcome.result is Result.FAILED:
+    for said in every_command(here, ann, kind, "trap_at"):
+        if said.result is Result.FAILED:
             refused += 1
-            assert "out of memory" in outcome.message
-            assert "nothing was changed" in outcome.message
-        if outcome.result is Result.PENDING:
-            outcome = ann.run("confirm", to_change=outcome.change_id)
-            assert outcome.result is Result.CONFIRMED, outcome
+            assert "out of memory" in said.message
+            assert "nothing was changed" in said.message
+        outcome = finished(ann, said)
         if outcome.result in (Result.FAILED, Result.ROLLED_BACK):
             before = before or here.text()
             assert here.text() == before, outcome

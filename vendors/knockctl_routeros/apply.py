@@ -49,13 +49,13 @@ class Application:
         safe = self._safe()
         try:
             self._make()
+            if safe:
+                self._session.ask("/safe-mode/release")
         except ConnectionCut:
             raise
         except DeviceError as error:
             state = self._back(safe=safe)
             raise CommandRefused(f"{error.message}; {state}", hint=error.hint) from error
-        if safe:
-            self._session.ask("/safe-mode/release")
 
     def _make(self) -> None:
         change = self._change
@@ -165,5 +165,7 @@ class Application:
                     return "nothing was changed"
             return f"it could not all be undone: {worse.message}"
         if safe:
-            self._session.ask("/safe-mode/release")
+            # Where it is refused, the end of this session undoes what is undone already.
+            with contextlib.suppress(CommandRefused):
+                self._session.ask("/safe-mode/release")
         return "nothing was changed"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import zip_longest
 
 from knockctl.vendor import Neighbour, Reading
 from knockctl_routeros import normal
@@ -84,14 +83,15 @@ def read(
     places: dict[tuple[Menu, str], int] = {}
     stands: dict[tuple[Menu, str], tuple[int, str | None]] = {}
     for menu in MENUS:
-        behind = (*(ids or {}).get(menu, ())[1:], None)
-        for place, (row, next_) in enumerate(zip_longest(rows.get(menu, ()), behind)):
-            if row and row.ours and row.rule:
-                stands[menu, row.get("comment")] = (place, next_)
+        names = dict(enumerate((ids or {}).get(menu, ())))
+        for at, row in enumerate(rows.get(menu, ())):
+            if row.ours and row.rule:
+                stands[menu, row.get("comment")] = (at, names.get(at + 1))
         for ours, above in around[menu].above():
             places.setdefault((menu, ours.get("chain")), len(above))
+    most = max(places.values(), default=0)
     return RouterReading(
-        own(everything),
+        replace(own(everything), place=most + 1 if most else None),
         tuple(n for menu in MENUS for n in neighbours(around[menu])),
         foreign=tuple(row for row in everything if not row.ours),
         foreign_ids=tuple(

@@ -138,7 +138,8 @@ class _Difference:
         self.dropped: list[Row] = []
         self._devices = before.device_rows()
         self._taken = {*before.names, *(row.name for row in reading.off)} - {""}
-        self._shadowed = set() if goal.empty else _shadowed(reading)
+        first = not goal.empty and goal.place is None
+        self._shadowed = _shadowed(reading) if first else set()
 
     @property
     def shadows(self) -> tuple[Neighbour, ...]:
@@ -225,8 +226,6 @@ def _order(chain: str) -> tuple[bool, str]:
 
 def _shadowed(reading: RouterReading) -> set[Chain]:
     """Return the chains where a foreign rule above our jump may let packets past it."""
-    if reading.config.place is not None:
-        return set()
     return {
         chain
         for chain, above in reading.places.items()
