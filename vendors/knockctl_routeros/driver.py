@@ -80,7 +80,9 @@ class RouterDriver:
         numbers = [int(n) for n in re.findall(r"\d+", version)[:2]]
         where = Where(device=self.target.name)
         if tuple(numbers) < OLDEST:
-            raise Unsupported(f"RouterOS {version} is older than 6.43", where=where)
+            raise Unsupported(
+                f"RouterOS {version} is older than 6.43", hint="update the router", where=where
+            )
         families = "4 6" if self._has_ipv6() else "4"
         board = found.get("board-name", "")
         self._facts = Facts(

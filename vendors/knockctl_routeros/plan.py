@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from knockctl.vendor import Change, Neighbour, Reading
 from knockctl_routeros.config import JUMP, MENUS, OWN_NAME, Menu, RouterConfig, Row
 from knockctl_routeros.generations import adopt
+from knockctl_routeros.neighbours import Surroundings, neighbours
 from knockctl_routeros.parse import RouterReading
 
 Chain = tuple[Menu, str]
@@ -108,7 +109,7 @@ def plan(
         None if goal.empty else intended.revision or change_id,
         changes,
         keeps_grants=_grants(goal) >= _grants(before),
-        shadows=() if goal.empty else difference.shadows,
+        shadows=() if goal.empty else difference.shadows(),
         placed=tuple(difference.placed),
         kept=tuple(difference.kept),
         dropped=tuple(difference.dropped),
@@ -141,12 +142,19 @@ class _Difference:
         first = not goal.empty and goal.place is None
         self._shadowed = _shadowed(reading) if first else set()
 
-    @property
     def shadows(self) -> tuple[Neighbour, ...]:
-        """Foreign rules that stay above our jumps and may let packets past."""
-        if self.goal.place is None and any(row.jump for row in self.goal.rows):
-            return tuple(n for n in self.reading.shadows if not _above_in_main(n))
-        return self.reading.shadows
+        """Return the foreign rules that will stand above ours and may let packets past."""
+        placed = {(one.row.menu, one.row.get("chain")) for one in self.placed if one.row.jump}
+        rows: dict[Menu, list[Row]] = {}
+        for menu in MENUS:
+            rows[menu] = [row for row in self.reading.foreign if row.menu == menu]
+            for ours in self.goal.menu(menu):
+                chain = (menu, ours.get("chain"))
+                stays = chain in self.reading.places and chain not in placed
+                above = self.reading.places[chain] if stays else (self.goal.place or 1) - 1
+                rows[menu].insert(_index(rows[menu], chain[1], above), ours)
+        found = (n for menu in MENUS for n in neighbours(Surroundings.of(menu, rows)))
+        return tuple(n for n in found if n.effect != "refuses")
 
     def find(self) -> None:
         """Go through every chain of either side, jumps last."""
@@ -185,14 +193,14 @@ class _Difference:
         if old is None:
             self.names[new] = self._name(self.names[new])
             fresh = row.named(self.names[new]).marked(self.change_id)
-            self.placed.append(Added(fresh, anchor))
+            self.placed.append(Added(fresh, anchor if row.rule else None))
             self.changes.append(Change("add", _place(row), _said(row)))
             return fresh.get("comment")
         device = self._devices[old]
         self.names[new] = device.name
         marked = device.marked(self.change_id)
         chain = (row.menu, row.get("chain"))
-        if not right or (row.jump and chain in self._shadowed):
+        if row.rule and (not right or (row.jump and chain in self._shadowed)):
             was, behind = self.reading.stands.get((row.menu, device.get("comment")), (old, None))
             self.placed.append(Moved(marked, anchor, behind, was))
             self.changes.append(Change("move", _place(row), _said(row)))
@@ -233,9 +241,10 @@ def _shadowed(reading: RouterReading) -> set[Chain]:
     }
 
 
-def _above_in_main(neighbour: Neighbour) -> bool:
-    """Tell whether a neighbour stands in a chain of the router's own, where we can go above it."""
-    return f" {OWN_NAME}" not in neighbour.place
+def _index(rows: Sequence[Row], chain: str, above: int) -> int:
+    """Return where a rule goes that so many of its chain are to stand above."""
+    there = [index for index, row in enumerate(rows) if row.get("chain") == chain]
+    return there[above] if above < len(there) else len(rows)
 
 
 def _matched(was: Sequence[Row], will: Sequence[Row]) -> list[tuple[int, int]]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from knockctl_routeros.config import MENUS, Menu, Row
+from knockctl_routeros.config import MENUS, OWN, Menu, Row
 from knockctl_routeros.console import quoted
 from knockctl_routeros.plan import Moved, RouterRemediation
 
@@ -40,15 +40,15 @@ class Note:
 
     def __str__(self) -> str:
         """Print for the comment."""
-        return f"{self.change_id} {self.before or '-'} {self.settled or '-'}"
+        return f"{OWN} {self.change_id} {self.before or '-'} {self.settled or '-'}"
 
     @classmethod
     def parse(cls, text: str) -> Note | None:
         """Read a comment; None for what is not ours."""
         words = [None if word == "-" else word for word in text.split()]
-        if len(words) != 3 or words[0] is None:
+        if len(words) != 4 or words[0] != OWN or words[1] is None:
             return None
-        return cls(words[0], words[1], words[2])
+        return cls(words[1], words[2], words[3])
 
 
 def note(remediation: RouterRemediation) -> Note:
@@ -91,7 +91,8 @@ def _begun(remediation: RouterRemediation) -> str:
 
 def _back(remediation: RouterRemediation) -> Iterator[str]:
     for row in off_and_on(renamed(remediation, remediation.dropped)):
-        yield f"  {row.menu} enable [{_find(row)}]"
+        if row.rule:
+            yield f"  {row.menu} enable [{_find(row)}]"
     for move in remediation.moved:
         yield f"  :do {{ {_move(move)} }} on-error={{}}"
     for row, old in remarked(remediation):

@@ -8,7 +8,7 @@ from knockctl.errors import CommandRefused, Conflict, Where
 from knockctl_routeros import revert
 from knockctl_routeros.plan import RouterRemediation
 from knockctl_routeros.revert import BOOT, POLICY, SCRIPT, TIMER, Note, moment, note, written
-from knockctl_routeros.session import Session, path
+from knockctl_routeros.session import Session
 
 
 class Timer:
@@ -61,16 +61,10 @@ class Timer:
             self._session.ask("/system/script/add", *words, f"=comment={note(remediation)}")
         except CommandRefused as error:
             script = self.script()
-            if script is None:
-                raise
-            other = Note.parse(script.get("comment", ""))
-            if other is None:
-                raise Conflict(
-                    f"a script named {SCRIPT} that is not ours is in the way; nothing was changed",
-                    hint="rename it under /system script, or remove it",
-                    where=error.where,
-                ) from None
-            if other.change_id == remediation.change_id:
+            other = Note.parse(script.get("comment", "")) if script else None
+            if script and other is None:
+                raise _in_the_way("script", SCRIPT, error) from None
+            if other is None or other.change_id == remediation.change_id:
                 raise
             raise Conflict(
                 f"the change {other.change_id} is being made or waits; nothing was changed",
@@ -86,9 +80,15 @@ class Timer:
         event = (f"=on-event={revert.RUN}", f"=policy={POLICY}", "=interval=0s")
         comment = f"=comment={note(remediation)}"
         boot = (f"=name={BOOT}", "=start-time=startup")
-        self._session.ask("/system/scheduler/add", *boot, *event, comment)
         timer = (f"=name={TIMER}", f"=start-date={date}", f"=start-time={time}")
-        self._session.ask("/system/scheduler/add", *timer, *event, comment)
+        try:
+            self._session.ask("/system/scheduler/add", *boot, *event, comment)
+            self._session.ask("/system/scheduler/add", *timer, *event, comment)
+        except CommandRefused as error:
+            for name, job in self._jobs().items():
+                if Note.parse(job.get("comment", "")) is None:
+                    raise _in_the_way("scheduler", name, error) from None
+            raise
 
     def verify(self, change_id: str) -> None:
         """Raise unless both jobs are there, and the router says when the timer runs."""
@@ -127,7 +127,8 @@ class Timer:
         if self.job() is None:
             # The change ended before its timer began; the script asks for one.
             words = (f"=name={TIMER}", "=interval=0s", f"=policy={POLICY}", "=disabled=yes")
-            self._session.ask("/system/scheduler/add", *words, f"=on-event={revert.RUN}")
+            more = (f"=on-event={revert.RUN}", f"=comment={script['comment']}")
+            self._session.ask("/system/scheduler/add", *words, *more)
         self._session.ask("/system/script/run", f"=number={script['.id']}")
         if self.script() is not None:
             raise CommandRefused(
@@ -138,8 +139,16 @@ class Timer:
 
     def release(self) -> None:
         """Take jobs and script away, the timer first: without it the script does nothing."""
-        for menu, names in (("/system scheduler", (TIMER, BOOT)), ("/system script", (SCRIPT,))):
+        for menu, names in (("/system/scheduler", (TIMER, BOOT)), ("/system/script", (SCRIPT,))):
             for name in names:
-                found = self._session.ask(f"{path(menu)}/print", f"?name={name}", "=.proplist=.id")
-                for row in found:
-                    self._session.ask(f"{path(menu)}/remove", f"=.id={row['.id']}")
+                for row in self._session.ask(f"{menu}/print", f"?name={name}"):
+                    if Note.parse(row.get("comment", "")) is not None:
+                        self._session.ask(f"{menu}/remove", f"=.id={row['.id']}")
+
+
+def _in_the_way(kind: str, name: str, error: CommandRefused) -> Conflict:
+    return Conflict(
+        f"{name} under /system {kind} is not ours, and in the way; nothing was changed",
+        hint="rename or remove it",
+        where=error.where,
+    )
