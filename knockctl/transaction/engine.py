@@ -185,7 +185,7 @@ class Transaction(Frame):
             with self._step(Step.CANCEL):
                 result = driver.cancel(change_id)
         except Unreachable as error:
-            return self._unknown(error)
+            return self._confirm_again(error)
         except DeviceError as error:
             return self._stays_pending(f"{error.message}")
         if result == "absent" and self._still_runs(driver):
@@ -208,6 +208,15 @@ class Transaction(Frame):
         with self._step(Step.FORGET), contextlib.suppress(DeviceError):
             driver.forget(change_id)
         return self._done()
+
+    def _confirm_again(self, error: DeviceError) -> Outcome:
+        """The answer was lost: ask once more, on a new connection."""
+        if not self._asked_again:
+            self._asked_again = True
+            with contextlib.suppress(DeviceError), self.connected() as driver:
+                driver.facts()
+                return self.confirm(driver)
+        return self._unknown(error)
 
     def _still_runs(self, driver: AnyDriver) -> bool:
         """Tell by the device itself whether this change is what it runs."""

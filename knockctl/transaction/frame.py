@@ -42,6 +42,7 @@ class Frame:
     warnings: list[str] = field(default_factory=list)
     round_trips: int = 0
     _armed: bool = False
+    _asked_again: bool = False
     _intent: Intent | None = None
     _facts: Facts | None = None
 

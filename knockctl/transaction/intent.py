@@ -59,8 +59,8 @@ def form_intent(job: Job, services: Services, reading: Reading[Any], facts: Fact
         policies, already = rendered.effective, "already as intended"
     elif job.kind == "rollback":
         config = compiler.load(_snapshot(job, services.journal, reading.config.revision))
-        redaction.register_all(config.secrets())
         already = "already runs that revision"
+    redaction.register_all(config.secrets())
     remediation = compiler.plan(reading, config, job.change_id)
     return Intent(compiler, placement, policies, config, fidelity, remediation, already)
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from knockctl.errors import KnockctlError, Unreachable
 from knockctl.inventory.device import Device
+from knockctl.policy.redaction import redact
 from knockctl.policy.resolved import ResolvedPolicy
 from knockctl.vendor import Timeouts
 
@@ -104,6 +105,6 @@ def failure(job: Job, error: KnockctlError, message: str | None = None) -> Outco
         result=Result.UNREACHABLE if lost else Result.FAILED,
         change_id=job.change_id,
         kind=job.kind,
-        message=f"{text}; {message}" if message else text,
+        message=redact(f"{text}; {message}" if message else text),
         hint=error.hint,
     )

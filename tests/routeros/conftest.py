@@ -3,7 +3,9 @@
 import contextlib
 import datetime as dt
 import functools
+import re
 import ssl
+import time
 from ipaddress import ip_address
 
 import pytest
@@ -13,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from librouteros import connect
 
 from knockctl_routeros.twin import Clock, Router, Switches, served
+from tests.fixtures.routeros_crew import RouterOperator
 
 START = 1_780_000_000  # 2026-05-28 20:26:40 UTC
 FILTER = "/ip/firewall/filter"
@@ -60,13 +63,12 @@ def device():
         yield make
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
-    """Make a certificate for 127.0.0.1; return the contexts of server and client."""
+def make_certificate(folder, *, address="127.0.0.1"):
+    """Make a certificate that is its own authority; return its two files, key and certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mikrotik1")])
     now = dt.datetime.now(dt.UTC)
-    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -79,14 +81,67 @@ def certificate(tmp_path_factory):
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    path = tmp_path_factory.mktemp("tls") / "router.pem"
     pem = serialization.Encoding.PEM
     secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path.write_bytes(secret + made.public_bytes(pem))
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(path)
-    client = ssl.create_default_context(cadata=made.public_bytes(pem).decode())
-    return server, client
+    private, public = folder / "router.key", folder / "router.pem"
+    private.write_bytes(secret)
+    public.write_bytes(made.public_bytes(pem))
+    return private, public
+
+
+def server_context(private, public):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(public, private)
+    return context
+
+
+@pytest.fixture(scope="session")
+def certificate_files(tmp_path_factory):
+    """Make a certificate for 127.0.0.1; return its key's file and its own."""
+    return make_certificate(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="session")
+def certificate(certificate_files):
+    """Return the TLS contexts of server and client."""
+    private, public = certificate_files
+    return server_context(private, public), ssl.create_default_context(cafile=public)
+
+
+@pytest.fixture
+def site(device, certificate, certificate_files, tmp_path):
+    """Make routers on TLS, each with operators: ``site(version="7.16").operator("ann")``."""
+
+    def make(**switches):
+        return Site(device(tls=certificate[0], **switches), certificate_files[1], tmp_path)
+
+    return make
+
+
+class Site:
+    """A router, and who works on it."""
+
+    def __init__(self, device, ca_file, folder):
+        self.device, self.router, self.ca_file, self.folder = device, device.router, ca_file, folder
+
+    def operator(self, name="ann", **placement):
+        """Return an operator with a journal of that name, empty at first."""
+        journal = self.folder / f"{name}.db"
+        return RouterOperator(name, self.device.host.tls_port, journal, self.ca_file, placement)
+
+    def export(self):
+        """Return all of the configuration, without the line that has the time."""
+        text = self.device.do(self.router.export, sensitive=True)
+        return text.partition("\n")[2]
+
+    def text(self):
+        """Return the firewall's configuration without our marks and names, which mean nothing."""
+        return re.sub(r"knockctl:jump[^\"]*|#[0-9a-z.]+", "", self.export().replace("\\\n    ", ""))
+
+    def idle(self):
+        """Wait until every session has ended, then let safe mode be undone where one held it."""
+        while self.device.rows("/user/active"):
+            time.sleep(0.001)
 
 
 def words(**values):

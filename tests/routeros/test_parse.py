@@ -100,7 +100,7 @@ def test_a_name_of_ours_found_twice_is_told():
     one = 'add action=log chain=kc-in comment="knockctl:p1:s1 #7f3a.1"\n'
     other = 'add action=log chain=kc-in comment="knockctl:p1:s1 #7f3a.2"\n'
     reading = around(JUMP, one + other + one)
-    assert reading.duplicates == parse_export(one, FILTER)
+    assert reading.duplicates == parse_export(one + one, FILTER)
 
 
 def test_jumps_of_several_changes_are_no_revision():

@@ -12,10 +12,17 @@ import contextlib
 import re
 from collections.abc import Callable, Mapping
 
-from knockctl.errors import CommandRefused, ConnectionCut, DeviceError
+from knockctl.errors import (
+    CommandRefused,
+    Conflict,
+    ConnectionCut,
+    DeviceError,
+    PrivilegeError,
+    Unsupported,
+)
 from knockctl_routeros.config import Menu, Row
 from knockctl_routeros.plan import Added, Anchor, Moved, RouterRemediation
-from knockctl_routeros.revert import batches, off_and_on, remarked
+from knockctl_routeros.revert import batches, off_and_on, remarked, renamed
 from knockctl_routeros.session import Session, path
 
 # Safe mode's history holds 100 actions; one more and nothing of it is undone (fact sheet 6).
@@ -42,13 +49,13 @@ class Application:
         safe = self._safe()
         try:
             self._make()
+            if safe:
+                self._session.ask("/safe-mode/release")
         except ConnectionCut:
             raise
         except DeviceError as error:
             state = self._back(safe=safe)
             raise CommandRefused(f"{error.message}; {state}", hint=error.hint) from error
-        if safe:
-            self._session.ask("/safe-mode/release")
 
     def _make(self) -> None:
         change = self._change
@@ -63,12 +70,7 @@ class Application:
                 self._move(one)
         self._switch([row for row in off_and_on(change.added) if row.rule], on=True)
         dropped = [row for row in off_and_on(list(change.dropped)) if row.rule]
-        self._switch(list(reversed(self._remarked(dropped))), on=False)
-
-    def _remarked(self, rows: list[Row]) -> list[Row]:
-        """Return the rows as they are called by now."""
-        marked = {old: row for row, old in remarked(self._change)}
-        return [marked.get(row.get("comment"), row) if row.jump else row for row in rows]
+        self._switch(list(reversed(renamed(change, dropped))), on=False)
 
     # --- one command each, and its opposite ---
 
@@ -125,16 +127,27 @@ class Application:
     # --- nets ---
 
     def _safe(self) -> bool:
-        """Take safe mode where that is possible; somebody else may hold it."""
-        change = self._change
-        actions = 2 * len(change.placed) + len(change.dropped) + len(change.kept) + 4
-        if self._version < SAFE_SINCE or actions > SAFE_ACTIONS:
+        """Take safe mode where the router has it and the change is small enough.
+
+        Who else holds it undoes, by ending without a word, what everybody did meanwhile.
+        """
+        if self._version < SAFE_SINCE:
             return False
         try:
             self._session.ask("/safe-mode/take")
-        except ConnectionCut:
-            raise
-        except DeviceError:
+        except CommandRefused as error:
+            raise Conflict(
+                f"safe mode can't be taken: {error.message}; nothing was changed",
+                hint="while another session holds it, all changes may be undone with its own:"
+                " end that session or release safe mode there",
+                where=error.where,
+            ) from None
+        except (PrivilegeError, Unsupported):
+            return False
+        change = self._change
+        actions = 2 * len(change.placed) + len(change.dropped) + len(change.kept) + 4
+        if actions > SAFE_ACTIONS:
+            self._session.ask("/safe-mode/release")
             return False
         return True
 
@@ -152,5 +165,7 @@ class Application:
                     return "nothing was changed"
             return f"it could not all be undone: {worse.message}"
         if safe:
-            self._session.ask("/safe-mode/release")
+            # Where it is refused, the end of this session undoes what is undone already.
+            with contextlib.suppress(CommandRefused):
+                self._session.ask("/safe-mode/release")
         return "nothing was changed"

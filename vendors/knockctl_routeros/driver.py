@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Self
@@ -12,6 +11,7 @@ from typing import Self
 from knockctl.errors import (
     CommandRefused,
     Conflict,
+    ConnectionCut,
     DeviceError,
     ProbeFailed,
     Unsupported,
@@ -23,12 +23,19 @@ from knockctl_routeros.apply import Application
 from knockctl_routeros.config import MENUS, Menu, RouterConfig, Row
 from knockctl_routeros.parse import RouterReading, api_rows, read, static
 from knockctl_routeros.plan import RouterRemediation
-from knockctl_routeros.revert import BOOT, POLICY, SCRIPT, TIMER, Note, moment, note, written
+from knockctl_routeros.revert import Note
 from knockctl_routeros.session import Reply, Session, path
+from knockctl_routeros.timer import Timer
 
+_PATTERNS: Menu = "/ip firewall layer7-protocol"
 _LISTS = ("/ip firewall address-list", "/ipv6 firewall address-list")
 OLDEST = (6, 43)
 """The first version whose login does not need the password in a recoverable form."""
+
+
+def _marks_of(held: Note, *, decided: bool) -> set[str | None]:
+    """Return the marks a router carries while a change runs, and while it is cleared away."""
+    return {held.change_id, held.settled} if decided else {held.change_id}
 
 
 class RouterDriver:
@@ -38,8 +45,11 @@ class RouterDriver:
         """Keep the target; ``__enter__`` connects."""
         self.target = target
         self._session = Session(target)
+        self._timer = Timer(self._session)
         self._facts: Facts | None = None
         self._ids: dict[tuple[Menu, str], list[str]] = {}
+        """Of rules that are on, and of other rows."""
+        self._off: dict[Menu, list[str]] = {}
         self._pending: tuple[PendingChange, ...] = ()
 
     def __enter__(self) -> Self:
@@ -70,7 +80,9 @@ class RouterDriver:
         numbers = [int(n) for n in re.findall(r"\d+", version)[:2]]
         where = Where(device=self.target.name)
         if tuple(numbers) < OLDEST:
-            raise Unsupported(f"RouterOS {version} is older than 6.43", where=where)
+            raise Unsupported(
+                f"RouterOS {version} is older than 6.43", hint="update the router", where=where
+            )
         families = "4 6" if self._has_ipv6() else "4"
         board = found.get("board-name", "")
         self._facts = Facts(
@@ -108,8 +120,18 @@ class RouterDriver:
     def read(self) -> Reading[RouterConfig]:
         """Read what is ours, the neighbours, and the changes that are not settled."""
         reading = self._reading()
-        self._pending = tuple(self._unsettled())
-        return reading
+        held = self._timer.held()
+        if held is None:
+            self._pending = ()
+            return reading
+        left = self._timer.seconds_left()
+        applied = reading.config.revision in _marks_of(held, decided=left is None)
+        if left is None and not applied:
+            # It ended while it was being armed: the way back only clears it away.
+            left = 0
+        self._pending = (PendingChange(held.change_id, left),)
+        # What a change turns off stays until the change is settled.
+        return reading.settled() if applied else reading
 
     def _reading(self) -> RouterReading:
         rows: dict[Menu, tuple[Row, ...]] = {}
@@ -119,10 +141,12 @@ class RouterDriver:
                 found = static(self._print(menu))
                 rows[menu] = api_rows(menu, found)
                 ids[menu] = tuple(str(row[".id"]) for row in found)
-        self._ids = {}
+        self._ids, self._off = {}, {}
         for menu, listed in rows.items():
             for row, id_ in zip(listed, ids[menu], strict=True):
-                if row.ours:
+                if row.ours and row.off:
+                    self._off.setdefault(menu, []).append(id_)
+                elif row.ours:
                     self._ids.setdefault((menu, row.get("comment")), []).append(id_)
         return read(rows, ids)
 
@@ -151,40 +175,12 @@ class RouterDriver:
         """List the unsettled changes, as of the last ``read``."""
         return self._pending
 
-    def _unsettled(self) -> Iterator[PendingChange]:
-        script = self._script()
-        found = Note.parse(script.get("comment", "")) if script else None
-        if found is None:
-            return
-        jobs = self._jobs()
-        left = None
-        if TIMER in jobs:
-            due = revert.due(jobs[TIMER].get("next-run", ""))
-            left = max(0, int((due - self._now()).total_seconds())) if due else 0
-        yield PendingChange(found.change_id, left)
-
-    def _script(self) -> dict[str, str] | None:
-        rows = self._print("/system script", f"?name={SCRIPT}")
-        return rows[0] if rows else None
-
-    def _jobs(self) -> dict[str, dict[str, str]]:
-        rows = self._print("/system scheduler", f"?name={TIMER}", f"?name={BOOT}", "?#|")
-        return {row["name"]: row for row in rows}
-
-    def _clock(self) -> dict[str, str]:
-        (clock,) = self._print("/system clock")
-        return clock
-
-    def _now(self) -> datetime:
-        clock = self._clock()
-        return moment(clock["date"], clock["time"])
-
     # --- the revert timer ---
 
     def arm(self, remediation: RouterRemediation, seconds: int) -> None:
         """Take the device by adding the script, see that nobody was first, start the timer."""
         source = revert.source(remediation)
-        where = Where(device=self.target.name, step="arm")
+        where = Where(device=self.target.name)
         if len(source) > revert.LONGEST:
             raise CommandRefused(
                 f"the way back takes {len(source)} characters, more than a script may have"
@@ -192,35 +188,29 @@ class RouterDriver:
                 hint="deploy fewer policies at once",
                 where=where,
             )
-        self._take(remediation, source)
-        if self._marks() != {remediation.before.revision or ""} - {""}:
-            self._release()
-            raise Conflict(
-                "somebody else has written since this change was planned; nothing was changed",
-                hint="look at `knockctl diff`, then deploy again",
-                where=where,
-            )
+        self._tidy()
+        self._timer.take(remediation, source)
         try:
-            self._start(remediation, seconds)
-        except CommandRefused:
-            self._release()
+            planned = {row.mark for row in remediation.before.device_rows()}
+            if self._marks() != planned - {""}:
+                raise Conflict(
+                    "somebody else has written since this change was planned; nothing was changed",
+                    hint="look at `knockctl diff`, then deploy again",
+                    where=where,
+                )
+            self._timer.start(remediation, seconds)
+        except ConnectionCut:
+            raise
+        except DeviceError:
+            self._timer.release()
             raise
 
-    def _take(self, remediation: RouterRemediation, source: str) -> None:
-        words = (f"=name={SCRIPT}", f"=source={source}", f"=policy={POLICY}")
-        comment = f"=comment={note(remediation)}"
-        try:
-            self._session.ask("/system/script/add", *words, comment)
-        except CommandRefused as error:
-            held = self._script()
-            other = Note.parse(held.get("comment", "")) if held else None
-            if other is None or other.change_id == remediation.change_id:
-                raise
-            raise Conflict(
-                f"the change {other.change_id} is being made or waits; nothing was changed",
-                hint=f"finish it: knockctl confirm or rollback --change {other.change_id}",
-                where=error.where,
-            ) from None
+    def _tidy(self) -> None:
+        """Finish a change that was confirmed and not cleared away."""
+        for pending in self._pending:
+            if pending.seconds_left is None:
+                self.persist(pending.change_id)
+                self.forget(pending.change_id)
 
     def _marks(self) -> set[str]:
         """Return the marks on our jumps that are turned on."""
@@ -230,119 +220,69 @@ class RouterDriver:
                 rows += api_rows(menu, self._print(menu, "?action=jump", "?comment"))
         return {row.mark for row in rows if row.jump and not row.off} - {""}
 
-    def _start(self, remediation: RouterRemediation, seconds: int) -> None:
-        """Start both jobs, with dates and times of their own: some versions need them."""
-        clock = self._clock()
-        due = revert.after(seconds, moment(clock["date"], clock["time"]))
-        date, time = written(due, clock["date"])
-        event = (f"=on-event={revert.RUN}", f"=policy={POLICY}", "=interval=0s")
-        comment = f"=comment={note(remediation)}"
-        boot = (f"=name={BOOT}", "=start-time=startup")
-        self._session.ask("/system/scheduler/add", *boot, *event, comment)
-        timer = (f"=name={TIMER}", f"=start-date={date}", f"=start-time={time}")
-        self._session.ask("/system/scheduler/add", *timer, *event, comment)
-
-    def _release(self) -> None:
-        """Take script and jobs away, the timer first: without it the script does nothing."""
-        for menu, names in (("/system scheduler", (TIMER, BOOT)), ("/system script", (SCRIPT,))):
-            for name in names:
-                for row in self._print(menu, f"?name={name}", "=.proplist=.id"):
-                    self._session.ask(f"{path(menu)}/remove", f"=.id={row['.id']}")
-
     def verify_armed(self, change_id: str) -> None:
         """Raise unless both jobs are there, and the router says when the timer runs."""
-        where = Where(device=self.target.name, step="verify-armed")
-        jobs, script = self._jobs(), self._script()
-        held = Note.parse(script.get("comment", "")) if script else None
-        if held is None or held.change_id != change_id:
-            raise CommandRefused("the way back is not on the router", where=where)
-        due = revert.due(jobs[TIMER].get("next-run", "")) if TIMER in jobs else None
-        if BOOT not in jobs or due is None or due <= self._now():
-            raise CommandRefused(
-                "the revert timer does not run: the router names no time for it",
-                hint="look at /system/scheduler/print; device-mode may forbid it",
-                where=where,
-            )
+        self._timer.verify(change_id)
 
     def cancel(self, change_id: str) -> CancelResult:
-        """Take the timer away, then the rules that were only turned off."""
-        script = self._script()
-        held = Note.parse(script.get("comment", "")) if script else None
-        if held is None or held.change_id != change_id:
+        """Take the timer away: without it the script does nothing."""
+        held = self._held(change_id)
+        if held is None:
             return "absent"
-        reading = self._reading()
-        if reading.config.revision != change_id:
+        marks = _marks_of(held, decided=self._timer.job() is None)
+        if self._reading().config.revision not in marks:
             return "absent"
-        job = self._jobs().get(TIMER)
-        if job is not None:
-            try:
-                self._session.ask("/system/scheduler/remove", f"=.id={job['.id']}")
-            except CommandRefused:
-                # The script took it away between two commands: it has decided.
-                return "fired"
-            if self._reading().config.revision != change_id:
-                return "fired"
-        self._settle(reading, held)
+        if not self._timer.stop() or self._reading().config.revision not in marks:
+            return "fired"
         return "cancelled"
-
-    def _settle(self, reading: RouterReading, held: Note) -> None:
-        """Remove what the change turned off, and give a rolled-back revision its own mark."""
-        off = {(row.menu, row.get("comment")) for row in reading.off}
-        for menu in {menu for menu, _ in off}:
-            ids = [i for key in off if key[0] == menu for i in self._ids.get(key, ())]
-            self._session.ask(f"{path(menu)}/remove", f"=.id={','.join(ids)}")
-        unused = self._unused(reading)
-        if unused:
-            layer7 = path("/ip firewall layer7-protocol")
-            self._session.ask(f"{layer7}/remove", f"=.id={','.join(unused)}")
-        if held.settled not in (None, held.change_id):
-            for row in reading.config.device_rows():
-                if row.jump:
-                    self._comment(row, row.marked(held.settled).get("comment"))
-        self._release()
-
-    def _unused(self, reading: RouterReading) -> list[str]:
-        """Return our patterns that no rule in force refers to."""
-        menu: Menu = "/ip firewall layer7-protocol"
-        used = {row.get("layer7-protocol") for row in reading.config.rows}
-        return [
-            id_
-            for row in reading.config.device_rows()
-            if row.menu == menu and row.get("name") not in used
-            for id_ in self._ids.get((menu, row.get("comment")), ())
-        ]
-
-    def _comment(self, row: Row, comment: str) -> None:
-        for id_ in self._ids[row.menu, row.get("comment")]:
-            self._session.ask(f"{path(row.menu)}/set", f"=.id={id_}", f"=comment={comment}")
 
     def fire(self, change_id: str) -> CancelResult:
         """Run the way back now."""
-        script = self._script()
-        held = Note.parse(script.get("comment", "")) if script else None
-        if script is None or held is None or held.change_id != change_id:
+        if self._held(change_id) is None:
             return "absent"
-        if TIMER not in self._jobs():
-            if self._reading().config.revision == change_id:
-                return "cancelled"
-            # The change ended before its timer began; the script asks for one.
-            words = (f"=name={TIMER}", "=interval=0s", f"=policy={POLICY}", "=disabled=yes")
-            self._session.ask("/system/scheduler/add", *words, f"=on-event={revert.RUN}")
-        self._session.ask("/system/script/run", f"=number={script['.id']}")
-        if self._script() is not None:
-            raise CommandRefused(
-                f"taking change {change_id} back failed; see /log on the router",
-                hint="the router may run parts of it: compare with `knockctl diff`",
-                where=Where(device=self.target.name, step="revert"),
-            )
+        if self._timer.job() is None and self._reading().config.revision == change_id:
+            return "cancelled"
+        self._timer.run()
         return "fired"
+
+    def persist(self, change_id: str) -> str | None:
+        """Remove what the change turned off, and give a revision gone back to its own mark.
+
+        What a router runs is what it keeps.
+        """
+        held = self._held(change_id)
+        if held is None:
+            return None
+        if self.cancel(change_id) != "cancelled":
+            raise CommandRefused(
+                f"the change {change_id} is not what runs", where=Where(device=self.target.name)
+            )
+        reading = self._reading()
+        for menu, ids in self._off.items():
+            self._remove(menu, ids)
+        self._remove(_PATTERNS, [i for r in reading.unused for i in self._id(r)])
+        if held.settled not in (None, held.change_id):
+            for row in reading.config.device_rows():
+                new = row.marked(held.settled).get("comment")
+                for id_ in self._id(row) if row.jump else ():
+                    self._session.ask(f"{path(row.menu)}/set", f"=.id={id_}", f"=comment={new}")
+        return None
 
     def forget(self, change_id: str) -> None:
         """Remove script and jobs of a settled change, if they are still its own."""
-        script = self._script()
-        held = Note.parse(script.get("comment", "")) if script else None
-        if held is not None and held.change_id == change_id:
-            self._release()
+        if self._held(change_id) is not None:
+            self._timer.release()
+
+    def _held(self, change_id: str) -> Note | None:
+        held = self._timer.held()
+        return held if held is not None and held.change_id == change_id else None
+
+    def _id(self, row: Row) -> list[str]:
+        return self._ids.get((row.menu, row.get("comment")), [])
+
+    def _remove(self, menu: Menu, ids: list[str]) -> None:
+        if ids:
+            self._session.ask(f"{path(menu)}/remove", f"=.id={','.join(ids)}")
 
     # --- changing ---
 
@@ -356,12 +296,4 @@ class RouterDriver:
         try:
             self._session.probe()
         except DeviceError as error:
-            raise ProbeFailed(
-                f"a new connection does not work: {error.message}",
-                where=Where(device=self.target.name, step="probe"),
-            ) from error
-
-    def persist(self, change_id: str) -> str | None:
-        """Do nothing: what a router runs is what it keeps."""
-        del change_id
-        return None
+            raise ProbeFailed(f"a new connection does not work: {error.message}") from error

@@ -20,6 +20,9 @@ PLACEHOLDERS = ("0000", "0001")
 _STAGE = re.compile(r"(?P<policy>kc-[a-z0-9-]+)\.(?P<generation>[0-9a-z]{4})-(?P<stage>[0-9]+)")
 _LISTS = ("src-address-list", "address-list")
 
+_PATTERN = re.compile(r"(?P<stem>kc-[a-z0-9-]+\.pass)(?P<number>[0-9]+)")
+_PATTERNS = "/ip firewall layer7-protocol"
+
 Generation = tuple[str, str]
 """Policy chain and generation."""
 Moves = frozenset[tuple[str, tuple[tuple[str, str], ...]]]
@@ -27,6 +30,9 @@ Moves = frozenset[tuple[str, tuple[tuple[str, str], ...]]]
 
 def adopt(running: RouterConfig, intended: RouterConfig, change_id: str) -> RouterConfig:
     """Return ``intended`` with the running generations' names, or fresh ones."""
+    patterns = _patterns(running, intended)
+    rows = tuple(_with_patterns(row, patterns) for row in intended.rows)
+    intended = replace(intended, rows=rows)
     there = _moves(running)
     names: dict[Generation, str] = {}
     taken: set[Generation] = set()
@@ -38,6 +44,29 @@ def adopt(running: RouterConfig, intended: RouterConfig, change_id: str) -> Rout
         taken |= {match} if match else set()
         names[mine] = match[1] if match else _fresh(mine, change_id, there)
     return replace(intended, rows=tuple(_renamed(row, names) for row in intended.rows))
+
+
+def _patterns(running: RouterConfig, intended: RouterConfig) -> dict[str, str]:
+    """Return what intended patterns are to be called.
+
+    Names are unique: another passphrase can't have the name of one that is still there.
+    """
+    there = {row.get("name"): row.get("regexp") for row in running.rows if row.menu == _PATTERNS}
+    used, names = set(there), dict[str, str]()
+    for row in (row for row in intended.rows if row.menu == _PATTERNS):
+        name, stem = row.get("name"), _PATTERN.sub(r"\g<stem>", row.get("name"))
+        same = (n for n, regexp in there.items() if regexp == row.get("regexp"))
+        same = (n for n in same if _PATTERN.sub(r"\g<stem>", n) == stem)
+        free = (n for n in (name, *(f"{stem}{k}" for k in range(1, 1000))) if n not in used)
+        names[name] = next((n for n in same if n not in names.values()), None) or next(free)
+        used.add(names[name])
+    return names
+
+
+def _with_patterns(row: Row, names: dict[str, str]) -> Row:
+    key = "name" if row.menu == _PATTERNS else "layer7-protocol"
+    words = ((k, names.get(v, v) if k == key else v) for k, v in row.words)
+    return replace(row, words=tuple(words))
 
 
 def _moves(config: RouterConfig) -> dict[Generation, Moves]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from knockctl.vendor import Neighbour, Reading
 from knockctl_routeros import normal
@@ -24,13 +25,35 @@ class RouterReading(Reading[RouterConfig]):
     """Disabled rows of ours: what an unfinished change left, or somebody turned off."""
     places: Mapping[tuple[Menu, str], int] = field(default_factory=dict)
     """By menu and somebody else's chain: how many static rules stand above our first."""
+    stands: Mapping[tuple[Menu, str], tuple[int, str | None]] = field(default_factory=dict)
+    """By menu and comment of a rule of ours: its place in the menu, and the router's own name for
+    the rule behind it."""
     duplicates: tuple[Row, ...] = ()
-    """Rules of ours that repeat the name of one above: somebody copied them."""
+    """Rules of ours of the same comment, each of them: somebody copied one. Nothing tells them
+    apart, so that none can be kept."""
 
     @property
     def shadows(self) -> tuple[Neighbour, ...]:
         """The neighbours that may let packets past us; those that only refuse are none."""
         return tuple(n for n in self.neighbours if n.effect != "refuses")
+
+    @property
+    def unused(self) -> tuple[Row, ...]:
+        """Patterns of ours that no rule of ours refers to, as they stand on the router."""
+        used = {row.get("layer7-protocol") for row in self.config.rows}
+        rows = (row for row in self.config.device_rows() if row.menu.endswith("layer7-protocol"))
+        return tuple(row for row in rows if row.get("name") not in used)
+
+    def settled(self) -> RouterReading:
+        """Return what is left once a change is settled that turned rows of ours off."""
+        unused = {row.named("") for row in self.unused}
+        kept = [
+            (row, name)
+            for row, name in zip(self.config.rows, self.config.names, strict=True)
+            if row not in unused
+        ]
+        rows, names = tuple(row for row, _ in kept), tuple(name for _, name in kept)
+        return replace(self, config=replace(self.config, rows=rows, names=names), off=())
 
 
 def static(rows: Iterable[Mapping[str, object]]) -> tuple[Mapping[str, object], ...]:
@@ -58,11 +81,17 @@ def read(
     everything = [row for menu in MENUS for row in rows.get(menu, ())]
     around = {menu: Surroundings.of(menu, rows) for menu in MENUS}
     places: dict[tuple[Menu, str], int] = {}
+    stands: dict[tuple[Menu, str], tuple[int, str | None]] = {}
     for menu in MENUS:
+        names = dict(enumerate((ids or {}).get(menu, ())))
+        for at, row in enumerate(rows.get(menu, ())):
+            if row.ours and row.rule:
+                stands[menu, row.get("comment")] = (at, names.get(at + 1))
         for ours, above in around[menu].above():
             places.setdefault((menu, ours.get("chain")), len(above))
+    most = max(places.values(), default=0)
     return RouterReading(
-        own(everything),
+        replace(own(everything), place=most + 1 if most else None),
         tuple(n for menu in MENUS for n in neighbours(around[menu])),
         foreign=tuple(row for row in everything if not row.ours),
         foreign_ids=tuple(
@@ -73,6 +102,7 @@ def read(
         ),
         off=tuple(row for row in everything if row.ours and row.off),
         places=places,
+        stands=stands,
         duplicates=_duplicates(everything),
     )
 
@@ -93,10 +123,6 @@ def parse_text(text: str) -> RouterConfig:
 
 
 def _duplicates(rows: Iterable[Row]) -> tuple[Row, ...]:
-    seen: set[tuple[Menu, str]] = set()
-    found = []
-    for row in rows:
-        if row.rule and row.name:
-            found += [row] if (row.menu, row.name) in seen else []
-            seen.add((row.menu, row.name))
-    return tuple(found)
+    named = [row for row in rows if row.rule and row.name and not row.off]
+    count = Counter((row.menu, row.get("comment")) for row in named)
+    return tuple(row for row in named if count[row.menu, row.get("comment")] > 1)

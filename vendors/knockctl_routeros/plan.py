@@ -8,12 +8,13 @@ the order matters: see ``commands``.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from knockctl.vendor import Change, Neighbour, Reading
 from knockctl_routeros.config import JUMP, MENUS, OWN_NAME, Menu, RouterConfig, Row
 from knockctl_routeros.generations import adopt
+from knockctl_routeros.neighbours import Surroundings, neighbours
 from knockctl_routeros.parse import RouterReading
 
 Chain = tuple[Menu, str]
@@ -37,8 +38,9 @@ class Moved:
     row: Row
     before: Anchor
     was_before: Anchor
+    """The rule behind it, whatever its chain."""
     was: int
-    """Where it stood among our rows. Rules are moved back from the last to the first: what each
+    """Where it stood in its menu. Rules are moved back from the last to the first: what each
     stood before is then in its place."""
 
 
@@ -107,7 +109,7 @@ def plan(
         None if goal.empty else intended.revision or change_id,
         changes,
         keeps_grants=_grants(goal) >= _grants(before),
-        shadows=() if goal.empty else difference.shadows,
+        shadows=() if goal.empty else difference.shadows(),
         placed=tuple(difference.placed),
         kept=tuple(difference.kept),
         dropped=tuple(difference.dropped),
@@ -136,15 +138,23 @@ class _Difference:
         self.kept: list[Kept] = []
         self.dropped: list[Row] = []
         self._devices = before.device_rows()
-        self._taken = set(before.names) - {""}
-        self._places = {} if goal.empty else dict(_misplaced(reading))
+        self._taken = {*before.names, *(row.name for row in reading.off)} - {""}
+        first = not goal.empty and goal.place is None
+        self._shadowed = _shadowed(reading) if first else set()
 
-    @property
     def shadows(self) -> tuple[Neighbour, ...]:
-        """Foreign rules that stay above our jumps and may let packets past."""
-        if self.goal.place is None and any(row.jump for row in self.goal.rows):
-            return tuple(n for n in self.reading.shadows if not _above_in_main(n))
-        return self.reading.shadows
+        """Return the foreign rules that will stand above ours and may let packets past."""
+        placed = {(one.row.menu, one.row.get("chain")) for one in self.placed if one.row.jump}
+        rows: dict[Menu, list[Row]] = {}
+        for menu in MENUS:
+            rows[menu] = [row for row in self.reading.foreign if row.menu == menu]
+            for ours in self.goal.menu(menu):
+                chain = (menu, ours.get("chain"))
+                stays = chain in self.reading.places and chain not in placed
+                above = self.reading.places[chain] if stays else (self.goal.place or 1) - 1
+                rows[menu].insert(_index(rows[menu], chain[1], above), ours)
+        found = (n for menu in MENUS for n in neighbours(Surroundings.of(menu, rows)))
+        return tuple(n for n in found if n.effect != "refuses")
 
     def find(self) -> None:
         """Go through every chain of either side, jumps last."""
@@ -160,12 +170,13 @@ class _Difference:
 
     def _chain(self, chain: Chain) -> None:
         was = [i for i, r in enumerate(self.before.rows) if (r.menu, r.get("chain")) == chain]
+        single = [i for i in was if self._devices[i] not in self.reading.duplicates]
         will = [i for i, r in enumerate(self.goal.rows) if (r.menu, r.get("chain")) == chain]
         pairs = _matched(
-            [self.before.rows[i].marked(None) for i in was],
+            [self.before.rows[i].marked(None) for i in single],
             [self.goal.rows[i].marked(None) for i in will],
         )
-        stays = {will[b]: was[a] for a, b in pairs}
+        stays = {will[b]: single[a] for a, b in pairs}
         rising = _rising([(a, b) for a, b in pairs])
         for old in was:
             if old not in stays.values():
@@ -182,16 +193,16 @@ class _Difference:
         if old is None:
             self.names[new] = self._name(self.names[new])
             fresh = row.named(self.names[new]).marked(self.change_id)
-            self.placed.append(Added(fresh, anchor))
+            self.placed.append(Added(fresh, anchor if row.rule else None))
             self.changes.append(Change("add", _place(row), _said(row)))
             return fresh.get("comment")
         device = self._devices[old]
         self.names[new] = device.name
         marked = device.marked(self.change_id)
         chain = (row.menu, row.get("chain"))
-        if not right or (row.jump and chain in self._places):
-            was_before = self._places.get(chain) if row.jump else self._follower(old)
-            self.placed.append(Moved(marked, anchor, was_before, old))
+        if row.rule and (not right or (row.jump and chain in self._shadowed)):
+            was, behind = self.reading.stands.get((row.menu, device.get("comment")), (old, None))
+            self.placed.append(Moved(marked, anchor, behind, was))
             self.changes.append(Change("move", _place(row), _said(row)))
         if row.jump and device != marked:
             self.kept.append(Kept(marked, device.get("comment"), marked.get("comment")))
@@ -205,17 +216,6 @@ class _Difference:
             wanted = f"{self.change_id}.{number}"
         self._taken.add(wanted)
         return wanted
-
-    def _follower(self, old: int) -> Anchor:
-        """Return what a rule of ours stands before now."""
-        row = self.before.rows[old]
-        later = (
-            self._devices[i]
-            for i in range(old + 1, len(self.before.rows))
-            if self.before.rows[i].menu == row.menu
-            and self.before.rows[i].get("chain") == row.get("chain")
-        )
-        return next((found.get("comment") for found in later), None)
 
     def _foreign(self, chain: Chain) -> Anchor:
         """Return somebody else's rule that our jump is to stand before."""
@@ -232,24 +232,19 @@ def _order(chain: str) -> tuple[bool, str]:
     return not chain.startswith(OWN_NAME), chain
 
 
-def _misplaced(reading: RouterReading) -> Iterator[tuple[Chain, Anchor]]:
-    """Yield the chains where a foreign rule shadows our jump, and what the jump stands before."""
-    if reading.config.place is not None:
-        return
-    for chain, above in reading.places.items():
-        shadowed = any(n.place.startswith(f"{chain[0]} {chain[1]}") for n in reading.shadows)
-        if above and shadowed:
-            there = [
-                id_
-                for row, id_ in zip(reading.foreign, reading.foreign_ids, strict=False)
-                if (row.menu, row.get("chain")) == chain
-            ]
-            yield chain, there[above] if above < len(there) else None
+def _shadowed(reading: RouterReading) -> set[Chain]:
+    """Return the chains where a foreign rule above our jump may let packets past it."""
+    return {
+        chain
+        for chain, above in reading.places.items()
+        if above and any(n.place.startswith(f"{chain[0]} {chain[1]} ") for n in reading.shadows)
+    }
 
 
-def _above_in_main(neighbour: Neighbour) -> bool:
-    """Tell whether a neighbour stands in a chain of the router's own, where we can go above it."""
-    return f" {OWN_NAME}" not in neighbour.place
+def _index(rows: Sequence[Row], chain: str, above: int) -> int:
+    """Return where a rule goes that so many of its chain are to stand above."""
+    there = [index for index, row in enumerate(rows) if row.get("chain") == chain]
+    return there[above] if above < len(there) else len(rows)
 
 
 def _matched(was: Sequence[Row], will: Sequence[Row]) -> list[tuple[int, int]]:

@@ -9,11 +9,11 @@ sheet 6). Whoever takes the first job away, the script or the operator, has deci
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from knockctl_routeros.config import MENUS, Menu, Row
+from knockctl_routeros.config import MENUS, OWN, Menu, Row
 from knockctl_routeros.console import quoted
 from knockctl_routeros.plan import Moved, RouterRemediation
 
@@ -40,15 +40,15 @@ class Note:
 
     def __str__(self) -> str:
         """Print for the comment."""
-        return f"{self.change_id} {self.before or '-'} {self.settled or '-'}"
+        return f"{OWN} {self.change_id} {self.before or '-'} {self.settled or '-'}"
 
     @classmethod
     def parse(cls, text: str) -> Note | None:
         """Read a comment; None for what is not ours."""
         words = [None if word == "-" else word for word in text.split()]
-        if len(words) != 3 or words[0] is None:
+        if len(words) != 4 or words[0] != OWN or words[1] is None:
             return None
-        return cls(words[0], words[1], words[2])
+        return cls(words[1], words[2], words[3])
 
 
 def note(remediation: RouterRemediation) -> Note:
@@ -90,8 +90,9 @@ def _begun(remediation: RouterRemediation) -> str:
 
 
 def _back(remediation: RouterRemediation) -> Iterator[str]:
-    for row in off_and_on(remediation.dropped):
-        yield f"  {row.menu} enable [{_find(row)}]"
+    for row in off_and_on(renamed(remediation, remediation.dropped)):
+        if row.rule:
+            yield f"  {row.menu} enable [{_find(row)}]"
     for move in remediation.moved:
         yield f"  :do {{ {_move(move)} }} on-error={{}}"
     for row, old in remarked(remediation):
@@ -116,12 +117,15 @@ def remarked(remediation: RouterRemediation) -> Iterator[tuple[Row, str]]:
                 yield row.marked(remediation.change_id), row.get("comment")
 
 
+def renamed(remediation: RouterRemediation, rows: Iterable[Row]) -> list[Row]:
+    """Return rows as they are called while the change is on the router."""
+    now = {(row.menu, old): row for row, old in remarked(remediation)}
+    return [now.get((row.menu, row.get("comment")), row) for row in rows]
+
+
 def _move(move: Moved) -> str:
-    if move.was_before is None:
-        return f"{move.row.menu} move [{_find(move.row)}]"
-    foreign = move.was_before.startswith("*")
-    where = move.was_before if foreign else f"[find where comment={quoted(move.was_before)}]"
-    return f"{move.row.menu} move [{_find(move.row)}] destination={where}"
+    where = f" destination={move.was_before}" if move.was_before else ""
+    return f"{move.row.menu} move [{_find(move.row)}]{where}"
 
 
 def _find(row: Row) -> str:

@@ -137,9 +137,12 @@ class Session:
                 ssl_wrapper=self._wrapper() if login.tls else None,
             )
         except ssl.SSLCertVerificationError as error:
+            elsewhere = "mismatch" in error.verify_message
             raise HostKeyMismatch(
                 f"the certificate of {place} is not to be trusted: {error.verify_message}",
-                hint="name the authority that signed it as ca_file in the inventory",
+                hint="have the inventory's hostname be an address the certificate names"
+                if elsewhere
+                else "name the authority that signed it as ca_file in the inventory",
                 where=where,
             ) from None
         except ssl.SSLError as error:
