@@ -19,6 +19,7 @@ from knockctl.errors import (
 )
 from knockctl.vendor import CancelResult, Endpoint, Facts, PendingChange, Reading, Target
 from knockctl_routeros import revert
+from knockctl_routeros.access import RouterAccess
 from knockctl_routeros.apply import Application
 from knockctl_routeros.config import MENUS, Menu, RouterConfig, Row
 from knockctl_routeros.parse import RouterReading, api_rows, read, static
@@ -162,7 +163,9 @@ class RouterDriver:
         lines = [f"# families {(self._facts or self.facts()).details['families']}"]
         for menu in self._menus():
             lines.append(menu)
-            lines += [row.text() for row in api_rows(menu, self._print(menu))]
+            # Lists may hold thousands of addresses that rules put there.
+            query = ("?dynamic=false",) if menu in _LISTS else ()
+            lines += [row.text() for row in api_rows(menu, self._print(menu, *query))]
         lines.append("/interface list member")
         for row in static(self._print("/interface list member")):
             if row.get("disabled") != "true":
@@ -283,6 +286,14 @@ class RouterDriver:
     def _remove(self, menu: Menu, ids: list[str]) -> None:
         if ids:
             self._session.ask(f"{path(menu)}/remove", f"=.id={','.join(ids)}")
+
+    # --- access ---
+
+    def access(self) -> RouterAccess:
+        """Return who is in, and the means to change that, over this connection."""
+        config = self._reading().config
+        families = (self._facts or self.facts()).details["families"].split()
+        return RouterAccess(self._session, config, tuple(int(family) for family in families))
 
     # --- changing ---
 

@@ -113,6 +113,15 @@ class Session:
         with self._errors(command):
             return list(self.api.rawCmd(command, *words))
 
+    def tolerate(self, said: str, command: str, *words: str) -> Reply:
+        """Send a command whose refusal, in these words, is as good as its success."""
+        try:
+            return self.ask(command, *words)
+        except CommandRefused as error:
+            if said not in error.message:
+                raise
+            return []
+
     def probe(self) -> None:
         """Connect and log in once more, beside this connection."""
         with Session(self.target) as other:
