@@ -53,6 +53,16 @@ class Row:
 
     menu: Menu
     words: tuple[tuple[str, str], ...]
+    _map: Mapping[str, str] = field(init=False, repr=False, compare=False)
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Prepare look-ups: rows are asked and compared thousands of times in a plan."""
+        object.__setattr__(self, "_map", dict(self.words))
+        object.__setattr__(self, "_hash", hash((self.menu, self.words)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @classmethod
     def of(cls, menu: Menu, words: Mapping[str, object]) -> Row:
@@ -66,7 +76,7 @@ class Row:
 
     def get(self, key: str, default: str = "") -> str:
         """Return a word's value, without its leading ``!`` being looked at."""
-        return dict(self.words).get(key, default)
+        return self._map.get(key, default)
 
     @property
     def rule(self) -> bool:
@@ -86,12 +96,16 @@ class Row:
     @property
     def name(self) -> str:
         """What tells it from other rows of ours; an empty text for none."""
-        match = _NAME.search(self.get("comment")) if self.ours else None
+        comment = self.get("comment")
+        match = _NAME.search(comment) if " #" in comment and self.ours else None
         return match["name"] if match else ""
 
     def named(self, name: str) -> Row:
         """Return the same row of ours under this name; an empty text for none."""
-        comment = _NAME.sub("", self.get("comment"))
+        comment = self.get("comment")
+        if not name and " #" not in comment:
+            return self
+        comment = _NAME.sub("", comment)
         if not self.ours or not name:
             return self if comment == self.get("comment") else self._with(comment)
         return self._with(f"{comment} #{name}")
@@ -99,12 +113,12 @@ class Row:
     @property
     def jump(self) -> bool:
         """Tell whether it is one of the rules that lead to our chains and carry the mark."""
-        return self.rule and self._marks is not None
+        return self.rule and self.get("comment").startswith(JUMP) and self._marks is not None
 
     @property
     def mark(self) -> str:
         """The change a jump names; an empty text for none, and for other rows."""
-        match = self._marks if self.rule else None
+        match = self._marks if self.jump else None
         return (match["mark"] or "") if match else ""
 
     def marked(self, mark: str | None) -> Row:
@@ -118,7 +132,7 @@ class Row:
         return _MARKED.fullmatch(_NAME.sub("", self.get("comment")))
 
     def _with(self, comment: str) -> Row:
-        return Row.of(self.menu, {**dict(self.words), "comment": comment})
+        return Row(self.menu, tuple(sorted({**self._map, "comment": comment}.items())))
 
     def parts(self) -> tuple[str, ...]:
         """Return the command that adds it, word by word, quoted where needed."""

@@ -97,14 +97,17 @@ def _generations(row: Row) -> Iterator[Generation]:
 
 
 def _renamed(row: Row, names: dict[Generation, str]) -> Row:
-    words = dict(row.words)
+    changed: dict[str, str] = {}
     for key in _LISTS:
-        match = _STAGE.fullmatch(words.get(key, "").removeprefix("!"))
+        text = row.get(key)
+        match = _STAGE.fullmatch(text.removeprefix("!")) if text else None
         name = names.get((match["policy"], match["generation"])) if match else None
         if match and name:
-            negation = "!" if words[key].startswith("!") else ""
-            words[key] = f"{negation}{match['policy']}.{name}-{match['stage']}"
-    return replace(row, words=tuple(words.items()))
+            negation = "!" if text.startswith("!") else ""
+            changed[key] = f"{negation}{match['policy']}.{name}-{match['stage']}"
+    if not changed:
+        return row
+    return Row(row.menu, tuple((key, changed.get(key, value)) for key, value in row.words))
 
 
 def _fresh(generation: Generation, change_id: str, there: dict[Generation, Moves]) -> str:

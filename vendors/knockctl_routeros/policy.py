@@ -18,6 +18,7 @@ from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy, Resolved
 from knockctl.ports import Span, common, merged, without
 from knockctl_routeros.config import SECRET
 from knockctl_routeros.generations import PLACEHOLDERS
+from knockctl_routeros.normal import address
 from knockctl_routeros.words import (
     ACCEPT,
     ANY,
@@ -152,7 +153,7 @@ class PolicyChains:
     @property
     def trusted(self) -> list[str]:
         """Trusted networks of this family."""
-        return [str(n) for n in self.policy.trusted if n.version == self.family]
+        return [address(str(n)) for n in self.policy.trusted if n.version == self.family]
 
     @property
     def exempts(self) -> bool:

@@ -22,6 +22,7 @@ from knockctl.policy.resolved import ResolvedPolicy
 from knockctl.ports import Span, merged, without
 from knockctl.vendor import Facts, FidelityNote, Placement, Rendered
 from knockctl_routeros.config import JUMP, OWN, Menu, RouterConfig, Row
+from knockctl_routeros.normal import address
 from knockctl_routeros.placement import RouterPlacement
 from knockctl_routeros.policy import (
     GATE,
@@ -161,8 +162,8 @@ class _Table:
 
     def _entry(self) -> Iterator[Rule]:
         """Let go at once of everything that is not a packet to the protected address."""
-        for address in self._addresses:
-            yield from rules("protected", {"dst-address": address}, jump(GATE))
+        for one in self._addresses:
+            yield from rules("protected", {"dst-address": one}, jump(GATE))
 
     def _gate(self, chains: Sequence[PolicyChains]) -> Iterator[Rule]:
         """Settle what is no event, see the design, section 3."""
@@ -182,7 +183,7 @@ class _Table:
         for source in management.sources if management else ():
             if management and source.version == self.family:
                 port = Span.single("tcp", management.port)
-                where = {"src-address": str(source)} if source.prefixlen else {}
+                where = {"src-address": address(str(source))} if source.prefixlen else {}
                 yield from rules("management", where, leave, ports=[port])
 
     def _new(self, chains: Sequence[PolicyChains]) -> Iterator[Rule]:
@@ -286,7 +287,9 @@ def _others(chains: Iterable[PolicyChains]) -> Iterator[Rule]:
 
 def _rows(menu: Menu, chain: str, policy: str, listed: Iterable[Rule]) -> Iterator[Row]:
     for what, words in listed:
-        yield Row.of(menu, {"chain": chain, "comment": f"{OWN}{policy}:{what}", **words})
+        # In normal form already: tests/routeros/test_render.py.
+        found = {"chain": chain, "comment": f"{OWN}{policy}:{what}", **words}
+        yield Row(menu, tuple(sorted(found.items())))
 
 
 def _literal(text: str) -> str:
