@@ -216,7 +216,7 @@ class Transaction(Frame):
             with contextlib.suppress(DeviceError), self.connected() as driver:
                 driver.facts()
                 return self.confirm(driver)
-        return self._unknown(error)
+        return self._unknown(error, "unless its timer was stopped already, ")
 
     def _still_runs(self, driver: AnyDriver) -> bool:
         """Tell by the device itself whether this change is what it runs."""
@@ -329,13 +329,13 @@ class Transaction(Frame):
             return failure(self.job, error, "nothing was changed")
         return self._unknown(error)
 
-    def _unknown(self, error: DeviceError) -> Outcome:
+    def _unknown(self, error: DeviceError, unless: str = "") -> Outcome:
         self._journal("pending", error.message)
         if not self._armed and self.job.kind != "confirm":
             return failure(self.job, error, "nothing was changed")
         return self._outcome(
             Result.PENDING,
-            f"{error.message}; the device takes the change back by itself",
+            f"{error.message}; {unless}the device takes the change back by itself",
             hint=f"when it answers again: knockctl rollback --change {self.job.change_id}",
             deadline=True,
         )

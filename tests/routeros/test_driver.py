@@ -142,6 +142,37 @@ def test_a_router_that_goes_silent_midway_takes_it_back(site):
     assert here.export() == before
 
 
+STOP = 9
+"""Which command of cancelling takes the timer away."""
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_router_out_of_reach_just_when_its_timer_is_stopped(site, heard):
+    """Whether it heard is not known, and not claimed."""
+    here = site()
+    before = here.export()
+    ann = here.operator()
+
+    def observer(device, step, phase):
+        del device
+        if (step.name, phase) == ("CANCEL", "before"):
+            here.router.faults.cut_at, here.router.faults.cut_executes = STOP, heard
+            here.device.do(here.router.faults.refuse)
+            here.device.host.settle()
+
+    pending = ann.deploy(SSH, observer=observer)
+    assert pending.result is Result.PENDING
+    assert "/system/scheduler/remove" in pending.message
+    assert "unless its timer was stopped already" in pending.message
+    here.device.advance(61)
+    assert (here.export() != before) is heard
+    here.device.do(here.router.faults.refuse, refusing=False)
+    here.device.host.settle()
+    after = ann.run("confirm", to_change=pending.change_id)
+    assert after.result is (Result.CONFIRMED if heard else Result.ROLLED_BACK)
+    assert (here.export() != before) is heard
+
+
 # --- what a router lacks, or does not allow -----------------------------------------------------
 
 
@@ -265,12 +296,9 @@ def words_of(texts):
 @pytest.mark.parametrize("payload_match", ["content", "layer7"])
 def test_secrets_are_found_from_the_router_alone(site, payload_match):
     here = site()
-    here.operator().deploy(
-        secret(), options={"accept": frozenset({"passphrase-capitals"})}, host={}
-    )
-    here.operator(payload_match=payload_match).deploy(
-        secret(), options={"accept": frozenset({"passphrase-capitals"})}
-    )
+    accept = {"accept": frozenset({"passphrase-capitals"})}
+    done = here.operator(payload_match=payload_match).deploy(secret(), options=accept)
+    assert done.result is Result.CONFIRMED
     redaction.reset()
     with here.operator().driver() as driver:
         driver.facts()
@@ -293,7 +321,8 @@ def driver_text(here):
 def test_no_secret_is_said_anywhere(site, caplog, payload_match):
     """In outcomes, errors, logs of every level, the journal's plain words and its bytes."""
     caplog.set_level(logging.DEBUG)
-    logging.getLogger("librouteros").debug("see that logs are kept")
+    caplog.set_level(logging.DEBUG, logger="librouteros")
+    logging.getLogger("librouteros").warning("logs are kept")
     here = site(users=(("admin", "pa55word-of-admin", "full"),))
     ann, bob = (here.operator(n, payload_match=payload_match) for n in ("ann", "bob"))
     more = {
@@ -316,6 +345,7 @@ def test_no_secret_is_said_anywhere(site, caplog, payload_match):
     said += [bob.run("remove", **more)]
     assert said[-1].result is Result.CONFIRMED, said
     assert words_of([str(one) for one in said]) == []
+    assert "logs are kept" in caplog.text
     assert words_of([caplog.text]) == []
     assert "pa55word" not in caplog.text
     for who in (ann, bob):

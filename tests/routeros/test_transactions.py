@@ -210,6 +210,30 @@ def test_a_reboot_after_the_window_changes_nothing(site):
     assert here.export() == deployed
 
 
+def test_what_was_left_while_arming_is_cleared_away_from_another_machine(site):
+    """The script is there, its timer is not, and the router is out of reach."""
+    here = site()
+    before = here.export()
+
+    def observer(device, step, phase):
+        del device
+        if (step.name, phase) == ("ARM", "before"):
+            here.router.faults.cut_at = 2
+            here.device.do(here.router.faults.refuse)
+            here.device.host.settle()
+
+    gone = here.operator().deploy(SSH, observer=observer)
+    assert gone.result is Result.UNREACHABLE
+    here.device.do(here.router.faults.refuse, refusing=False)
+    here.device.host.settle()
+    assert [row["name"] for row in left_behind(here)] == ["knockctl-revert"]
+    bob = here.operator("bob")
+    assert f"rollback --change {gone.change_id}" in bob.deploy(OTHER).hint
+    assert bob.run("rollback", to_change=gone.change_id).result is Result.ROLLED_BACK
+    assert here.export() == before
+    assert bob.deploy(OTHER).result is Result.CONFIRMED
+
+
 def waiting(site, version, kind):
     """Leave a change pending for two minutes; return the site, what was before, the outcome."""
     here = site(version=version)

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 TLS_PORT, PLAIN_PORT = 8729, 8728
 Reply = list[dict[str, str]]
 
-# At its lowest level it logs every word it sends, passwords among them.
-logging.getLogger("librouteros").setLevel(logging.WARNING)
+# At its lowest level it logs every word it sends, passwords among them, whatever is set.
+logging.getLogger("librouteros").addFilter(lambda record: record.levelno >= logging.WARNING)
 
 
 class PlainApi(Api):  # type: ignore[misc] # librouteros says no types
