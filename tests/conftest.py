@@ -17,6 +17,21 @@ REQUIRE_LAB = os.environ.get("KNOCKCTL_REQUIRE_LAB") == "1"
 pytest_plugins = ["tests.fixtures.lab"]
 
 
+IN_THE_LAB = ("e2e", "bench", "packaging")
+
+
+def pytest_collection_modifyitems(items):
+    """There is one lab: whatever may use it runs in one process, one after the other.
+
+    Much of that is waiting, so that the other process has a core for everything else.
+    """
+    for item in items:
+        apart = item.path.parent.name in IN_THE_LAB or item.path.name == "test_docs.py"
+        marked = any(item.get_closest_marker(name) for name in ("lab", "root"))
+        if apart or marked or "lab" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("lab"))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport():
     """With KNOCKCTL_REQUIRE_LAB=1 a skipped test is a failed one."""
