@@ -118,8 +118,9 @@ class PolicyChains:
 
     @property
     def locks_out(self) -> bool:
-        """Tell whether a wrong knock or a stray packet locks out."""
-        return "lockout" in (self.policy.wrong_knock, self.policy.stray)
+        """Tell whether a wrong knock or a stray packet locks out; one knock can't be half made."""
+        halfway = self.policy.wrong_knock == "lockout" and bool(self.all_stages)
+        return halfway or self.policy.stray == "lockout"
 
     @property
     def has_rest(self) -> bool:

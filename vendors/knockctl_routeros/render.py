@@ -13,15 +13,14 @@ before connection tracking, in a chain of the raw table.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from knockctl.automaton.relaxations import Relaxations
-from knockctl.policy.durations import format_duration
 from knockctl.policy.resolved import ResolvedPolicy
 from knockctl.ports import Span, merged, without
-from knockctl.vendor import Facts, FidelityNote, Placement, Rendered
+from knockctl.vendor import Facts, Placement, Rendered
 from knockctl_routeros.config import JUMP, OWN, Menu, RouterConfig, Row
+from knockctl_routeros.fidelity import notes, relaxed, traps_early
 from knockctl_routeros.normal import address
 from knockctl_routeros.placement import RouterPlacement
 from knockctl_routeros.policy import (
@@ -62,10 +61,10 @@ def render(
     return Rendered(
         RouterConfig(tuple(rows), place=place_of_jump),
         effective,
-        tuple(n for c in chains for n in _notes(c, chains, place)),
-        tuple(_relaxed(c, chains, place) for c in chains),
+        tuple(n for c in chains for n in notes(c, chains, place)),
+        tuple(relaxed(c, chains, place) for c in chains),
         # IPv6 has no layer 7 patterns: passphrases are looked for as they are.
-        {6: (tuple(policies), tuple(_relaxed(c, six, place) for c in six))},
+        {6: (tuple(policies), tuple(relaxed(c, six, place) for c in six))},
     )
 
 
@@ -74,17 +73,6 @@ def _chains(
 ) -> list[PolicyChains]:
     layer7 = place.payload_match == "layer7" and family == 4
     return [PolicyChains.of(policies, n, family, layer7=layer7) for n in range(len(policies))]
-
-
-def _relaxed(
-    chain: PolicyChains, chains: Sequence[PolicyChains], place: RouterPlacement
-) -> Relaxations:
-    return replace(
-        chain.relaxed,
-        cut=place.raw and chain.locks and chain.policy.scope == "all",
-        tracked=chain.layer7 and bool(chain.passphrases),
-        early=place.raw and _traps_early(chain, chains),
-    )
 
 
 def _fit(policy: ResolvedPolicy, place: RouterPlacement) -> ResolvedPolicy:
@@ -122,24 +110,27 @@ class _Table:
         if self.place.payload_match == "layer7" and self.family == 4:
             yield from self._patterns()
         chains = self.chains
-        built: dict[str, Iterable[Rule]] = {}
-        if self._addresses:
-            built[ENTRY] = self._entry()
-        built[GATE], built[NEW] = self._gate(chains), self._new(chains)
-        built[NOISE] = [r for c in chains for r in rules("refuse", c.refuse, ports=c.governed)]
-        if any(c.trusted and c.others_refuse for c in chains):
-            built[OTHERS] = list(_others(chains))
-        if any(c.policy.refuse == "reject" for c in chains):
-            built[REJECT] = self._reject()
-        menu = _FILTER[self.family]
-        for name, listed in built.items():
-            yield from _rows(menu, name, "", listed)
+        first = ENTRY if self._addresses else GATE
+        built = {name: ("", list(listed)) for name, listed in self._shared(chains)}
         for chain in chains:
-            for name, listed in chain.build().items():
-                yield from _rows(menu, name, chain.policy.name, listed)
-        yield self._jump(menu, self.place.chain, ENTRY if self._addresses else GATE)
+            built.update({n: (chain.policy.name, made) for n, made in chain.build().items()})
+        reached = _reached({name: made for name, (_, made) in built.items()}, first)
+        menu = _FILTER[self.family]
+        for name in (name for name in built if name in reached):
+            yield from _rows(menu, name, *built[name])
+        yield self._jump(menu, self.place.chain, first)
         if self.place.raw:
             yield from self._raw(chains)
+
+    def _shared(self, chains: Sequence[PolicyChains]) -> Iterator[tuple[str, Iterable[Rule]]]:
+        """Yield the chains that are no policy's own; not all of them are needed."""
+        if self._addresses:
+            yield ENTRY, self._entry()
+        yield GATE, self._gate(chains)
+        yield NEW, self._new(chains)
+        yield NOISE, (r for c in chains for r in rules("refuse", c.refuse, ports=c.governed))
+        yield OTHERS, _others(chains)
+        yield REJECT, self._reject()
 
     @property
     def _addresses(self) -> list[str]:
@@ -237,15 +228,16 @@ class _Table:
         for chain in chains:
             if chain.exempts and chain.locks and chain.policy.scope == "all":
                 built[chain.part("no")] = [*chain.exempt(RETURN), *rules("refuse", DROP)]
-            if _traps_early(chain, chains):
+            if traps_early(chain, chains):
                 made = chain.build()
                 names = [name for name, _ in chain.traps]
                 names += [chain.part(what) for what in ("void", "spend")]
                 built.update({name: made[name] for name in names if name in made})
-        menu = _RAW[self.family]
-        for name, listed in built.items():
-            yield from _rows(menu, name, "", listed)
-        yield self._jump(menu, "prerouting", ENTRY if self._addresses else GATE)
+        first = ENTRY if self._addresses else GATE
+        menu, reached = _RAW[self.family], _reached(built, first)
+        for name in (name for name in built if name in reached):
+            yield from _rows(menu, name, "", built[name])
+        yield self._jump(menu, "prerouting", first)
 
     def _raw_gate(self, chains: Sequence[PolicyChains]) -> Iterator[Rule]:
         """Drop who is locked out; lock out who opens a flow to a TCP trap, and drop that, too."""
@@ -256,19 +248,11 @@ class _Table:
                 refuse = jump(chain.part("no")) if chain.exempts else DROP
                 for protocol in ("tcp", "udp"):
                     made += rules("locked out", {"protocol": protocol}, locked, refuse)
-            if _traps_early(chain, chains):
+            if traps_early(chain, chains):
                 made += chain.exempt(RETURN)
                 made += rules("locked out", locked, RETURN)
                 made += chain.trapped("tcp", OPENING, then=DROP)
         return iter([*self._managed(RETURN), *made] if made else [])
-
-
-def _traps_early(chain: PolicyChains, chains: Sequence[PolicyChains]) -> bool:
-    """Tell whether a policy's TCP traps can close before connection tracking.
-
-    Not beside other policies: to them, too, the packet may be a wrong knock.
-    """
-    return len(chains) == 1 and any(span.protocol == "tcp" for span in chain.policy.trap_ports)
 
 
 def _locks(chains: Iterable[PolicyChains]) -> Iterator[Rule]:
@@ -276,6 +260,18 @@ def _locks(chains: Iterable[PolicyChains]) -> Iterator[Rule]:
     for chain in chains:
         if chain.locks and chain.policy.scope == "all":
             yield from rules("locked out", on(chain.part("lock")), chain.unless_exempt)
+
+
+def _reached(chains: Mapping[str, Iterable[Rule]], first: str) -> set[str]:
+    """Return the chains that a packet can come to."""
+    found, left = {first}, [first]
+    while left:
+        for _, words in chains.get(left.pop(), ()):
+            target = words.get("jump-target")
+            if target and target not in found:
+                found.add(target)
+                left.append(target)
+    return found
 
 
 def _others(chains: Iterable[PolicyChains]) -> Iterator[Rule]:
@@ -294,63 +290,3 @@ def _rows(menu: Menu, chain: str, policy: str, listed: Iterable[Rule]) -> Iterat
 
 def _literal(text: str) -> str:
     return "".join(f"\\{c}" if c in r".^$*+?()[]{}|\\" else c for c in text)
-
-
-# --- notes ------------------------------------------------------------------------------------
-
-
-def _notes(
-    chain: PolicyChains, chains: Sequence[PolicyChains], place: RouterPlacement
-) -> Iterator[FidelityNote]:
-    """Say where the router does something else than the policy, and within which bound."""
-    relaxed, name = _relaxed(chain, chains, place), chain.policy.name
-
-    def stricter(code: str, reason: str) -> FidelityNote:
-        return FidelityNote(
-            code=code, kind="approximate", direction="stricter", policy=name, reason=reason
-        )
-
-    if relaxed.pause:
-        pause = format_duration(relaxed.pause)
-        yield stricter(
-            "attempt-pause",
-            "no rule takes an address off a list: after a completed sequence, a wrong knock that "
-            f"resets, or a shorter lock-out, no knock of the source counts for {pause}",
-        )
-    if relaxed.spent:
-        spent = format_duration(relaxed.spent)
-        yield stricter(
-            "grant-spent",
-            "no rule takes an address off a list: after a grant was used up or ended early, "
-            f"a sequence of the source grants nothing for {spent}",
-        )
-    yield stricter(
-        "known-from-answer",
-        "connection-state calls a flow new until it is answered: its packets before the first "
-        "answer are judged anew, though one of them was accepted",
-    )
-    if relaxed.cut:
-        yield stricter(
-            "sessions-cut",
-            "a lock-out of scope all is checked before connection tracking: open sessions of "
-            "whoever is locked out end, too",
-        )
-    if relaxed.early:
-        yield stricter(
-            "trap-before-tracking",
-            "a TCP trap is checked before connection tracking: a SYN that is sent again in a flow "
-            "already accepted touches it, too",
-        )
-    if relaxed.tracked:
-        yield stricter(
-            "passphrase-needs-tracking",
-            "a layer 7 pattern finds nothing in packets exempt from connection tracking",
-        )
-        yield FidelityNote(
-            code="passphrase-capitals",
-            kind="rounded",
-            direction="looser",
-            policy=name,
-            reason="a layer 7 pattern takes capitals for small letters",
-            cost="each letter of a passphrase is worth one of 26 guesses instead of one of 52",
-        )
