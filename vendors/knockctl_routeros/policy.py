@@ -11,47 +11,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from knockctl.automaton.relaxations import Relaxations
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy, ResolvedTrap
 from knockctl.ports import Span, common, merged, without
+from knockctl_routeros import penalties
 from knockctl_routeros.config import SECRET
 from knockctl_routeros.generations import PLACEHOLDERS
 from knockctl_routeros.normal import address
 from knockctl_routeros.words import (
     ACCEPT,
-    ANY,
     DROP,
     RETURN,
+    Rule,
     Words,
     jump,
-    off,
     on,
-    port_matches,
     put,
+    rules,
 )
 
 Family = Literal[4, 6]
-Rule = tuple[str, Words]
-"""What it is for, and its words."""
 
 GATE, NEW, NOISE, OTHERS, REJECT = "kc-_gate", "kc-_new", "kc-_noise", "kc-_others", "kc-_reject"
 MARGIN = 1
 """Seconds a marker outlives what it overrules: RouterOS documents no precision of its timeouts."""
 
 
-def rules(what: str, *parts: Words, ports: Sequence[Span] | None = None) -> Iterator[Rule]:
-    """Yield the rule that joins these words; with ports, as many as they need."""
-    matches: Sequence[Words] = ({},) if ports is None else port_matches(ports)
-    for match in matches:
-        joined = dict(match)
-        for part in parts:
-            joined.update(part)
-        yield what, joined
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PolicyChains:
     """Builds one policy's chains; ``after`` are the policies listed behind it."""
 
@@ -80,7 +69,7 @@ class PolicyChains:
 
     # --- names ---
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The chain for the policy's own ports."""
         return f"kc-{self.policy.name}"
@@ -94,35 +83,35 @@ class PolicyChains:
         count = len(self.policy.generations[index].knocks)
         return [self.part(f"{PLACEHOLDERS[index]}-{k}") for k in range(1, count)]
 
-    @property
+    @cached_property
     def all_stages(self) -> list[str]:
         """The stage lists of every generation."""
         return [s for index in range(len(self.policy.generations)) for s in self.stages(index)]
 
     # --- what the policy asks for ---
 
-    @property
+    @cached_property
     def owned(self) -> tuple[Span, ...]:
         """Knocks and services."""
         return merged((*self.policy.knock_ports, *self.policy.services))
 
-    @property
+    @cached_property
     def governed(self) -> tuple[Span, ...]:
         """Knocks, services and traps."""
         return merged((*self.owned, *self.policy.trap_ports))
 
-    @property
+    @cached_property
     def locks(self) -> bool:
         """Tell whether anything locks out."""
         return bool(self.policy.traps) or self.locks_out
 
-    @property
+    @cached_property
     def locks_out(self) -> bool:
         """Tell whether a wrong knock or a stray packet locks out; one knock can't be half made."""
         halfway = self.policy.wrong_knock == "lockout" and bool(self.all_stages)
         return halfway or self.policy.stray == "lockout"
 
-    @property
+    @cached_property
     def has_rest(self) -> bool:
         """Tell whether a packet to somebody else's port can change anything here."""
         p = self.policy
@@ -132,7 +121,7 @@ class PolicyChains:
             or (p.wrong_knock != "ignore" and self.all_stages)
         )
 
-    @property
+    @cached_property
     def relaxed(self) -> Relaxations:
         """How the policy is approximated by lists that nothing is taken off."""
         p = self.policy
@@ -146,27 +135,27 @@ class PolicyChains:
             unanswered=True,
         )
 
-    @property
+    @cached_property
     def refuse(self) -> Words:
         """How this policy refuses."""
         return DROP if self.policy.refuse == "drop" else jump(REJECT)
 
-    @property
+    @cached_property
     def trusted(self) -> list[str]:
         """Trusted networks of this family."""
         return [address(str(n)) for n in self.policy.trusted if n.version == self.family]
 
-    @property
+    @cached_property
     def exempts(self) -> bool:
         """Tell whether somebody, or some port, is never refused by a lock-out or a trap."""
         return bool(self.trusted or self.policy.public)
 
-    @property
+    @cached_property
     def unless_exempt(self) -> Words:
         """Refuse, but not the trusted and not the public ports."""
         return jump(self.part("no")) if self.exempts else self.refuse
 
-    @property
+    @cached_property
     def traps(self) -> list[tuple[str, ResolvedTrap]]:
         """The chains of the traps, longest lock-out first."""
         ordered = sorted(self.policy.traps, key=lambda trap: -trap.lockout)
@@ -189,9 +178,9 @@ class PolicyChains:
         chains.update(self._progress())
         if self.relaxed.spent:
             chains.update(self._grants())
-        chains.update(self._locks())
+        chains.update(penalties.lock_outs(self))
         if self.has_rest:
-            chains[self.part("rest")] = list(self._rest())
+            chains[self.part("rest")] = list(penalties.rest(self))
         return {name: made for name, made in chains.items() if made}
 
     def exempt(self, leave: Words) -> Iterator[Rule]:
@@ -258,7 +247,7 @@ class PolicyChains:
         yield from self._while_granted()
         shared = common(self.policy.services, self.policy.knock_ports)
         yield from rules("hide services", self.refuse, ports=shared)
-        yield from self._wrong(own=True)
+        yield from penalties.wrong(self, own=True)
 
     def _knock(self, what: str, knock: Knock, *words: Words) -> Iterator[Rule]:
         """Match one knock, its passphrase included."""
@@ -273,13 +262,13 @@ class PolicyChains:
         """Name the layer 7 entry of a passphrase."""
         return self.part(f"pass{self.passphrases.index(knock.payload or b'') + 1}")
 
-    @property
+    @cached_property
     def passphrases(self) -> list[bytes]:
         """Every passphrase once, in order."""
         found = (k.payload for g in self.policy.generations for k in g.knocks if k.payload)
         return list(dict.fromkeys(found))
 
-    @property
+    @cached_property
     def guarded(self) -> list[Span]:
         """Knock ports where a packet without the right passphrase is no knock at all."""
         knocks = [k for g in self.policy.generations for k in g.knocks]
@@ -298,7 +287,7 @@ class PolicyChains:
             right = [k for k in knocks if k.span == port]
             chains[self.part(f"odd{number}")] = [
                 *(r for k in right for r in self._knock("passphrase", k, RETURN)),
-                *self._astray(own=True),
+                *penalties.astray(self, own=True),
                 *rules("hide knocks", self.refuse),
             ]
         return chains
@@ -344,7 +333,7 @@ class PolicyChains:
             yield from rules("void", jump(self.part("void")))
         if self.relaxed.spent:
             yield from rules("spent", on(self.part("spent")), self.refuse)
-        yield from rules("open", put(self.part("grant"), p.grant_duration), self._log("open"))
+        yield from rules("open", put(self.part("grant"), p.grant_duration), self.noted("open"))
         yield from rules("hide knocks", self.refuse)
 
     def _grants(self) -> dict[str, list[Rule]]:
@@ -359,124 +348,7 @@ class PolicyChains:
             self.part("spend"): [*leave, *rules("spend", on(grant), spend)],
         }
 
-    def _log(self, what: str) -> Words:
+    def noted(self, what: str) -> Words:
+        """Have the router log it, where the policy says so."""
         prefix = f"KC {self.policy.name} {what}"
         return {"log": "yes", "log-prefix": prefix} if self.policy.log else {}
-
-    # --- lock-outs ---
-
-    def _locks(self) -> dict[str, list[Rule]]:
-        """Return the chains that lock out; whoever jumped there refuses the packet."""
-        p = self.policy
-        chains: dict[str, list[Rule]] = {}
-        for chain, trap in self.traps:
-            chains[chain] = list(self.lock(trap.lockout))
-        if p.lockout and self.locks_out:
-            chains[self.part("locks")] = list(self.lock(p.lockout))
-            if p.scope == "services" and self.has_rest:
-                chains[self.part("out")] = list(self._out())
-        for own in (True, False):
-            if self._needs(own=own):
-                chains.update(self._punish(own=own))
-        return chains
-
-    def lock(self, seconds: int) -> Iterator[Rule]:
-        """End the grant, void the attempt, lock out: markers only where they outlive the lock."""
-        yield from rules("lock out", put(self.part("lock"), seconds), self._log("lock"))
-        if self.relaxed.spent > seconds:
-            yield from rules("spend", jump(self.part("spend")))
-        if self.relaxed.pause > seconds:
-            yield from rules("void", jump(self.part("void")))
-
-    def _out(self) -> Iterator[Rule]:
-        """Lock out over somebody else's port: the other policies judge it, then it is refused."""
-        yield from rules("lock out", jump(self.part("locks")))
-        for other in self.after:
-            if other.has_rest:
-                yield from rules("another's, too", jump(other.part("rest")))
-        yield from rules("refuse", self.refuse)
-
-    def _needs(self, *, own: bool) -> bool:
-        return self.locks_out and (own or self.has_rest)
-
-    def _locking(self, *, own: bool) -> Words:
-        out = self.policy.scope == "services" and not own
-        return jump(self.part("out" if out else "locks"))
-
-    def _named(self, what: str, *, own: bool) -> str:
-        return self.part(f"own-{what}" if own else what)
-
-    def _punish(self, *, own: bool) -> dict[str, list[Rule]]:
-        """Return the chains of rules 6 and 7 where they lock out."""
-        p, lock = self.policy, self._locking(own=own)
-        chains: dict[str, list[Rule]] = {}
-        spent = list(rules("spent", on(self.part("spent")), RETURN)) if self.relaxed.spent else []
-        if p.stray == "lockout" and (self.guarded or not own):
-            chains[self._named("stray", own=own)] = [*spent, *rules("stray", lock)]
-        if p.wrong_knock == "lockout" and self.all_stages:
-            chains[self._named("wrong", own=own)] = [
-                *rules("paused", on(self.part("void")), RETURN),
-                *(
-                    rule
-                    for stage in self.all_stages
-                    for rule in (
-                        *rules("wrong knock", on(stage), lock),
-                        *rules("wrong knock", on(stage), RETURN),
-                    )
-                ),
-            ]
-        return chains
-
-    def _wrong(self, *, own: bool) -> Iterator[Rule]:
-        """Punish a wrong knock while some sequence is under way (rule 7)."""
-        if not self.all_stages or self.policy.wrong_knock == "ignore":
-            return
-        if self.policy.wrong_knock == "reset":
-            yield from rules("wrong knock", jump(self.part("void")))
-        else:
-            yield from rules("wrong knock", jump(self._named("wrong", own=own)))
-
-    def _astray(self, *, own: bool) -> Iterator[Rule]:
-        """Rules 6 and 7, for a packet that is none of the policy's knocks and services."""
-        p, grant, spent = self.policy, self.part("grant"), self.part("spent")
-        if p.stray == "revoke":
-            yield from rules("stray", jump(self.part("spend")))
-        elif p.stray == "lockout":
-            yield from rules("stray", on(grant), jump(self._named("stray", own=own)))
-            yield from rules("locked out", on(self.part("lock")), self.refuse if own else RETURN)
-        elif p.wrong_knock == "lockout" and self.all_stages:
-            # While granted a wrong knock only ends the attempt.
-            inside = jump(self._named("wrong", own=own))
-            if self.relaxed.spent:
-                yield from rules("wrong knock", on(spent), inside)
-                yield from rules("spent", on(spent), self.refuse if own else RETURN)
-            yield from rules("wrong knock", on(grant), jump(self.part("void")))
-            yield from rules("knock while granted", on(grant), self.refuse if own else RETURN)
-        yield from self._wrong(own=own)
-
-    def _rest(self) -> Iterator[Rule]:
-        """Judge a packet to a port that no policy owns; it comes back, unless locked out here."""
-        yield from self.exempt(RETURN)
-        if self.locks and self.policy.scope == "services":
-            yield from rules("locked out", on(self.part("lock")), RETURN)
-        yield from self.trapped()
-        yield from self._astray(own=False)
-
-    def trapped(
-        self, protocol: str = "", when: Words = ANY, *, then: Words = RETURN
-    ) -> Iterator[Rule]:
-        """Close the traps (rule 3), of one protocol or both; ``then`` for who is locked out."""
-        for chain, trap in self.traps:
-            ports = without(trap.services, self.owned)
-            ports = tuple(span for span in ports if protocol in ("", span.protocol))
-            if not ports:
-                continue
-            if trap.unless_granted:
-                off_grant = off(self.part("grant"))
-                yield from rules("trap", when, off_grant, jump(chain), ports=ports)
-                if self.relaxed.spent:
-                    spent = on(self.part("spent"))
-                    yield from rules("trap", when, spent, jump(chain), ports=ports)
-            else:
-                yield from rules("trap", when, jump(chain), ports=ports)
-            yield from rules("locked out", on(self.part("lock")), then)

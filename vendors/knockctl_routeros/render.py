@@ -22,6 +22,7 @@ from knockctl.vendor import Facts, Placement, Rendered
 from knockctl_routeros.config import JUMP, OWN, Menu, RouterConfig, Row
 from knockctl_routeros.fidelity import notes, relaxed, traps_early
 from knockctl_routeros.normal import address
+from knockctl_routeros.penalties import trapped
 from knockctl_routeros.placement import RouterPlacement
 from knockctl_routeros.policy import (
     GATE,
@@ -31,10 +32,18 @@ from knockctl_routeros.policy import (
     REJECT,
     Family,
     PolicyChains,
+)
+from knockctl_routeros.words import (
+    ACCEPT,
+    DROP,
+    OPENING,
+    RETURN,
     Rule,
+    Words,
+    jump,
+    on,
     rules,
 )
-from knockctl_routeros.words import ACCEPT, DROP, OPENING, RETURN, Words, jump, on
 
 FAMILIES: tuple[Family, Family] = (4, 6)
 ENTRY = "kc-_in"
@@ -251,7 +260,7 @@ class _Table:
             if traps_early(chain, chains):
                 made += chain.exempt(RETURN)
                 made += rules("locked out", locked, RETURN)
-                made += chain.trapped("tcp", OPENING, then=DROP)
+                made += trapped(chain, "tcp", OPENING, then=DROP)
         return iter([*self._managed(RETURN), *made] if made else [])
 
 

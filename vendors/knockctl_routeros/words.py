@@ -9,6 +9,8 @@ from knockctl.ports import Span, merged
 from knockctl_routeros.normal import duration
 
 Words = Mapping[str, str]
+Rule = tuple[str, Words]
+"""What it is for, and its words."""
 
 # Linux' multiport holds 15 ports, a range counting as two; RouterOS documents no limit of its
 # own, and is built on it.
@@ -81,3 +83,13 @@ def _chunks(spans: Sequence[Span]) -> Iterator[list[Span]]:
         slots += need
     if chunk:
         yield chunk
+
+
+def rules(what: str, *parts: Words, ports: Sequence[Span] | None = None) -> Iterator[Rule]:
+    """Yield the rule that joins these words; with ports, as many as they need."""
+    matches: Sequence[Words] = ({},) if ports is None else port_matches(ports)
+    for match in matches:
+        joined = dict(match)
+        for part in parts:
+            joined.update(part)
+        yield what, joined
