@@ -20,6 +20,7 @@ pytest_plugins = ["tests.fixtures.lab"]
 IN_THE_LAB = ("e2e", "bench", "packaging")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """There is one lab: whatever may use it runs in one process, one after the other.
 
