@@ -16,7 +16,7 @@ demo: $(STAMP)  ## Bring the lab up, deploy, knock, look, roll back
 
 test: $(STAMP) lint  ## Lint, types, contracts, and all tests
 	@tools/ensure-system test
-	@tools/in-lab $(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report=term
+	@tools/in-lab tools/run-tests $(BIN)
 
 lint: $(STAMP)  ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

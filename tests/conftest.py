@@ -22,15 +22,12 @@ IN_THE_LAB = ("e2e", "bench", "packaging")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """There is one lab: whatever may use it runs in one process, one after the other.
-
-    Much of that is waiting, so that the other process has a core for everything else.
-    """
+    """There is one lab: whatever may use it is marked, to run in a process of its own."""
     for item in items:
         apart = item.path.parent.name in IN_THE_LAB or item.path.name == "test_docs.py"
         marked = any(item.get_closest_marker(name) for name in ("lab", "root"))
         if apart or marked or "lab" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("lab"))
+            item.add_marker(pytest.mark.apart)
 
 
 @pytest.hookimpl(wrapper=True)
