@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 
 from knockctl.automaton.wire import Scope
 from knockctl.vendor import Placement, Running
-from knockctl_routeros.config import RouterConfig
+from knockctl_routeros.config import RouterConfig, Row
 from knockctl_routeros.export import parse_export
 from knockctl_routeros.parse import parse_text
 from knockctl_routeros.placement import RouterPlacement
@@ -59,10 +60,27 @@ class RouterModeller:
         lists: dict[str, tuple[str, ...]] = {}
         for interface, name in _MEMBER.findall(text.partition("/interface list member\n")[2]):
             lists[name] = (*lists.get(name, ()), interface)
-        for name in list(lists):
-            # The scope of a placement knows only the list's name.
-            lists[name] = (*lists[name], _LIKE.format(name))
         first = text.partition("\n")[0]
         listed = first.removeprefix("# families ").split() if "# families" in first else ["4", "6"]
-        model = RouterModel(Ruleset.of(rows, whole=True, interface_lists=lists), self.evidence)
+        model = RouterModel(
+            Ruleset.of(rows, whole=True, interface_lists=_like(lists, rows)), self.evidence
+        )
         return Running(parse_text(text), model, tuple(int(family) for family in listed))
+
+
+def _like(lists: Mapping[str, tuple[str, ...]], rows: Iterable[Row]) -> dict[str, tuple[str, ...]]:
+    """Let one interface, called after the list, stand for a list's members.
+
+    The scope of a placement knows only the list's name. Members that a rule names, or that
+    another list tells apart, stay beside it.
+    """
+    named = {row.get("in-interface").removeprefix("!") for row in rows}
+    found = {name: set(members) for name, members in lists.items()}
+    for name, members in lists.items():
+        mine = set(members)
+        apart = any(mine & set(other) and not mine <= set(other) for other in lists.values())
+        kept = mine if apart or named & mine else set()
+        for other in (other for other in found.values() if mine <= other):
+            other.difference_update(mine - kept)
+            other.add(_LIKE.format(name))
+    return {name: tuple(sorted(members)) for name, members in found.items()}

@@ -1,0 +1,173 @@
+"""Rendered routers against the reference automaton: the kernel judges in the router's place.
+
+Rows are translated to iptables' rules; random traces walk through them, and traces from explored
+paths reach every state and send every kind of packet there. `make test` plays a seeded, bounded
+part; `make soak` the full counts.
+"""
+
+import os
+import random
+from collections import Counter
+from dataclasses import replace
+from ipaddress import ip_network
+
+import pytest
+
+from knockctl.automaton.letters import Claim
+from knockctl.automaton.wire import Scope
+from knockctl_routeros import VENDOR
+from knockctl_routeros.placement import RouterPlacement
+from tests.fixtures.duel import Tally, open_world, random_policies, sources
+from tests.fixtures.paths import Chorus, answered, listen, paths, sing
+from tests.fixtures.routeros_duel import RouterDuel
+from tests.fixtures.routeros_policies import Corner, random_corner, small_corner
+
+pytestmark = pytest.mark.lab
+
+SEED = int(os.environ.get("KNOCKCTL_SEED", "20261121"))
+FRIENDS = (ip_network("198.18.1.0/28"), ip_network("2001:db8:7::1000/124"))
+MANAGERS = ["198.18.2.0/28", "2001:db8:7::2000/124"]
+
+
+@pytest.fixture(scope="module", params=["nft", "legacy"])
+def world(request):
+    if os.geteuid() != 0:
+        pytest.skip("network namespaces need root")
+    made = open_world(request.param)
+    ears = listen(made)
+    yield made
+    for ear in ears:
+        ear.close()
+    made.__exit__()
+
+
+def somewhere(rng, world):
+    """A placement that the world's gate can be."""
+    place = rng.choice(
+        [
+            {},
+            {"interface": "w0"},
+            {"addresses": [str(world.target4), str(world.target6)]},
+            {"management": {"sources": MANAGERS, "port": 101}},
+        ]
+    )
+    match = rng.choice(["content", "layer7"])
+    return {**place, "raw": rng.random() < 0.4, "payload_match": match}
+
+
+def at_home(corner):
+    """The same policies, their friends among those who can send."""
+    policies = tuple(replace(p, trusted=FRIENDS) if p.trusted else p for p in corner.policies)
+    return Corner(policies, corner.place)
+
+
+def crowd(rng, count, family):
+    """So many who send; some are trusted, some manage."""
+    near = [f"198.18.{net}.{n}" for net in (1, 2) for n in range(1, 6)]
+    if family == 6:
+        near = [f"2001:db8:7::{net}00{n:x}" for net in (1, 2) for n in range(1, 6)]
+    far = [one for one in sources(rng, count + 40, family) if one not in near]
+    return [*near, *far][:count]
+
+
+def duel_of(world, corner, family):
+    rendered = corner.rendered
+    site = corner.claim(family).site
+    rows = rendered.config.rows
+    duel = RouterDuel(world, rows, family, site=site, policies=rendered.effective)
+    duel.prepare()
+    return duel
+
+
+def kinds(duel, policies=None):
+    """The kinds of rows that some packet may meet: a pause may outlast every grant."""
+    found = duel.kinds()
+    if all(p.grant_duration <= p.step_timeout + 1 for p in policies or duel.policies):
+        found -= {"filter knock while granted"}
+    return found
+
+
+def walk(world, rng, rounds, size, length):
+    """Random traces through up to three policies on an address."""
+    total, rows = Tally(), Counter()
+    for number in range(rounds):
+        family = (4, 6)[number % 2]
+        policies = [replace(p, refuse=rng.choice(["drop", "reject"])) for p in random_policies(rng)]
+        if rng.random() < 0.5:
+            policies = [replace(p, trusted=FRIENDS) for p in policies]
+        place = RouterPlacement.model_validate(somewhere(rng, world))
+        duel = duel_of(world, Corner(tuple(policies), place), family)
+        total.add(duel.duel(rng, crowd(rng, size, family), length))
+        rows.update(dict.fromkeys(kinds(duel), 0) | duel.counters())
+    return total, rows
+
+
+def chorus(world, rng, rounds, most, fill=0, wanted=()):
+    """Traces that reach every state of a policy; ``wanted``: kinds of rows, one of which it has."""
+    total, rows = Chorus(), Counter()
+    for number in range(rounds):
+        family = (4, 6)[number % 2]
+        while True:
+            place = somewhere(rng, world)
+            two = rng.random() < 0.1
+            one = small_corner(rng, 2, 2, place) if two else random_corner(rng, 1, place)
+            one = at_home(one)
+            duel = RouterDuel(world, one.rendered.config.rows, family)
+            if not wanted or kinds(duel, one.policies) & set(wanted):
+                break
+        duel = duel_of(world, one, family)
+        model = VENDOR.modeller.model(one.rendered.config)
+        scope = Scope((world.target4, world.target6), VENDOR.modeller.scope(one.place).interfaces)
+        traces = paths(Claim(duel.site, scope, model, family), rng, most, tail=2, begun=answered)
+        traces *= max(1, fill // len(traces))
+        total.add(sing(duel, traces, crowd(rng, len(traces), family)))
+        rows.update(dict.fromkeys(kinds(duel), 0) | duel.counters())
+    return total, rows
+
+
+def agree(tally):
+    assert not tally.disagreements, "\n".join(
+        [str(policy) for policy in tally.disagreements[0][0]]
+        + [tally.disagreements[0][1], *(str(step) for step in tally.disagreements[0][2])]
+    )
+    assert tally.discarded <= 0.02 * (tally.verdicts + tally.discarded)
+
+
+def test_random_walks_mean_the_same_to_a_router_s_rows(world):
+    tally, _ = walk(world, random.Random(SEED), rounds=2, size=40, length=5)
+    agree(tally)
+    assert tally.granted >= 0.2 * tally.traces
+
+
+def test_every_state_of_random_policies_is_the_rows_too(world):
+    tally, rows = chorus(world, random.Random(SEED), rounds=2, most=300)
+    agree(tally)
+    assert tally.granted >= 0.2 * tally.traces
+    assert not [kind for kind, count in rows.items() if not count]
+
+
+def rare(rows):
+    return [kind for kind, count in rows.items() if count < 50]
+
+
+@pytest.mark.soak
+def test_a_hundred_thousand_verdicts(world):
+    """Prints what it saw; the result is recorded in docs/evidence.md with the seed."""
+    rng = random.Random(SEED)
+    tally, rows = walk(world, rng, rounds=20, size=400, length=7)
+    # On until every kind of row was hit often enough, too: policies that bring the rare ones.
+    while tally.verdicts < 100_000 or (rare(rows) and tally.verdicts < 200_000):
+        wanted = rare(rows) if tally.verdicts > 80_000 else ()
+        more, hits = chorus(world, rng, rounds=2, most=1500, fill=1200, wanted=wanted)
+        tally.add(more)
+        rows.update(hits)
+    print(
+        f"\nseed {SEED}, {world.back_end}: {tally.verdicts} verdicts,"
+        f" {tally.discarded} discarded, {len(tally.disagreements)} disagreements,"
+        f" {tally.granted} of {tally.traces} traces granted; {dict(tally.rules)};"
+        f" {len(rows)} kinds of rows; hit fewer than 50 times: {rare(rows)}"
+    )
+    agree(tally)
+    assert tally.granted >= 0.2 * tally.traces
+    assert all(tally.rules[rule] >= 50 for rule in "012345678")
+    assert not rare(rows)
