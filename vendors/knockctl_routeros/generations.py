@@ -39,8 +39,11 @@ def adopt(running: RouterConfig, intended: RouterConfig, change_id: str) -> Rout
     for mine, moves in _moves(intended).items():
         if mine[1] not in PLACEHOLDERS:
             continue
-        same = (g for g, theirs in there.items() if g[0] == mine[0] and theirs == moves)
-        match = next((g for g in same if g not in taken), None)
+        own = [(g, theirs) for g, theirs in there.items() if g[0] == mine[0] and g not in taken]
+        same = (g for g, theirs in own if theirs == moves)
+        # Rules that somebody took away led nobody to where the others don't.
+        less = (g for g, theirs in own if theirs and theirs < moves)
+        match = next(iter((*same, *less)), None)
         taken |= {match} if match else set()
         names[mine] = match[1] if match else _fresh(mine, change_id, there)
     return replace(intended, rows=tuple(_renamed(row, names) for row in intended.rows))
