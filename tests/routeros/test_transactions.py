@@ -90,16 +90,19 @@ def finished(operator, outcome):
     return done
 
 
-@pytest.mark.parametrize(
-    ("version", "executes"),
-    [
-        pytest.param("7.16", False, marks=pytest.mark.soak),
-        ("7.16", True),
-        ("7.20", False),
-        ("7.20", True),
-    ],
-)
-@each_job
+CUTS = [
+    pytest.param(
+        kind,
+        version,
+        executes,
+        marks=() if kind == "deploy" or (version, executes) == ("7.20", True) else pytest.mark.soak,
+    )
+    for kind in JOBS
+    for version, executes in (("7.16", True), ("7.20", False), ("7.20", True))
+]
+
+
+@pytest.mark.parametrize(("kind", "version", "executes"), CUTS)
 def test_cut_at_any_command_it_ends_as_it_said_it_would(site, version, executes, kind):
     """Before, or after, the command is carried out, in safe mode and without."""
     here = site(version=version)
@@ -121,7 +124,9 @@ def test_cut_at_any_command_it_ends_as_it_said_it_would(site, version, executes,
     assert {Result.UNREACHABLE, Result.ROLLED_BACK, Result.CONFIRMED} <= seen
 
 
-@each_job
+@pytest.mark.parametrize(
+    "kind", [pytest.param(k, marks=() if k == "deploy" else pytest.mark.soak) for k in JOBS]
+)
 def test_refused_at_any_command(site, kind):
     """A refusal before the change is probed leaves nothing; one that comes later is told."""
     here = site()
