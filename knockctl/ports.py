@@ -122,4 +122,8 @@ def common(spans: Iterable[Span], others: Iterable[Span]) -> tuple[Span, ...]:
 
 def holds(spans: Iterable[Span], protocol: str, port: int) -> bool:
     """Tell whether any of the spans holds the port."""
-    return any(span.holds(protocol, port) for span in spans)
+    # Asked for every packet of every trace: a plain loop is twice as quick as any().
+    for span in spans:  # noqa: SIM110
+        if span.protocol == protocol and span.first <= port <= span.last:
+            return True
+    return False

@@ -18,16 +18,24 @@ pytest_plugins = ["tests.fixtures.lab"]
 
 
 IN_THE_LAB = ("e2e", "bench", "packaging")
+WORLDS = {"world", "gate", "wire"}
+"""Fixtures with namespaces of their own."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """There is one lab: whatever may use it is marked, to run in a process of its own."""
+    """There is one lab: whatever may use it is marked, to run in a process of its own.
+
+    What only looks at packets, in namespaces of its own, is no business of the lab's.
+    """
     for item in items:
         apart = item.path.parent.name in IN_THE_LAB or item.path.name == "test_docs.py"
         marked = any(item.get_closest_marker(name) for name in ("lab", "root"))
-        if apart or marked or "lab" in getattr(item, "fixturenames", ()):
+        fixtures = {*getattr(item, "fixturenames", ())}
+        if apart or marked or "lab" in fixtures:
             item.add_marker(pytest.mark.apart)
+            if fixtures & WORLDS:
+                item.add_marker(pytest.mark.worlds)
 
 
 @pytest.hookimpl(wrapper=True)

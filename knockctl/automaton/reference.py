@@ -247,8 +247,9 @@ def _rule_4(
             after = state.grant(policy.grant_duration, now, relaxed)
             return Judgement(Verdict.REFUSE, after, "4")
         stages[index] = Stage(stage.reached + 1, now + policy.step_timeout)
-    after = replace(state, stages=tuple(stages))
-    return None if after == state else Judgement(Verdict.REFUSE, after, "4")
+    if tuple(stages) == state.stages:
+        return None
+    return Judgement(Verdict.REFUSE, replace(state, stages=tuple(stages)), "4")
 
 
 def _harmless(policy: ResolvedPolicy, state: State, packet: Packet) -> bool:

@@ -111,11 +111,16 @@ class ResolvedPolicy:
 
     def is_knock(self, protocol: str, port: int) -> bool:
         """Tell whether this port occurs in an active sequence."""
-        return holds(self.knock_ports, protocol, port)
+        # Asked for every packet: quicker than merging ports first.
+        return any(
+            knock.port == port and knock.protocol == protocol
+            for generation in self.generations
+            for knock in generation.knocks
+        )
 
     def is_trap(self, protocol: str, port: int) -> bool:
         """Tell whether this port is in some trap."""
-        return holds(self.trap_ports, protocol, port)
+        return any(holds(trap.services, protocol, port) for trap in self.traps)
 
     def is_public(self, protocol: str, port: int) -> bool:
         """Tell whether this port is open to everyone."""

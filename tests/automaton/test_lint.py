@@ -4,6 +4,7 @@ from dataclasses import replace
 from fractions import Fraction
 from ipaddress import ip_address
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -64,6 +65,7 @@ scannable = st.builds(
 )
 
 
+@pytest.mark.no_cover
 @given(scannable)
 def test_a_plain_scan_that_opens_is_told(gate):
     assume(not wellformed.check(gate))
@@ -73,6 +75,7 @@ def test_a_plain_scan_that_opens_is_told(gate):
             assert any(f"ordinary {name} scan" in warned.message for warned in told)
 
 
+@pytest.mark.no_cover
 @settings(max_examples=60, deadline=None)
 @given(
     scannable,
@@ -127,6 +130,7 @@ def test_a_scan_that_is_neither_too_slow_nor_too_fast_for_its_own_retransmission
         assert opens(gate, range(119, 0, -1), rate, 1) is does
 
 
+@pytest.mark.no_cover
 @given(scannable)
 def test_a_trace_that_is_told_is_true(gate):
     """Played again, every packet gets the verdict and the rule that were printed."""

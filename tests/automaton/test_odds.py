@@ -73,6 +73,7 @@ shuffled = st.builds(
 )
 
 
+@pytest.mark.no_cover
 @settings(max_examples=60)
 @given(shuffled)
 def test_the_odds_of_a_shuffled_scan_are_counted(gate):
@@ -100,6 +101,7 @@ def test_odds_that_are_no_whole_number_are_rounded():
     assert said in evidence(gate, "shuffled-scan-opens")
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("wrong", ["ignore", "reset", "lockout"])
 def test_the_longest_sequences_are_counted_in_no_time(wrong):
     """Twenty knocks and seven that share some of their ports; time is what this would take."""
@@ -158,6 +160,7 @@ guessable = st.builds(
 )
 
 
+@pytest.mark.no_cover
 @settings(max_examples=60)
 @given(guessable)
 def test_what_a_guess_costs_is_the_average_over_all_guesses(gate):

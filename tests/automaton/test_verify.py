@@ -54,6 +54,7 @@ def claim(policies, config, family=4, place=None):
 SEEDS = st.integers(0, 10**9)
 
 
+@pytest.mark.no_cover
 @given(SEEDS)
 @settings(max_examples=60)
 def test_what_is_rendered_is_what_the_policies_say(seed):
@@ -64,6 +65,7 @@ def test_what_is_rendered_is_what_the_policies_say(seed):
         assert prove(claim(effective, config, family)).status is Status.PROVED
 
 
+@pytest.mark.no_cover
 @given(SEEDS)
 @settings(max_examples=15)
 def test_placements_are_proved_too(seed):

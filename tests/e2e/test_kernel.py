@@ -13,6 +13,7 @@ from knockctl.ports import Span
 from knockctl_iptables.placement import LinuxPlacement
 from tests.fixtures.duel import Duel, Tally, open_world, random_policies, sources
 from tests.fixtures.lab import INVENTORY
+from tests.fixtures.world import nft_and_in_soak_legacy
 
 pytestmark = pytest.mark.lab
 
@@ -51,6 +52,7 @@ def test_random_policies_mean_the_same_to_the_kernel(world):
     assert tally.granted >= 0.2 * tally.traces
 
 
+@nft_and_in_soak_legacy
 @pytest.mark.parametrize("name", sorted(load_all(INVENTORY / "policies")))
 def test_the_seeds_mean_the_same_to_the_kernel(world, name):
     """With their own ports; times are the policy's, so no deadline but the shortest passes."""
@@ -62,6 +64,7 @@ def test_the_seeds_mean_the_same_to_the_kernel(world, name):
     agree(tally)
 
 
+@nft_and_in_soak_legacy
 def test_trusted_public_and_management_mean_the_same_to_the_kernel(world):
     from dataclasses import replace
     from ipaddress import ip_network

@@ -11,6 +11,7 @@ from knockctl.errors import LabError
 from knockctl.lab import lab as the_lab
 from knockctl.lab import namespaces
 from knockctl.lab.plan import PLACES, STATE
+from tests.fixtures.lab import bring_up
 
 pytestmark = pytest.mark.lab
 
@@ -32,13 +33,13 @@ def test_down_leaves_nothing_and_up_again_works(lab):
     assert namespaces.names() == []
     assert not the_lab.down()
     assert outside() == up, "the lab is invisible from outside, up or down"
-    assert the_lab.up() == DEVICES
+    assert bring_up() == DEVICES
     assert lab.shell("linux1", "cat /run/sshd/none 2>/dev/null; echo ok") == "ok\n"
 
 
 def test_up_is_harmless_where_it_is_up(lab):
     before = the_lab.inner_pid(PLACES["linux1"])
-    assert the_lab.up() == DEVICES
+    assert bring_up() == DEVICES
     assert the_lab.inner_pid(PLACES["linux1"]) == before
     assert lab.run("ops", "true").returncode == 0
 
@@ -49,7 +50,7 @@ def test_a_killed_device_is_brought_up_again(lab):
         pass
     with pytest.raises(LabError, match="linux1 is not up"):
         the_lab.command("linux1", ["true"])
-    the_lab.up()
+    bring_up()
     assert lab.run("linux1", "true").returncode == 0
 
 

@@ -7,7 +7,7 @@ import pytest
 from knockctl.policy.loader import load_all, resolve
 from knockctl_routeros.placement import RouterPlacement
 from knockctl_routeros.render import render
-from tests.e2e.test_lab_verdicts import EVERYTHING, RESETTING, SCENES, judge, visits
+from tests.e2e.test_lab_verdicts import EVERYTHING, RESETTING, judge, scenes_over_both, visits
 from tests.fixtures.crew import SSH_BOX, TOML
 from tests.fixtures.lab import KNOCKCTL
 
@@ -59,21 +59,17 @@ def export(lab):
 
 
 @pytest.mark.parametrize("text", [EVERYTHING, RESETTING, SSH_BOX], ids=["lockout", "reset", "seed"])
-@pytest.mark.parametrize("family", [4, 6])
-def test_every_way_in_and_every_way_out(lab, tmp_path, text, family):
+def test_every_way_in_and_every_way_out(lab, tmp_path, text):
     """The verdicts are those of the automaton, relaxed as the notes of the deploy say."""
     folder = write_inventory(tmp_path / "i", text)
     policy = resolve(load_all(folder / "policies")[text.split()[1]], None)
     relaxed = render([policy], RouterPlacement()).relaxed
     done(lab, folder, "deploy", "mikrotik1", "--yes")
-    base = "198.51.100." if family == 4 else "2001:db8:51::"
-    scenes = [
-        [[*packet, f"{base}{100 + number}"] for packet in scene]
-        for number, scene in enumerate(SCENES.values())
-    ]
+    scenes = scenes_over_both()
+    seen_of_all = visits(lab, [scene for _, scene in scenes], "12")
     problems = [
         problem
-        for title, scene, seen in zip(SCENES, scenes, visits(lab, scenes, "12"), strict=True)
+        for (title, scene), seen in zip(scenes, seen_of_all, strict=True)
         for problem in judge(policy, title, scene, seen, relaxed)
     ]
     assert not problems, "\n".join(problems)

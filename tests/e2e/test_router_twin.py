@@ -14,6 +14,7 @@ from knockctl.lab import lab as the_lab
 from knockctl.lab.plan import CA, PASSWORDS, PLACES, STATE
 from knockctl_routeros.lab import VERSION
 from knockctl_routeros.plane.control import tell
+from tests.fixtures.lab import bring_up
 
 pytestmark = pytest.mark.lab
 
@@ -314,12 +315,12 @@ def test_the_environment_names_the_version_to_begin_with(router, monkeypatch):
     the_lab.down()
     monkeypatch.setenv(VERSION, "6.49.18")
     try:
-        the_lab.up()
+        bring_up()
         assert router.ask("/system/resource/print")[0]["version"].startswith("6.49.18")
     finally:
         the_lab.down()
         monkeypatch.undo()
-        the_lab.up()
+        bring_up()
 
 
 def test_a_disabled_interface_hears_nothing(router):
@@ -368,4 +369,4 @@ def test_it_says_why_it_does_not_come_up(lab):
         assert "no TAP device can be made by /dev/net/tun" in done.stderr
         assert "Traceback" not in done.stderr
     finally:
-        the_lab.up()
+        bring_up()

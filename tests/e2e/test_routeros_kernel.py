@@ -10,7 +10,7 @@ from knockctl_routeros.config import Row
 from knockctl_routeros.export import parse_export
 from tests.fixtures.duel import open_world
 from tests.fixtures.routeros_duel import RouterDuel
-from tests.fixtures.world import sh
+from tests.fixtures.world import nft_and_in_soak_legacy, sh
 
 pytestmark = pytest.mark.lab
 
@@ -93,6 +93,7 @@ def test_knocks_too_far_apart_open_nothing(client):
     assert not client.open()
 
 
+@nft_and_in_soak_legacy
 def test_knocks_may_be_as_far_apart_as_the_timeout(client):
     for port in (888, 555, 222):
         client.knock(port)
@@ -110,6 +111,7 @@ def test_a_bad_port_locks_out(client):
     assert not client.open()
 
 
+@nft_and_in_soak_legacy
 def test_a_slow_port_locks_out_for_a_while(client):
     client.knock(22, 888, 555, 222)
     assert not client.open()

@@ -21,8 +21,9 @@ from tests.fixtures.duel import Tally, open_world, random_policies, sources
 from tests.fixtures.paths import Chorus, answered, listen, paths, sing
 from tests.fixtures.routeros_duel import RouterDuel
 from tests.fixtures.routeros_policies import Corner, random_corner, small_corner
+from tests.fixtures.world import nft_and_in_soak_legacy
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.no_cover]
 
 SEED = int(os.environ.get("KNOCKCTL_SEED", "20261121"))
 FRIENDS = (ip_network("198.18.1.0/26"), ip_network("2001:db8:7::1000/122"))
@@ -157,6 +158,7 @@ def test_random_walks_mean_the_same_to_a_router_s_rows(world):
     assert tally.granted >= 0.2 * tally.traces
 
 
+@nft_and_in_soak_legacy
 def test_every_state_of_random_policies_is_the_rows_too(world):
     tally, rows = chorus(world, random.Random(SEED), rounds=2, most=300)
     agree(tally)

@@ -25,8 +25,9 @@ from tests.fixtures.paths import (
     sing,
     verdict_trace,
 )
+from tests.fixtures.world import nft_and_in_soak_legacy
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.no_cover]
 
 SEED = int(os.environ.get("KNOCKCTL_SEED", "20261121"))
 
@@ -174,6 +175,7 @@ def confirm(world, rng, wanted):
     return confirmed, equivalent
 
 
+@nft_and_in_soak_legacy
 def test_what_a_mutated_rule_does_the_kernel_does(world):
     confirmed, equivalent = confirm(world, random.Random(SEED), 20)
     assert confirmed > equivalent
@@ -192,7 +194,7 @@ def test_the_harness_catches_mutated_live_rules(world):
         claim, mutant = claim_of(duel, 4), next(mutants(rng, duel.config, 4))
         if verdict_trace(claim_of(duel, 4, mutant)) is None:
             continue
-        right = [trace for _ in range(6) for trace in paths(claim, rng, 150, tail=6)]
+        right = paths(claim, rng, 150, tail=6, rounds=6)
         loaded = Duel(world, duel.policies, config=mutant)
         loaded.prepare()
         tried += 1

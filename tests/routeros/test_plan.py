@@ -112,6 +112,7 @@ PLACEMENTS = [
 ]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("placement", PLACEMENTS, ids=lambda p: next(iter(p), "first"))
 def test_there_and_back_between_any_two_policies(bench, placement):
     made = bench(FOREIGN, **placement)

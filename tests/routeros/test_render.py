@@ -56,11 +56,13 @@ def proved(one):
         assert result.status is Status.PROVED, (one, family, result.findings, result.reasons)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("number", range(16))
 def test_what_is_rendered_is_what_the_policy_says(number):
     proved(small_corner(dice(number)))
 
 
+@pytest.mark.no_cover
 def test_two_policies_on_one_address_are_what_both_say():
     for number in range(2):
         proved(small_corner(dice(f"two {number}"), count=2))
@@ -237,6 +239,7 @@ def test_a_configuration_tells_itself_what_of_it_is_secret():
 # --- mutants ---
 
 
+@pytest.mark.no_cover
 def test_wrong_configurations_are_told_from_right_ones():
     """A hundred with one row wrong: a trace tells, or the row made no difference to anybody."""
     caught, rng = Counter(), random.Random(SEED)

@@ -102,6 +102,7 @@ CUTS = [
 ]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("kind", "version", "executes"), CUTS)
 def test_cut_at_any_command_it_ends_as_it_said_it_would(site, version, executes, kind):
     """Before, or after, the command is carried out, in safe mode and without."""
@@ -124,6 +125,7 @@ def test_cut_at_any_command_it_ends_as_it_said_it_would(site, version, executes,
     assert {Result.UNREACHABLE, Result.ROLLED_BACK, Result.CONFIRMED} <= seen
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "kind", [pytest.param(k, marks=() if k == "deploy" else pytest.mark.soak) for k in JOBS]
 )
@@ -273,6 +275,7 @@ def test_the_timer_has_a_date_and_a_time_of_its_own(site, version, gmt_offset):
 # --- two operators ------------------------------------------------------------------------------
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("version", ["7.16", "7.20"])
 def test_two_operators_at_once_one_wins_and_the_other_is_told(site, version):
     here = site(version=version)

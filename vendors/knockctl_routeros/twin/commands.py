@@ -12,7 +12,7 @@ from knockctl_routeros.twin.computed import COMPUTED
 from knockctl_routeros.twin.guards import Actor
 from knockctl_routeros.twin.menu import Menu
 from knockctl_routeros.twin.queries import matches
-from knockctl_routeros.twin.readback import printed
+from knockctl_routeros.twin.readback import Row, printed
 from knockctl_routeros.twin.scheduler import PATH as SCHEDULER
 from knockctl_routeros.twin.store import Item, Table
 from knockctl_routeros.twin.traps import ARGUMENT, Trap, failure, no_such_item
@@ -86,6 +86,13 @@ def everything(router: Router, menu: Menu) -> list[dict[str, str]]:
     if menu.path in COMPUTED:
         return COMPUTED[menu.path](router)
     return [printed(router, menu, item) for item in list(router.table(menu.path).items)]
+
+
+def asked(router: Router, menu: Menu) -> list[dict[str, str]] | list[Row]:
+    """Return all rows of a menu for somebody who asks for a word or two of each."""
+    if menu.path in COMPUTED:
+        return COMPUTED[menu.path](router)
+    return [Row(router, menu, item) for item in router.table(menu.path).items]
 
 
 def find(router: Router, menu: Menu, text: str) -> Item:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
-from knockctl_routeros.twin import times
-from knockctl_routeros.twin.commands import Reply, Request, everything
+from knockctl_routeros.twin import readback, times
+from knockctl_routeros.twin.commands import Reply, Request, asked, everything
 from knockctl_routeros.twin.guards import Actor
 from knockctl_routeros.twin.kinds import TRUTH
 from knockctl_routeros.twin.parser import Parser
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from knockctl_routeros.twin.router import Router
 
 Value: TypeAlias = "str | list[str]"
-Row = dict[str, str]
+Row: TypeAlias = "dict[str, str] | readback.Row"
 ON_ROWS = ("set", "remove", "enable", "disable", "unset", "comment", "move")
 
 
@@ -169,7 +169,7 @@ class Console:
 
     def _find(self, command: Command) -> list[str]:
         self._actor.needs("read")
-        rows = everything(self._router, self._router.menus[command.path])
+        rows = asked(self._router, self._router.menus[command.path])
         return [
             row.get(".id", "")
             for row in rows

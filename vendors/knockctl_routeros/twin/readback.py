@@ -43,6 +43,30 @@ def printed(router: Router, menu: Menu, item: Item) -> Words:
     return {name: value for name, value in words.items() if value is not None}
 
 
+PLAIN = frozenset({"action", "chain", "comment", "list", "name"})
+"""Words that are read back in every menu just as they are kept."""
+
+
+class Row:
+    """One row as read back, worked out no sooner than a word is asked for that needs it.
+
+    A script's ``find where comment=…`` looks at every row, and at nothing else of it.
+    """
+
+    def __init__(self, router: Router, menu: Menu, item: Item) -> None:
+        """Take the row as it is now."""
+        self._router, self._menu, self._item = router, menu, item
+        self._words: Words | None = None
+
+    def get(self, name: str, default: str = "") -> str:
+        """Return one word's value."""
+        if name in PLAIN and name not in self._menu.hidden:
+            return self._item.get(name, default)
+        if self._words is None:
+            self._words = printed(self._router, self._menu, self._item)
+        return self._words.get(name, default)
+
+
 def _rule(router: Router, menu: Menu, item: Item) -> Words:
     sent, seen = router.counters.get((menu.path, item.number), (0, 0))
     words = {"bytes": str(sent), "packets": str(seen)}
