@@ -90,19 +90,23 @@ def finished(operator, outcome):
     return done
 
 
+HOWS = [("7.16", True), ("7.20", False), ("7.20", True)]
+TRACED = ("deploy", *HOWS[0])
+"""The others meet the same lines."""
 CUTS = [
     pytest.param(
         kind,
-        version,
-        executes,
-        marks=() if kind == "deploy" or (version, executes) == ("7.20", True) else pytest.mark.soak,
+        *how,
+        marks=[
+            *([] if kind == "deploy" or how == HOWS[-1] else [pytest.mark.soak]),
+            *([] if (kind, *how) == TRACED else [pytest.mark.no_cover]),
+        ],
     )
     for kind in JOBS
-    for version, executes in (("7.16", True), ("7.20", False), ("7.20", True))
+    for how in HOWS
 ]
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize(("kind", "version", "executes"), CUTS)
 def test_cut_at_any_command_it_ends_as_it_said_it_would(site, version, executes, kind):
     """Before, or after, the command is carried out, in safe mode and without."""
