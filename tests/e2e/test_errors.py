@@ -249,7 +249,7 @@ def test_no_secret_is_found_anywhere(lab, tmp_path, passwords):
     policy = SSH_BOX.replace("[tcp/1234, tcp/2345, tcp/3456]", "env:DOOR")
     host = {"key_file": None, "username": "ops", "password": "env:PW", "sudo_password": "env:SUDO"}
     folder = write_inventory(tmp_path / "i", policies={"ssh-box": policy}, host=host)
-    look = f"while sleep 0.01; do cat /proc/[0-9]*/cmdline; done > {tmp_path}/ps 2>/dev/null"
+    look = f"while sleep 0.02; do cat /proc/[0-9]*/cmdline; done > {tmp_path}/ps 2>/dev/null"
     watch = lab.popen("ops", "sh", "-c", look)
     said = b""
     environment = {
