@@ -41,10 +41,11 @@ ROOTS = {4: "/ip", 6: "/ipv6"}
 API = """
 import functools, json, ssl, sys
 from librouteros import connect
-host, user, password, ca, commands = sys.argv[1:]
+host, user, password, ca, commands, timeout = sys.argv[1:]
 context = ssl.create_default_context(cafile=ca or None)
 wrap = functools.partial(context.wrap_socket, server_hostname=host)
-api = connect(host, user, password, port=8729, ssl_wrapper=wrap, timeout=2, encoding="utf-8")
+api = connect(host, user, password, port=8729, ssl_wrapper=wrap, timeout=int(timeout),
+              encoding="utf-8")
 for path, words in json.loads(commands):
     answer = list(api(path, **words))
     print(json.dumps(answer))
@@ -82,10 +83,10 @@ class Device:
     def __init__(self, lab):
         self.lab = lab
 
-    def api(self, *commands, user="admin", host=PLACE.management, ca=CA, password=None):
+    def api(self, *commands, user="admin", host=PLACE.management, ca=CA, password=None, seconds=20):
         """Run commands, [path, words], in one session; return the process."""
         word = json.loads(PASSWORDS.read_text())[user] if password is None else password
-        return self.lab.python("ops", API, host, user, word, ca, json.dumps(commands))
+        return self.lab.python("ops", API, host, user, word, ca, json.dumps(commands), seconds)
 
     def ask(self, path, **words):
         done = self.api([path, words])
@@ -109,7 +110,7 @@ class Device:
         """Hold a connection to port 22; what is written comes back."""
         script = (
             "import socket,sys\n"
-            "s=socket.create_connection((sys.argv[1],22),2,(sys.argv[2],0))\n"
+            "s=socket.create_connection((sys.argv[1],22),20,(sys.argv[2],0))\n"
             "s.settimeout(1)\n"
             "print(s.recv(99).decode(),end='',flush=True)\n"
             "for line in sys.stdin:\n"
@@ -283,9 +284,9 @@ def test_what_an_administrator_does_to_himself_happens(router):
     """Management goes through the chain, too: who drops it, is out."""
     assert router.ask("/system/identity/print")
     words = {"chain": "input", "action": "drop", "in-interface-list": "LAN"}
-    done = router.api(["/ip/firewall/filter/add", words], ["/system/identity/print", {}])
+    done = router.api(["/ip/firewall/filter/add", words], ["/system/identity/print", {}], seconds=2)
     assert "Time" in done.stderr or "timed out" in done.stderr
-    assert "imed out" in router.api(["/system/identity/print", {}]).stderr
+    assert "imed out" in router.api(["/system/identity/print", {}], seconds=2).stderr
     assert router.visit("tcp/22") == ["open"], "the drop is for the other wire"
 
 

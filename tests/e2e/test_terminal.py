@@ -26,7 +26,7 @@ def talk(argv, answer, environment):
         env=environment,
     )
     os.close(slave)
-    screen, answered, until = b"", False, time.monotonic() + 30
+    screen, answered, until = b"", False, time.monotonic() + 90
     while time.monotonic() < until:
         if not select.select([master], [], [], 0.2)[0]:
             if process.poll() is not None:
@@ -42,7 +42,7 @@ def talk(argv, answer, environment):
         if b"?" in screen and not answered and b"[y/N]" in screen:
             os.write(master, answer)
             answered = True
-    code = process.wait(timeout=10)
+    code = process.wait(timeout=60)
     os.close(master)
     return code, screen.decode(errors="replace")
 

@@ -34,7 +34,7 @@ def said(tmp_path_factory):
     def run(required):
         env = {**os.environ, "KNOCKCTL_REQUIRE_LAB": required, "PYTHONPATH": str(ROOT)}
         done = subprocess.run(
-            argv, cwd=home, env=env, capture_output=True, text=True, check=False, timeout=60
+            argv, cwd=home, env=env, capture_output=True, text=True, check=False, timeout=120
         )
         return done.returncode, done.stdout
 

@@ -29,7 +29,7 @@ class Device:
         self.router, self.host, self.stack = router, host, stack
 
     def connect(self, user="admin", password="", **more):
-        more = {"port": self.host.port, "timeout": 5, "encoding": "utf-8", **more}
+        more = {"port": self.host.port, "timeout": 20, "encoding": "utf-8", **more}
         api = connect("127.0.0.1", user, password, **more)
         self.stack.callback(api.close)
         return api
