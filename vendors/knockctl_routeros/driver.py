@@ -232,7 +232,10 @@ class RouterDriver:
         held = self._held(change_id)
         if held is None:
             return "absent"
-        marks = _marks_of(held, decided=self._timer.job() is None)
+        state = self._timer.state()
+        marks = _marks_of(held, decided=state == "decided")
+        if state == "going back":
+            return "fired"
         if self._reading().config.revision not in marks:
             return "absent"
         if not self._timer.stop() or self._reading().config.revision not in marks:
@@ -243,7 +246,7 @@ class RouterDriver:
         """Run the way back now."""
         if self._held(change_id) is None:
             return "absent"
-        if self._timer.job() is None and self._reading().config.revision == change_id:
+        if self._timer.state() == "decided" and self._reading().config.revision == change_id:
             return "cancelled"
         self._timer.run()
         return "fired"
