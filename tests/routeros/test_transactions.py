@@ -2,12 +2,13 @@
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from knockctl.ports import Span
 from knockctl.transaction.job import Result
-from tests.fixtures.routeros_crew import OTHER, SSH, policy
+from tests.fixtures.routeros_crew import OTHER, QUICK, SSH, policy
 from tests.routeros.conftest import FILTER
 
 VERSIONS = ["6.49", "7.16", "7.20"]
@@ -105,9 +106,12 @@ CUTS = [
 
 @pytest.mark.parametrize(("kind", "version", "executes"), CUTS)
 def test_cut_at_any_command_it_ends_as_it_said_it_would(site, version, executes, kind):
-    """Before, or after, the command is carried out, in safe mode and without."""
-    here = site(version=version)
-    ann = here.operator()
+    """Before, or after, the command is carried out; without safe mode, and in it.
+
+    Whether the router undoes what was done in safe mode at once, or only after we have looked.
+    """
+    here = site(version=version, undo_delay=2 if executes else 0)
+    ann = replace(here.operator(), timeouts=replace(QUICK, probe=0))
     here.router.faults.cut_executes = executes
     seen = set()
     before = None
@@ -144,6 +148,35 @@ def test_refused_at_any_command(site, kind):
             assert here.text() == before, outcome
             assert left_behind(here) == [], outcome
     assert refused > 20
+
+
+def test_a_connection_lost_in_safe_mode_that_the_router_has_not_found_out_yet(site):
+    """What is done meanwhile would be undone with it, the way back, too: it is left alone."""
+    here = site()
+    before = here.export()
+    ann, bob = (
+        replace(here.operator(name), timeouts=replace(QUICK, probe=0)) for name in ("ann", "bob")
+    )
+
+    def observer(device, step, phase):
+        del device
+        if (step.name, phase) == ("APPLY", "before"):
+            here.router.faults.cut_at = 20
+
+    said = ann.deploy(TINY, observer=observer)
+    assert said.result is Result.PENDING, said
+    assert "the device takes the change back by itself" in said.message
+    late = bob.run("rollback", to_change=said.change_id)
+    assert late.result is Result.FAILED
+    assert "safe mode can't be taken" in late.message
+    assert "nothing was changed" in late.message
+    late = bob.run("confirm", to_change=said.change_id)
+    assert late.result is not Result.CONFIRMED, late
+    here.idle()
+    here.device.advance(3)
+    back = bob.run("rollback", to_change=said.change_id)
+    assert back.result is Result.ROLLED_BACK, back
+    assert here.export() == before
 
 
 # --- pending ------------------------------------------------------------------------------------
@@ -243,6 +276,7 @@ def test_a_way_back_that_was_interrupted_can_not_be_confirmed_any_more(site):
     here.router.faults.power_in_script = 12
     here.device.advance(121)
     here.device.do(here.router.power_on)
+    here.device.host.settle()
     assert here.export() != before
     late = here.operator().run("confirm", to_change=pending.change_id)
     assert (late.result, late.exit_code) == (Result.ROLLED_BACK, 5), late
@@ -255,6 +289,7 @@ def test_a_way_back_that_was_interrupted_is_finished_on_request(site):
     here.router.faults.power_in_script = 12
     here.device.advance(121)
     here.device.do(here.router.power_on)
+    here.device.host.settle()
     back = here.operator("bob").run("rollback", to_change=pending.change_id)
     assert back.result is Result.ROLLED_BACK, back
     assert here.export() == before
@@ -278,6 +313,7 @@ def test_confirmed_between_two_lines_of_the_script_the_change_stays(site):
     assert names == ["knockctl-revert", "knockctl-revert-boot"]
     here.device.do(here.router.reboot)
     here.device.advance(60)
+    here.device.host.settle()
     assert here.device.rows(FILTER) == deployed
     done = here.operator().run("confirm", to_change=pending.change_id)
     assert done.result is Result.CONFIRMED, done

@@ -10,6 +10,7 @@ from knockctl.vendor import Neighbour, Reading
 from knockctl_routeros import normal
 from knockctl_routeros.config import MENUS, OFF, Chain, Menu, RouterConfig, Row, own
 from knockctl_routeros.export import parse_export
+from knockctl_routeros.lists import entries
 from knockctl_routeros.neighbours import Surroundings, neighbours
 
 
@@ -97,7 +98,7 @@ def read(
     stood = {chain: theirs + 1 for chain, theirs in places.items()}
     return RouterReading(
         replace(own(everything), stood=stood),
-        tuple(n for menu in MENUS for n in neighbours(around[menu])),
+        (*(n for menu in MENUS for n in neighbours(around[menu])), *entries(everything)),
         foreign=tuple(row for row in everything if not row.ours),
         foreign_ids=tuple(
             id_

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from knockctl.vendor import Change, Neighbour, Reading
+from knockctl_routeros import lists
 from knockctl_routeros.config import JUMP, MENUS, OWN_NAME, Chain, Menu, RouterConfig, Row
 from knockctl_routeros.generations import adopt
 from knockctl_routeros.neighbours import Surroundings, neighbours
@@ -100,8 +101,11 @@ def plan(
     difference = _Difference(reading, before, goal, change_id)
     difference.find()
     changes = tuple(difference.changes)
+    shadows = () if goal.empty else difference.shadows()
     if not changes:
-        return RouterRemediation(change_id, before, before, before.revision, (), keeps_grants=True)
+        return RouterRemediation(
+            change_id, before, before, before.revision, (), keeps_grants=True, shadows=shadows
+        )
     return RouterRemediation(
         change_id,
         before,
@@ -109,7 +113,7 @@ def plan(
         None if goal.empty else intended.revision or change_id,
         changes,
         keeps_grants=_grants(goal) >= _grants(before),
-        shadows=() if goal.empty else difference.shadows(),
+        shadows=shadows,
         placed=tuple(difference.placed),
         kept=tuple(difference.kept),
         dropped=tuple(difference.dropped),
@@ -152,7 +156,9 @@ class _Difference:
                 stays = chain in self.reading.places and chain not in placed
                 above = self.reading.places[chain] if stays else self._above(chain)
                 rows[menu].insert(_index(rows[menu], chain[1], above), ours)
-        found = (n for menu in MENUS for n in neighbours(Surroundings.of(menu, rows)))
+        found = [n for menu in MENUS for n in neighbours(Surroundings.of(menu, rows))]
+        mine = lists.used(self.goal.rows)
+        found += [n for n in self.reading.neighbours if lists.of(n) in mine]
         return tuple(n for n in found if n.effect != "refuses")
 
     def find(self) -> None:
