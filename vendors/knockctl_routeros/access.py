@@ -66,10 +66,27 @@ class RouterAccess:
         self.session.ask(f"{_menu(source.version)}/add", *words)
 
     def expel(self, source: Address, policy: str | None = None, *, keep_sessions: bool) -> int:
-        """Take a source off the lists of grants and stages, and its connections away."""
+        """Take a source off the lists of grants and stages, and its connections away.
+
+        Raises:
+            GuardError: somebody has let it in, by hand, together with others.
+        """
         for name in self._policies(policy):
             self._forget(source, name, ("grant", "void"), stages=True)
-        return 0 if keep_sessions else sum(1 for _ in self._cut(source, policy))
+        cut = 0 if keep_sessions else sum(1 for _ in self._cut(source, policy))
+        for name in self._policies(policy):
+            self._out(source, f"kc-{name}.grant")
+        return cut
+
+    def _out(self, source: Address, name: str) -> None:
+        for row in self._entries(source.version, (name,)):
+            network = _network(row)
+            if network is not None and source in network:
+                raise GuardError(
+                    f"{source} is still let in: {network} is on {name}, put there by hand",
+                    hint="remove that entry on the router",
+                    where=Where(device=self.session.target.name),
+                )
 
     def unlock(self, source: Address, policy: str | None = None) -> bool:
         """Take a source off the lists of lock-outs."""
