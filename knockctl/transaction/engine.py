@@ -200,7 +200,7 @@ class Transaction(Frame):
             with self._step(Step.PERSIST):
                 warning = driver.persist(change_id)
         except DeviceError as error:
-            return self._stays_pending(f"it runs, but would not survive a reboot: {error.message}")
+            return self._stays_pending(f"it runs, but is not settled: {error.message}")
         if warning:
             self.warnings.append(warning)
         with self._step(Step.JOURNAL_OUTCOME):

@@ -208,7 +208,7 @@ def test_a_full_disk(lab, try_it, where):
         assert (code, "No space left" in words) == (4, True), words
         assert now == before
     else:
-        assert (code, "would not survive a reboot" in words) == (8, True), words
+        assert (code, "can't be made to survive a reboot" in words) == (8, True), words
         assert "confirm --change" in words
         code, words = try_it("confirm", "linux1")
         assert code == 0, words

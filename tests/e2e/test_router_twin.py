@@ -106,7 +106,7 @@ class Device:
         assert self.visit(*steps, family=family) == ["silent"] * 3
 
     @contextmanager
-    def session(self, family=4):
+    def session(self, family=4, source=None):
         """Hold a connection to port 22; what is written comes back."""
         script = (
             "import socket,sys\n"
@@ -118,7 +118,7 @@ class Device:
             " try: print(s.recv(99).decode(),end='',flush=True)\n"
             " except TimeoutError: print('silence',flush=True)\n"
         )
-        argv = [sys.executable, "-c", script, TARGETS[family], SOURCES[family]]
+        argv = [sys.executable, "-c", script, TARGETS[family], source or SOURCES[family]]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         with self.lab.popen("wan", *argv, **pipes) as process:
 

@@ -138,6 +138,22 @@ class Site:
         """Return the firewall's configuration without our marks and names, which mean nothing."""
         return re.sub(r"knockctl:jump[^\"]*|#[0-9a-z.]+", "", self.export().replace("\\\n    ", ""))
 
+    def tables(self):
+        """Return all that is configured, for ``restore``."""
+        menus = [path for path, menu in self.router.menus.items() if menu.kept]
+        return self.device.do(lambda: {m: self.router.table(m).snapshot() for m in menus})
+
+    def restore(self, saved):
+        """Bring back what was configured."""
+        for path, snapshot in saved.items():
+            self.device.do(self.router.table(path).restore, snapshot)
+            self.device.do(self.router.changed, path)
+
+    def run_job(self, name):
+        """Run a job now, whenever it is due."""
+        jobs = self.router.table("/system/scheduler").items
+        self.device.do(self.router.run_job, next(job for job in jobs if job.get("name") == name))
+
     def idle(self):
         """Wait until every session has ended, then let safe mode be undone where one held it."""
         while self.device.rows("/user/active"):

@@ -94,6 +94,33 @@ def test_who_is_expelled_has_neither_grant_nor_attempt(gate, family):
     assert {state for _, _, state in seen(driver)} == {"locked"}
 
 
+def by_hand(device, family, name, address):
+    menu = "/ip firewall" if family == 4 else "/ipv6 firewall"
+    device.do(device.router.load, f"{menu} address-list add list={name} address={address}")
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_who_was_let_in_by_hand_is_listed_without_an_end_and_can_be_expelled(gate, family):
+    device, driver = gate
+    by_hand(device, family, "kc-gate.grant", SOURCES[family])
+    (access,) = driver.access().sources()
+    assert (access.state, access.seconds_left) == ("granted", None)
+    driver.access().expel(SOURCES[family], keep_sessions=True)
+    assert not driver.access().sources()
+
+
+def test_who_is_let_in_with_others_by_hand_is_not_said_to_be_out(gate):
+    device, driver = gate
+    by_hand(device, 4, "kc-gate.grant", "198.51.100.0/24")
+    by_hand(device, 4, "kc-gate.grant", "203.0.113.1-203.0.113.9")
+    (access,) = driver.access().sources()
+    assert str(access.source) == "198.51.100.0/24"
+    with pytest.raises(GuardError, match=r"198\.51\.100\.0/24 is on kc-gate\.grant") as told:
+        driver.access().expel(SOURCES[4], keep_sessions=True)
+    assert "remove that entry" in told.value.hint
+    driver.access().expel(ip_address("203.0.113.200"), keep_sessions=True)
+
+
 def test_others_stay_in(gate):
     device, driver = gate
     learn(device, 4, "kc-gate.grant", 600)

@@ -17,7 +17,7 @@ from knockctl.policy.resolved import Generation, Knock
 from knockctl.transaction.job import Result
 from knockctl.vendor import Timeouts
 from tests.fixtures.routeros_crew import OTHER, SSH, policy
-from tests.routeros.conftest import make_certificate, server_context
+from tests.routeros.conftest import FILTER, make_certificate, server_context
 
 
 def failed(outcome, *said, hint="", result=Result.FAILED):
@@ -144,6 +144,8 @@ def test_a_router_that_goes_silent_midway_takes_it_back(site):
 
 STOP = 9
 """Which command of cancelling takes the timer away."""
+REMOVES = 20
+"""Which command of settling takes the first rule away."""
 
 
 @pytest.mark.parametrize("heard", [True, False])
@@ -271,6 +273,56 @@ def test_a_foreign_accept_in_our_way_stops_a_deploy_until_accepted(site):
     failed(ann.deploy(SSH), "input rule 1", hint="--accept shadowed")
     accepted = ann.deploy(SSH, options={"accept": frozenset({"shadowed"})})
     assert accepted.result is Result.CONFIRMED
+
+
+ENTRY = "/ip firewall address-list add list={} address=203.0.113.0/24"
+
+
+def test_what_somebody_put_on_our_lists_for_good_is_told(site):
+    here = site()
+    ann = here.operator()
+    assert ann.deploy(SSH).result is Result.CONFIRMED
+    for name in ("kc-ssh.lock", "kc-elsewhere.grant", "somebodys"):
+        here.device.do(here.router.load, ENTRY.format(name))
+    assert ann.diff(SSH).shadows == ()
+    here.device.do(here.router.load, ENTRY.format("kc-ssh.grant"))
+    (shadow,) = ann.diff(SSH).shadows
+    assert "address-list kc-ssh.grant" in shadow
+    assert "address=203.0.113.0/24" in shadow
+    failed(ann.deploy(OTHER), "kc-ssh.grant", hint="--accept shadowed")
+    here.device.do(here.router.load, "/ip firewall address-list disable [find]")
+    assert ann.deploy(OTHER).result is Result.CONFIRMED
+
+
+def test_nobody_waits_on_a_list_for_the_policy_that_is_to_open_to_it(site):
+    here = site()
+    here.device.do(here.router.load, ENTRY.format("kc-ssh.grant"))
+    before = here.export()
+    failed(here.operator().deploy(SSH), "kc-ssh.grant", "nothing was changed", hint="remove")
+    assert here.export() == before
+
+
+def test_what_can_not_be_cleared_away_does_not_undo_the_change(site):
+    here = site()
+    ann = here.operator()
+    assert ann.deploy(SSH).result is Result.CONFIRMED
+
+    def observer(device, step, phase):
+        del device
+        if (step.name, phase) == ("PERSIST", "before"):
+            here.router.faults.trap_at = REMOVES
+
+    pending = ann.deploy(OTHER, observer=observer)
+    assert pending.result is Result.PENDING
+    assert "it runs, but is not settled: what the change replaced can't be" in pending.message
+    assert "/remove: failure: out of memory; it does nothing" in pending.message
+    here.device.do(here.router.reboot)
+    here.device.advance(600)
+    here.device.host.settle()
+    done = ann.run("confirm", to_change=pending.change_id)
+    assert done.result is Result.CONFIRMED, done
+    assert ann.diff(OTHER).changes == ()
+    assert not [row for row in here.device.rows(FILTER) if row["disabled"] == "true"]
 
 
 # --- secrets ------------------------------------------------------------------------------------

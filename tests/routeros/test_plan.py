@@ -323,6 +323,42 @@ def test_a_foreign_accept_above_our_jump_has_it_moved_up(bench):
     assert place(made) == 1
 
 
+@pytest.mark.parametrize(("old", "new"), [(3, 5), (41, 2), ("first", 999), (3, "first")])
+def test_another_place_has_the_jump_moved_there_and_back(bench, old, new):
+    """To be the first is not to stand below what may let packets past."""
+    made = bench(FOREIGN, position=old)
+    made.put(SSH)
+    was, before, ids = place(made), made.here.export(), made.ids()
+    snapshot = VENDOR.compiler.load(made.driver.read().config.dump())
+    made.placement = made.placement.model_copy(update={"position": new})
+    if new == "first":
+        assert not made.plan(made.intended(SSH)).changes, "what stands above only refuses"
+        top = next(row for row in chain(made) if row["action"] == "drop")[".id"]
+        made.do(f"/ip firewall filter\nadd chain=input place-before={top} comment=open")
+        before, ids, was = made.here.export(), made.ids(), place(made)
+    way = made.begin(made.intended(SSH))
+    assert {change.action for change in way.changes} == {"move"}
+    assert place(made) == {"first": 1, 999: 42}.get(new, new)
+    assert sorted(made.ids()[FILTER]) == sorted(ids[FILTER])
+    made.driver.fire(way.change_id)
+    assert made.here.export() == before
+    made.put(SSH)
+    if new != "first":
+        made.settle(made.begin(snapshot))
+        assert place(made) == was
+        assert not made.plan(snapshot).changes
+
+
+def test_rules_that_others_put_above_our_number_have_the_jump_moved_up(bench):
+    made = bench(FOREIGN, position=3)
+    made.put(SSH)
+    top = chain(made)[0][".id"]
+    made.do(f"/ip firewall filter\nadd chain=input action=drop place-before={top} disabled=yes")
+    assert place(made) == 4
+    assert [change.action for change in made.put(SSH).changes] == ["move"]
+    assert place(made) == 3
+
+
 def test_with_a_number_a_foreign_accept_above_is_told_instead(bench):
     made = bench("/ip firewall filter add chain=input action=accept protocol=tcp", position=2)
     made.put(SSH)

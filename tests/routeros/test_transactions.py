@@ -2,12 +2,14 @@
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from knockctl.ports import Span
 from knockctl.transaction.job import Result
-from tests.fixtures.routeros_crew import OTHER, SSH, policy
+from tests.fixtures.routeros_crew import OTHER, QUICK, SSH, policy
+from tests.routeros.conftest import FILTER
 
 VERSIONS = ["6.49", "7.16", "7.20"]
 each_version = pytest.mark.parametrize("version", VERSIONS)
@@ -109,9 +111,12 @@ CUTS = [
 
 @pytest.mark.parametrize(("kind", "version", "executes"), CUTS)
 def test_cut_at_any_command_it_ends_as_it_said_it_would(site, version, executes, kind):
-    """Before, or after, the command is carried out, in safe mode and without."""
-    here = site(version=version)
-    ann = here.operator()
+    """Before, or after, the command is carried out; without safe mode, and in it.
+
+    Whether the router undoes what was done in safe mode at once, or only after we have looked.
+    """
+    here = site(version=version, undo_delay=2 if executes else 0)
+    ann = replace(here.operator(), timeouts=replace(QUICK, probe=0))
     here.router.faults.cut_executes = executes
     seen = set()
     before = None
@@ -149,6 +154,35 @@ def test_refused_at_any_command(site, kind):
             assert here.text() == before, outcome
             assert left_behind(here) == [], outcome
     assert refused > 20
+
+
+def test_a_connection_lost_in_safe_mode_that_the_router_has_not_found_out_yet(site):
+    """What is done meanwhile would be undone with it, the way back, too: it is left alone."""
+    here = site()
+    before = here.export()
+    ann, bob = (
+        replace(here.operator(name), timeouts=replace(QUICK, probe=0)) for name in ("ann", "bob")
+    )
+
+    def observer(device, step, phase):
+        del device
+        if (step.name, phase) == ("APPLY", "before"):
+            here.router.faults.cut_at = 20
+
+    said = ann.deploy(TINY, observer=observer)
+    assert said.result is Result.PENDING, said
+    assert "the device takes the change back by itself" in said.message
+    late = bob.run("rollback", to_change=said.change_id)
+    assert late.result is Result.FAILED
+    assert "safe mode can't be taken" in late.message
+    assert "nothing was changed" in late.message
+    late = bob.run("confirm", to_change=said.change_id)
+    assert late.result is not Result.CONFIRMED, late
+    here.idle()
+    here.device.advance(3)
+    back = bob.run("rollback", to_change=said.change_id)
+    assert back.result is Result.ROLLED_BACK, back
+    assert here.export() == before
 
 
 # --- pending ------------------------------------------------------------------------------------
@@ -210,6 +244,86 @@ def test_a_power_cut_inside_the_window_takes_it_back(site):
     here.device.do(here.router.power_on)
     here.device.advance(5)
     assert here.export() == before
+
+
+EVERY = [pytest.param(kind, 1, marks=pytest.mark.soak) for kind in JOBS]
+
+
+@pytest.mark.parametrize(("kind", "step"), [*((kind, 4) for kind in JOBS), *EVERY])
+def test_power_lost_anywhere_on_the_way_back(site, kind, step):
+    """The script is run once more after the boot, from its beginning, and ends as it would have."""
+    here = site()
+    ann = here.operator()
+    if kind != "deploy":
+        assert ann.deploy(TINY).result is Result.CONFIRMED
+    before = here.export()
+    pending = ann.run(*JOBS[kind], options={"confirm_within": 120})
+    assert pending.result is Result.PENDING, pending
+    saved = here.tables()
+    for number in itertools.count(1, step):
+        here.restore(saved)
+        here.router.faults.power_in_script = number
+        here.run_job("knockctl-revert")
+        if here.router.powered:
+            here.router.faults.power_in_script = None
+            break
+        here.device.do(here.router.power_on)
+        here.device.advance(5)
+        assert here.export() == before or [r["name"] for r in left_behind(here)] == [
+            "knockctl-revert"
+        ], number
+    assert number > 30
+    assert here.export() == before
+    assert left_behind(here) == []
+
+
+def test_a_way_back_that_was_interrupted_can_not_be_confirmed_any_more(site):
+    here, before, pending = waiting(site, "7.20", "change")
+    here.router.faults.power_in_script = 12
+    here.device.advance(121)
+    here.device.do(here.router.power_on)
+    here.device.host.settle()
+    assert here.export() != before
+    late = here.operator().run("confirm", to_change=pending.change_id)
+    assert (late.result, late.exit_code) == (Result.ROLLED_BACK, 5), late
+    here.device.advance(5)
+    assert here.export() == before
+
+
+def test_a_way_back_that_was_interrupted_is_finished_on_request(site):
+    here, before, pending = waiting(site, "7.20", "change")
+    here.router.faults.power_in_script = 12
+    here.device.advance(121)
+    here.device.do(here.router.power_on)
+    here.device.host.settle()
+    back = here.operator("bob").run("rollback", to_change=pending.change_id)
+    assert back.result is Result.ROLLED_BACK, back
+    assert here.export() == before
+    assert left_behind(here) == []
+
+
+def test_confirmed_between_two_lines_of_the_script_the_change_stays(site):
+    here, _, pending = waiting(site, "7.20", "change")
+    (script,) = here.device.rows("/system/script")
+    timer = "[find where name=knockctl-revert]"
+    begun = "name=knockctl-revert-begun\n  :do"
+    assert script["source"].count(begun) == 1
+    late = begun.replace(":do", f"/system scheduler remove {timer}\n  :do")
+    source = script["source"].replace(begun, late)
+    api = here.device.connect()
+    api.path("system", "script").update(**{".id": script[".id"], "source": source})
+    deployed = here.device.rows(FILTER)
+    here.device.advance(121)
+    assert here.device.rows(FILTER) == deployed
+    names = [row["name"] for row in left_behind(here)]
+    assert names == ["knockctl-revert", "knockctl-revert-boot"]
+    here.device.do(here.router.reboot)
+    here.device.advance(60)
+    here.device.host.settle()
+    assert here.device.rows(FILTER) == deployed
+    done = here.operator().run("confirm", to_change=pending.change_id)
+    assert done.result is Result.CONFIRMED, done
+    assert left_behind(here) == []
 
 
 def test_a_reboot_after_the_window_changes_nothing(site):

@@ -6,21 +6,20 @@ entry's time can't be changed, so it is removed and made anew.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Literal
 
 from knockctl.errors import GuardError, Where
 from knockctl.ports import Span, holds, merged
 from knockctl.vendor import Access, Address
+from knockctl_routeros import lists
 from knockctl_routeros.config import RouterConfig
 from knockctl_routeros.normal import microseconds
 from knockctl_routeros.session import Reply, Session, path
 from knockctl_routeros.words import timeout
 
-_LIST = re.compile(r"kc-(?P<policy>[a-z0-9-]+)\.(?P<what>grant|lock|spent|void|[0-9a-z]{4}-[0-9]+)")
 _STATES: dict[str, Literal["granted", "locked"]] = {"grant": "granted", "lock": "locked"}
 
 
@@ -38,20 +37,24 @@ class RouterAccess:
     def sources(self) -> tuple[Access, ...]:
         """List everybody on a list; a grant that was used up or ended early is none."""
         found: dict[tuple[str, str], dict[str, int | None]] = {}
+        both = [f"kc-{name}.{what}" for name in policies(self.config) for what in _STATES]
+        names = tuple(dict.fromkeys((*both, *lists.used(self.config.rows))))
         for family in self.families:
-            for row in self._entries(family):
-                match = _LIST.fullmatch(row.get("list", ""))
-                if match:
+            for row in self._entries(family, names):
+                match = lists.LIST.fullmatch(row.get("list", ""))
+                if match and _network(row):
                     what = found.setdefault((match["policy"], row["address"]), {})
                     what[match["what"]] = _seconds(row.get("timeout"))
         return tuple(
             access
-            for (policy, source), lists in found.items()
-            for access in _of(policy, source, lists)
+            for (policy, source), left in found.items()
+            for access in _of(policy, source, left)
         )
 
-    def _entries(self, family: int, *words: str) -> Reply:
-        return self.session.ask(f"{_menu(family)}/print", "?dynamic=true", *words)
+    def _entries(self, family: int, names: Sequence[str]) -> Reply:
+        """Return what is on these lists, by rule or by hand, and in force."""
+        words = lists.query(names, "?disabled=false")
+        return self.session.ask(f"{_menu(family)}/print", *words) if names else []
 
     # --- operating ---
 
@@ -63,10 +66,27 @@ class RouterAccess:
         self.session.ask(f"{_menu(source.version)}/add", *words)
 
     def expel(self, source: Address, policy: str | None = None, *, keep_sessions: bool) -> int:
-        """Take a source off the lists of grants and stages, and its connections away."""
+        """Take a source off the lists of grants and stages, and its connections away.
+
+        Raises:
+            GuardError: somebody has let it in, by hand, together with others.
+        """
         for name in self._policies(policy):
             self._forget(source, name, ("grant", "void"), stages=True)
-        return 0 if keep_sessions else sum(1 for _ in self._cut(source, policy))
+        cut = 0 if keep_sessions else sum(1 for _ in self._cut(source, policy))
+        for name in self._policies(policy):
+            self._out(source, f"kc-{name}.grant")
+        return cut
+
+    def _out(self, source: Address, name: str) -> None:
+        for row in self._entries(source.version, (name,)):
+            network = _network(row)
+            if network is not None and source in network:
+                raise GuardError(
+                    f"{source} is still let in: {network} is on {name}, put there by hand",
+                    hint="remove that entry on the router",
+                    where=Where(device=self.session.target.name),
+                )
 
     def unlock(self, source: Address, policy: str | None = None) -> bool:
         """Take a source off the lists of lock-outs."""
@@ -91,13 +111,12 @@ class RouterAccess:
         self, source: Address, policy: str, what: tuple[str, ...], *, stages: bool = False
     ) -> int:
         """Remove a source's entries, return how many; one that ran out meanwhile is gone, too."""
-        lists = [f"kc-{policy}.{name}" for name in what]
-        lists += stage_lists(self.config, policy) if stages else []
-        asked = [f"?list={name}" for name in lists]
+        names = [f"kc-{policy}.{name}" for name in what]
+        names += stage_lists(self.config, policy) if stages else []
         removed = 0
-        for row in self._entries(source.version, *asked, *["?#|"] * (len(asked) - 1)):
+        for row in self._entries(source.version, names):
             # Whether an IPv6 address is printed with its length is not documented.
-            if ip_network(row["address"]) == ip_network(source):
+            if _network(row) == ip_network(source):
                 command = f"{_menu(source.version)}/remove"
                 self.session.tolerate("no such item", command, f"=.id={row['.id']}")
                 removed += 1
@@ -117,13 +136,13 @@ class RouterAccess:
 
 def policies(config: RouterConfig) -> tuple[str, ...]:
     """Return the policies that grant something in a configuration."""
-    found = (_LIST.fullmatch(row.get("address-list")) for row in config.rows)
+    found = (lists.LIST.fullmatch(row.get("address-list")) for row in config.rows)
     return tuple(dict.fromkeys(m["policy"] for m in found if m and m["what"] == "grant"))
 
 
 def stage_lists(config: RouterConfig, policy: str) -> list[str]:
     """Return the lists of a policy's stages."""
-    found = (_LIST.fullmatch(row.get("address-list")) for row in config.rows)
+    found = (lists.LIST.fullmatch(row.get("address-list")) for row in config.rows)
     return list(
         dict.fromkeys(m[0] for m in found if m and m["policy"] == policy and "-" in m["what"])
     )
@@ -142,14 +161,22 @@ def _menu(family: int) -> str:
     return path(f"{'/ip' if family == 4 else '/ipv6'} firewall address-list")
 
 
-def _of(policy: str, source: str, lists: dict[str, int | None]) -> Iterator[Access]:
-    network = ip_network(source)
+def _of(policy: str, source: str, left: dict[str, int | None]) -> Iterator[Access]:
+    network = ip_network(source, strict=False)
     for what, state in _STATES.items():
-        if what in lists and not (what == "grant" and "spent" in lists):
-            yield Access(policy, network, state, lists[what])
-    stages = [seconds for what, seconds in lists.items() if "-" in what]
-    if stages and "void" not in lists:
+        if what in left and not (what == "grant" and "spent" in left):
+            yield Access(policy, network, state, left[what])
+    stages = [seconds for what, seconds in left.items() if "-" in what]
+    if stages and "void" not in left:
         yield Access(policy, network, "knocking", max((s for s in stages if s), default=None))
+
+
+def _network(row: Mapping[str, str]) -> IPv4Network | IPv6Network | None:
+    """Return whom an entry means; None for a range or a name, which people may enter."""
+    try:
+        return ip_network(row.get("address", ""), strict=False)
+    except ValueError:
+        return None
 
 
 def _seconds(text: str | None) -> int | None:

@@ -9,17 +9,10 @@ back at once; the revert timer stands behind that.
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Callable, Mapping
 
-from knockctl.errors import (
-    CommandRefused,
-    Conflict,
-    ConnectionCut,
-    DeviceError,
-    PrivilegeError,
-    Unsupported,
-)
+from knockctl.errors import CommandRefused, Conflict, ConnectionCut, DeviceError
+from knockctl_routeros import safemode
 from knockctl_routeros.config import Menu, Row
 from knockctl_routeros.plan import Added, Anchor, Moved, RouterRemediation
 from knockctl_routeros.revert import batches, off_and_on, remarked, renamed
@@ -27,7 +20,6 @@ from knockctl_routeros.session import Session, path
 
 # Safe mode's history holds 100 actions; one more and nothing of it is undone (fact sheet 6).
 SAFE_ACTIONS = 80
-SAFE_SINCE = (7, 18)
 Ids = Mapping[tuple[Menu, str], list[str]]
 
 
@@ -41,7 +33,7 @@ class Application:
         self._session = session
         self._ids = {key: list(found) for key, found in ids.items()}
         self._change = remediation
-        self._version = tuple(int(n) for n in re.findall(r"\d+", version)[:2])
+        self._version = version
         self._undo: list[Callable[[], object]] = []
 
     def run(self) -> None:
@@ -50,7 +42,7 @@ class Application:
         try:
             self._make()
             if safe:
-                self._session.ask("/safe-mode/release")
+                safemode.release(self._session)
         except ConnectionCut:
             raise
         except DeviceError as error:
@@ -131,25 +123,18 @@ class Application:
 
         Who else holds it undoes, by ending without a word, what everybody did meanwhile.
         """
-        if self._version < SAFE_SINCE:
-            return False
         try:
-            self._session.ask("/safe-mode/take")
-        except CommandRefused as error:
+            taken = safemode.take(self._session, self._version)
+        except Conflict as error:
             raise Conflict(
-                f"safe mode can't be taken: {error.message}; nothing was changed",
-                hint="while another session holds it, all changes may be undone with its own:"
-                " end that session or release safe mode there",
-                where=error.where,
+                f"{error.message}; nothing was changed", hint=error.hint, where=error.where
             ) from None
-        except (PrivilegeError, Unsupported):
-            return False
         change = self._change
         actions = 2 * len(change.placed) + len(change.dropped) + len(change.kept) + 4
-        if actions > SAFE_ACTIONS:
-            self._session.ask("/safe-mode/release")
+        if taken and actions > SAFE_ACTIONS:
+            safemode.release(self._session)
             return False
-        return True
+        return taken
 
     def _back(self, *, safe: bool) -> str:
         """Undo what was done, in reverse; say what came of it."""
@@ -167,5 +152,5 @@ class Application:
         if safe:
             # Where it is refused, the end of this session undoes what is undone already.
             with contextlib.suppress(CommandRefused):
-                self._session.ask("/safe-mode/release")
+                safemode.release(self._session)
         return "nothing was changed"

@@ -29,6 +29,7 @@ Menu = Literal[
 ]
 MENUS: tuple[Menu, ...] = get_args(Menu)
 """Every menu we touch, what is referred to before what refers to it."""
+Chain = tuple[Menu, str]
 
 OWN = "knockctl:"
 OWN_NAME = "kc-"
@@ -170,7 +171,9 @@ class RouterConfig:
     names: tuple[str, ...] = field(default=(), compare=False)
     """Of each row; taken from their comments, or given with nameless rows."""
     place: int | None = field(default=None, compare=False)
-    """Which rule of its chain our jump is to be, from 1; None: the first, above all others."""
+    """Which rule of its chain our jump is to be, from 1; None: above all that may accept."""
+    stood: Mapping[Chain, int] = field(default_factory=dict, compare=False)
+    """Of a config that was read: which rule of its chain each jump was. Goes before ``place``."""
 
     def __post_init__(self) -> None:
         names = self.names or ("",) * len(self.rows)
@@ -198,6 +201,10 @@ class RouterConfig:
     def chain(self, menu: Menu, chain: str) -> tuple[Row, ...]:
         """Return the rules of one chain, in the order they are judged."""
         return tuple(row for row in self.menu(menu) if row.get("chain") == chain)
+
+    def place_in(self, chain: Chain) -> int | None:
+        """Return which rule of a chain our jump is to be, from 1; None as for ``place``."""
+        return self.stood.get(chain, self.place)
 
     def same(self, other: RouterConfig) -> bool:
         """Tell whether both mean the same; marks mean nothing."""
@@ -237,6 +244,7 @@ class RouterConfig:
                 "revision": self.revision,
                 "secret_words": sorted(self.secret_words),
                 "place": self.place,
+                "stood": [[*chain, place] for chain, place in self.stood.items()],
             },
             sort_keys=True,
         )
@@ -250,6 +258,7 @@ def load(dump: str) -> RouterConfig:
         data["revision"],
         frozenset(data["secret_words"]),
         place=data["place"],
+        stood={(menu, chain): place for menu, chain, place in data["stood"]},
     )
 
 

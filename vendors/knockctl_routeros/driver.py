@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Self
@@ -17,19 +18,26 @@ from knockctl.errors import (
     Unsupported,
     Where,
 )
-from knockctl.vendor import CancelResult, Endpoint, Facts, PendingChange, Reading, Target
-from knockctl_routeros import revert
+from knockctl.vendor import (
+    CancelResult,
+    Endpoint,
+    Facts,
+    PendingChange,
+    Reading,
+    Target,
+)
+from knockctl_routeros import lists, revert, safemode
 from knockctl_routeros.access import RouterAccess
 from knockctl_routeros.apply import Application
-from knockctl_routeros.config import MENUS, Menu, RouterConfig, Row
-from knockctl_routeros.parse import RouterReading, api_rows, read, static
+from knockctl_routeros.config import Menu, RouterConfig
+from knockctl_routeros.parse import RouterReading
 from knockctl_routeros.plan import RouterRemediation
+from knockctl_routeros.reader import Reader
 from knockctl_routeros.revert import Note
-from knockctl_routeros.session import Reply, Session, path
+from knockctl_routeros.session import Session, path
 from knockctl_routeros.timer import Timer
 
 _PATTERNS: Menu = "/ip firewall layer7-protocol"
-_LISTS = ("/ip firewall address-list", "/ipv6 firewall address-list")
 OLDEST = (6, 43)
 """The first version whose login does not need the password in a recoverable form."""
 
@@ -48,10 +56,10 @@ class RouterDriver:
         self._session = Session(target)
         self._timer = Timer(self._session)
         self._facts: Facts | None = None
-        self._ids: dict[tuple[Menu, str], list[str]] = {}
-        """Of rules that are on, and of other rows."""
-        self._off: dict[Menu, list[str]] = {}
+        self._reader = Reader(self._session)
         self._pending: tuple[PendingChange, ...] = ()
+        self._armed = False
+        """Whether this connection began a change: then it was not lost in safe mode."""
 
     def __enter__(self) -> Self:
         """Connect and log in."""
@@ -84,12 +92,12 @@ class RouterDriver:
             raise Unsupported(
                 f"RouterOS {version} is older than 6.43", hint="update the router", where=where
             )
-        families = "4 6" if self._has_ipv6() else "4"
+        families = self._reader.families
         board = found.get("board-name", "")
         self._facts = Facts(
             description=f"RouterOS {version} {board}".strip(),
             endpoint=self._endpoint(),
-            details={"families": families, "version": version.split()[0]},
+            details={"families": " ".join(map(str, families)), "version": version.split()[0]},
             warnings=tuple(self._warnings()),
         )
         return self._facts
@@ -100,12 +108,8 @@ class RouterDriver:
         elif not self.target.credentials.verify_certificate:
             yield "the router's certificate is not verified: anybody in between could be it"
 
-    def _has_ipv6(self) -> bool:
-        try:
-            self._session.ask("/ipv6/firewall/filter/print", "=count-only=")
-        except Unsupported:
-            return False
-        return True
+    def _version(self) -> str:
+        return (self._facts or self.facts()).details["version"]
 
     def _endpoint(self) -> Endpoint | None:
         """Return our connection as the router sees it: behind NAT that is not what we see."""
@@ -120,7 +124,14 @@ class RouterDriver:
 
     def read(self) -> Reading[RouterConfig]:
         """Read what is ours, the neighbours, and the changes that are not settled."""
-        reading = self._reading()
+        reading = self._reader.reading()
+        reading = replace(
+            reading,
+            neighbours=(
+                *reading.neighbours,
+                *self._reader.entries(lists.used(reading.config.rows)),
+            ),
+        )
         held = self._timer.held()
         if held is None:
             self._pending = ()
@@ -134,43 +145,9 @@ class RouterDriver:
         # What a change turns off stays until the change is settled.
         return reading.settled() if applied else reading
 
-    def _reading(self) -> RouterReading:
-        rows: dict[Menu, tuple[Row, ...]] = {}
-        ids: dict[Menu, tuple[str, ...]] = {}
-        for menu in self._menus():
-            if menu not in _LISTS:
-                found = static(self._print(menu))
-                rows[menu] = api_rows(menu, found)
-                ids[menu] = tuple(str(row[".id"]) for row in found)
-        self._ids, self._off = {}, {}
-        for menu, listed in rows.items():
-            for row, id_ in zip(listed, ids[menu], strict=True):
-                if row.ours and row.off:
-                    self._off.setdefault(menu, []).append(id_)
-                elif row.ours:
-                    self._ids.setdefault((menu, row.get("comment")), []).append(id_)
-        return read(rows, ids)
-
-    def _menus(self) -> Iterator[Menu]:
-        families = (self._facts or self.facts()).details["families"].split()
-        return (menu for menu in MENUS if "6" in families or not menu.startswith("/ipv6"))
-
-    def _print(self, menu: str, *words: str) -> Reply:
-        return self._session.ask(f"{path(menu)}/print", *words)
-
     def everything(self) -> str:
         """Return both firewalls and the interface lists, as ``/export`` would print them."""
-        lines = [f"# families {(self._facts or self.facts()).details['families']}"]
-        for menu in self._menus():
-            lines.append(menu)
-            # Lists may hold thousands of addresses that rules put there.
-            query = ("?dynamic=false",) if menu in _LISTS else ()
-            lines += [row.text() for row in api_rows(menu, self._print(menu, *query))]
-        lines.append("/interface list member")
-        for row in static(self._print("/interface list member")):
-            if row.get("disabled") != "true":
-                lines.append(f"add interface={row['interface']} list={row['list']}")
-        return "\n".join(lines) + "\n"
+        return self._reader.everything()
 
     # --- changes that are not settled ---
 
@@ -192,10 +169,12 @@ class RouterDriver:
                 where=where,
             )
         self._tidy()
+        self._nobody_let_in(remediation)
         self._timer.take(remediation, source)
+        self._armed = True
         try:
             planned = {row.mark for row in remediation.before.device_rows()}
-            if self._marks() != planned - {""}:
+            if self._reader.marks() != planned - {""}:
                 raise Conflict(
                     "somebody else has written since this change was planned; nothing was changed",
                     hint="look at `knockctl diff`, then deploy again",
@@ -208,20 +187,25 @@ class RouterDriver:
             self._timer.release()
             raise
 
+    def _nobody_let_in(self, remediation: RouterRemediation) -> None:
+        """Raise where somebody is, for good, on a list that rules ask from now on."""
+        asked = set(lists.used(remediation.before.rows))
+        new = [name for name in lists.used(remediation.added) if name not in asked]
+        there = [n for n in self._reader.entries(new) if n.effect != "refuses"]
+        if there:
+            raise Conflict(
+                f"somebody has put addresses on our lists: {there[0].place}: {there[0].text};"
+                " nothing was changed",
+                hint="remove them; `knockctl admit` lets somebody in for a time",
+                where=Where(device=self.target.name),
+            )
+
     def _tidy(self) -> None:
         """Finish a change that was confirmed and not cleared away."""
         for pending in self._pending:
             if pending.seconds_left is None:
                 self.persist(pending.change_id)
                 self.forget(pending.change_id)
-
-    def _marks(self) -> set[str]:
-        """Return the marks on our jumps that are turned on."""
-        rows: list[Row] = []
-        for menu in self._menus():
-            if menu.endswith((" filter", " raw")):
-                rows += api_rows(menu, self._print(menu, "?action=jump", "?comment"))
-        return {row.mark for row in rows if row.jump and not row.off} - {""}
 
     def verify_armed(self, change_id: str) -> None:
         """Raise unless both jobs are there, and the router says when the timer runs."""
@@ -232,10 +216,14 @@ class RouterDriver:
         held = self._held(change_id)
         if held is None:
             return "absent"
-        marks = _marks_of(held, decided=self._timer.job() is None)
-        if self._reading().config.revision not in marks:
+        self._nobody_undoes()
+        state = self._timer.state()
+        marks = _marks_of(held, decided=state == "decided")
+        if state == "going back":
+            return "fired"
+        if self._reader.reading().config.revision not in marks:
             return "absent"
-        if not self._timer.stop() or self._reading().config.revision not in marks:
+        if not self._timer.stop() or self._reader.reading().config.revision not in marks:
             return "fired"
         return "cancelled"
 
@@ -243,10 +231,16 @@ class RouterDriver:
         """Run the way back now."""
         if self._held(change_id) is None:
             return "absent"
-        if self._timer.job() is None and self._reading().config.revision == change_id:
+        if self._timer.state() == "decided" and self._reader.reading().config.revision == change_id:
             return "cancelled"
+        self._nobody_undoes()
         self._timer.run()
         return "fired"
+
+    def _nobody_undoes(self) -> None:
+        """Wait until a connection that was lost in safe mode has been found out."""
+        if not self._armed:
+            safemode.wait(self._session, self._version())
 
     def persist(self, change_id: str) -> str | None:
         """Remove what the change turned off, and give a revision gone back to its own mark.
@@ -260,16 +254,26 @@ class RouterDriver:
             raise CommandRefused(
                 f"the change {change_id} is not what runs", where=Where(device=self.target.name)
             )
-        reading = self._reading()
-        for menu, ids in self._off.items():
+        reading = self._reader.reading()
+        try:
+            self._clear(reading, held)
+        except CommandRefused as error:
+            raise CommandRefused(
+                f"what the change replaced can't be cleared away: {error.message}; it does"
+                " nothing, and the router keeps what it runs",
+                where=error.where,
+            ) from None
+        return None
+
+    def _clear(self, reading: RouterReading, held: Note) -> None:
+        for menu, ids in self._reader.off.items():
             self._remove(menu, ids)
-        self._remove(_PATTERNS, [i for r in reading.unused for i in self._id(r)])
+        self._remove(_PATTERNS, [i for r in reading.unused for i in self._reader.id(r)])
         if held.settled not in (None, held.change_id):
             for row in reading.config.device_rows():
                 new = row.marked(held.settled).get("comment")
-                for id_ in self._id(row) if row.jump else ():
+                for id_ in self._reader.id(row) if row.jump else ():
                     self._session.ask(f"{path(row.menu)}/set", f"=.id={id_}", f"=comment={new}")
-        return None
 
     def forget(self, change_id: str) -> None:
         """Remove script and jobs of a settled change, if they are still its own."""
@@ -280,9 +284,6 @@ class RouterDriver:
         held = self._timer.held()
         return held if held is not None and held.change_id == change_id else None
 
-    def _id(self, row: Row) -> list[str]:
-        return self._ids.get((row.menu, row.get("comment")), [])
-
     def _remove(self, menu: Menu, ids: list[str]) -> None:
         if ids:
             self._session.ask(f"{path(menu)}/remove", f"=.id={','.join(ids)}")
@@ -291,16 +292,14 @@ class RouterDriver:
 
     def access(self) -> RouterAccess:
         """Return who is in, and the means to change that, over this connection."""
-        config = self._reading().config
-        families = (self._facts or self.facts()).details["families"].split()
-        return RouterAccess(self._session, config, tuple(int(family) for family in families))
+        config = self._reader.reading().config
+        return RouterAccess(self._session, config, self._reader.families)
 
     # --- changing ---
 
     def apply(self, remediation: RouterRemediation) -> None:
         """Add, mark, move, turn on, turn off; undo our own commands where one is refused."""
-        version = (self._facts or self.facts()).details["version"]
-        Application(self._session, self._ids, remediation, version).run()
+        Application(self._session, self._reader.ids, remediation, self._version()).run()
 
     def probe(self) -> None:
         """Open a second connection, log in, and ask something on it."""

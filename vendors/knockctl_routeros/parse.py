@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 
 from knockctl.vendor import Neighbour, Reading
 from knockctl_routeros import normal
-from knockctl_routeros.config import MENUS, OFF, Menu, RouterConfig, Row, own
+from knockctl_routeros.config import MENUS, OFF, Chain, Menu, RouterConfig, Row, own
 from knockctl_routeros.export import parse_export
+from knockctl_routeros.lists import entries
 from knockctl_routeros.neighbours import Surroundings, neighbours
 
 
@@ -23,8 +24,8 @@ class RouterReading(Reading[RouterConfig]):
     """The router's own names for those rows; empty where the reading is of a text."""
     off: tuple[Row, ...] = ()
     """Disabled rows of ours: what an unfinished change left, or somebody turned off."""
-    places: Mapping[tuple[Menu, str], int] = field(default_factory=dict)
-    """By menu and somebody else's chain: how many static rules stand above our first."""
+    places: Mapping[Chain, int] = field(default_factory=dict)
+    """By menu and somebody else's chain: how many static rules of others stand above our first."""
     stands: Mapping[tuple[Menu, str], tuple[int, str | None]] = field(default_factory=dict)
     """By menu and comment of a rule of ours: its place in the menu, and the router's own name for
     the rule behind it."""
@@ -80,7 +81,8 @@ def read(
     """
     everything = [row for menu in MENUS for row in rows.get(menu, ())]
     around = {menu: Surroundings.of(menu, rows) for menu in MENUS}
-    places: dict[tuple[Menu, str], int] = {}
+    places: dict[Chain, int] = {}
+    off: dict[Chain, int] = {}
     stands: dict[tuple[Menu, str], tuple[int, str | None]] = {}
     for menu in MENUS:
         names = dict(enumerate((ids or {}).get(menu, ())))
@@ -88,11 +90,15 @@ def read(
             if row.ours and row.rule:
                 stands[menu, row.get("comment")] = (at, names.get(at + 1))
         for ours, above in around[menu].above():
-            places.setdefault((menu, ours.get("chain")), len(above))
-    most = max(places.values(), default=0)
+            chain, theirs = (menu, ours.get("chain")), sum(not row.ours for row in above)
+            if ours.off:
+                off.setdefault(chain, theirs)
+            else:
+                places.setdefault(chain, theirs)
+    stood = {chain: theirs + 1 for chain, theirs in places.items()}
     return RouterReading(
-        replace(own(everything), place=most + 1 if most else None),
-        tuple(n for menu in MENUS for n in neighbours(around[menu])),
+        replace(own(everything), stood=stood),
+        (*(n for menu in MENUS for n in neighbours(around[menu])), *entries(everything)),
         foreign=tuple(row for row in everything if not row.ours),
         foreign_ids=tuple(
             id_
@@ -101,7 +107,7 @@ def read(
             if not row.ours
         ),
         off=tuple(row for row in everything if row.ours and row.off),
-        places=places,
+        places=off | places,
         stands=stands,
         duplicates=_duplicates(everything),
     )

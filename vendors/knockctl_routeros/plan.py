@@ -8,16 +8,16 @@ the order matters: see ``commands``.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from knockctl.vendor import Change, Neighbour, Reading
-from knockctl_routeros.config import JUMP, MENUS, OWN_NAME, Menu, RouterConfig, Row
+from knockctl_routeros import lists
+from knockctl_routeros.config import JUMP, MENUS, OWN_NAME, Chain, Menu, RouterConfig, Row
 from knockctl_routeros.generations import adopt
 from knockctl_routeros.neighbours import Surroundings, neighbours
 from knockctl_routeros.parse import RouterReading
 
-Chain = tuple[Menu, str]
 Anchor = str | None
 """What a rule is to stand before: the comment of a rule of ours, or ``*…``, the router's own name
 for somebody else's. None: the end of the menu, which in our own chains is the end of the chain."""
@@ -92,7 +92,8 @@ def plan(
     """Return the way from running to intended.
 
     A foreign rule above our jump that may accept what we govern counts as a difference where we
-    are meant to be first: the jump is moved up, the foreign rule stays where it is.
+    are meant to be first, and so does a jump that is not the rule it is meant to be: the jump is
+    moved, foreign rules stay where they are.
     """
     before = running.config
     reading = running if isinstance(running, RouterReading) else RouterReading(before)
@@ -100,8 +101,11 @@ def plan(
     difference = _Difference(reading, before, goal, change_id)
     difference.find()
     changes = tuple(difference.changes)
+    shadows = () if goal.empty else difference.shadows()
     if not changes:
-        return RouterRemediation(change_id, before, before, before.revision, (), keeps_grants=True)
+        return RouterRemediation(
+            change_id, before, before, before.revision, (), keeps_grants=True, shadows=shadows
+        )
     return RouterRemediation(
         change_id,
         before,
@@ -109,7 +113,7 @@ def plan(
         None if goal.empty else intended.revision or change_id,
         changes,
         keeps_grants=_grants(goal) >= _grants(before),
-        shadows=() if goal.empty else difference.shadows(),
+        shadows=shadows,
         placed=tuple(difference.placed),
         kept=tuple(difference.kept),
         dropped=tuple(difference.dropped),
@@ -139,8 +143,7 @@ class _Difference:
         self.dropped: list[Row] = []
         self._devices = before.device_rows()
         self._taken = {*before.names, *(row.name for row in reading.off)} - {""}
-        first = not goal.empty and goal.place is None
-        self._shadowed = _shadowed(reading) if first else set()
+        self._misplaced = set(_misplaced(reading, goal))
 
     def shadows(self) -> tuple[Neighbour, ...]:
         """Return the foreign rules that will stand above ours and may let packets past."""
@@ -151,9 +154,11 @@ class _Difference:
             for ours in self.goal.menu(menu):
                 chain = (menu, ours.get("chain"))
                 stays = chain in self.reading.places and chain not in placed
-                above = self.reading.places[chain] if stays else (self.goal.place or 1) - 1
+                above = self.reading.places[chain] if stays else self._above(chain)
                 rows[menu].insert(_index(rows[menu], chain[1], above), ours)
-        found = (n for menu in MENUS for n in neighbours(Surroundings.of(menu, rows)))
+        found = [n for menu in MENUS for n in neighbours(Surroundings.of(menu, rows))]
+        mine = lists.used(self.goal.rows)
+        found += [n for n in self.reading.neighbours if lists.of(n) in mine]
         return tuple(n for n in found if n.effect != "refuses")
 
     def find(self) -> None:
@@ -200,7 +205,7 @@ class _Difference:
         self.names[new] = device.name
         marked = device.marked(self.change_id)
         chain = (row.menu, row.get("chain"))
-        if row.rule and (not right or (row.jump and chain in self._shadowed)):
+        if row.rule and (not right or (row.jump and chain in self._misplaced)):
             was, behind = self.reading.stands.get((row.menu, device.get("comment")), (old, None))
             self.placed.append(Moved(marked, anchor, behind, was))
             self.changes.append(Change("move", _place(row), _said(row)))
@@ -224,21 +229,33 @@ class _Difference:
             for row, id_ in zip(self.reading.foreign, self.reading.foreign_ids, strict=False)
             if (row.menu, row.get("chain")) == chain
         ]
-        place = (self.goal.place or 1) - 1
-        return there[place] if place < len(there) else None
+        above = self._above(chain)
+        return there[above] if above < len(there) else None
+
+    def _above(self, chain: Chain) -> int:
+        """Return how many rules of others are to stand above our jump."""
+        return (self.goal.place_in(chain) or 1) - 1
 
 
 def _order(chain: str) -> tuple[bool, str]:
     return not chain.startswith(OWN_NAME), chain
 
 
-def _shadowed(reading: RouterReading) -> set[Chain]:
-    """Return the chains where a foreign rule above our jump may let packets past it."""
-    return {
-        chain
-        for chain, above in reading.places.items()
-        if above and any(n.place.startswith(f"{chain[0]} {chain[1]} ") for n in reading.shadows)
-    }
+def _misplaced(reading: RouterReading, goal: RouterConfig) -> Iterator[Chain]:
+    """Yield the chains where our jump is not the rule it is to be.
+
+    Where it is to be the first, only those where a rule above it may let packets past.
+    """
+    for chain, above in reading.places.items():
+        wanted = goal.place_in(chain)
+        if wanted is None:
+            named = f"{chain[0]} {chain[1]} "
+            if above and any(n.place.startswith(named) for n in reading.shadows):
+                yield chain
+        else:
+            theirs = sum((r.menu, r.get("chain")) == chain for r in reading.foreign)
+            if above != min(wanted - 1, theirs):
+                yield chain
 
 
 def _index(rows: Sequence[Row], chain: str, above: int) -> int:
@@ -282,11 +299,3 @@ def _said(row: Row) -> str:
     plain = row.named("").marked(None)
     words = {k: v for k, v in plain.words if k != "chain"}
     return " ".join(Row.of(row.menu, words).parts()[1:])
-
-
-def groups(rows: Sequence[Row]) -> Mapping[Menu, list[Row]]:
-    """Sort rows by their menus."""
-    found: dict[Menu, list[Row]] = {}
-    for row in rows:
-        found.setdefault(row.menu, []).append(row)
-    return found

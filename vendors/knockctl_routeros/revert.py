@@ -4,6 +4,10 @@ The script's name is the same for every change, and names are unique: whoever ca
 the device, so it is the mutex of a transaction, too. One job runs it at a date and a time, one
 three seconds after a boot: a job whose time passes while the router is off never runs (fact
 sheet 6). Whoever takes the first job away, the script or the operator, has decided the change.
+
+The script gives the second job another name before it decides, and takes it away at its end: where
+power is lost midway, that job runs it once more after the boot. So each of its commands may be
+carried out twice.
 """
 
 from __future__ import annotations
@@ -19,12 +23,15 @@ from knockctl_routeros.plan import Moved, RouterRemediation
 
 SCRIPT = "knockctl-revert"
 TIMER, BOOT = "knockctl-revert", "knockctl-revert-boot"
+BEGUN = "knockctl-revert-begun"
+"""What the script calls the job ``BOOT`` from its beginning to its end."""
 POLICY = "read,write,policy,test"
 """What the script needs to change the firewall, and to take itself and its jobs away."""
 RUN = f"/system script run {SCRIPT}"
 LONGEST = 60_000
 """Characters of a script. RouterOS documents no limit; texts of its language end at 64 KiB."""
 
+_JOBS = "/system scheduler"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
@@ -65,18 +72,41 @@ def source(remediation: RouterRemediation) -> str:
 
 
 def _lines(remediation: RouterRemediation) -> Iterator[str]:
-    job = f"/system scheduler find where name={quoted(TIMER)}"
     yield f"# knockctl: takes change {remediation.change_id} back"
-    yield f':if ([:len [{job}]] = 0) do={{ :error "decided already" }}'
-    yield f"/system scheduler remove [find where name={quoted(TIMER)}]"
-    yield f"/system scheduler remove [find where name={quoted(BOOT)}]"
+    yield from _decide()
     yield f":if ({_begun(remediation)}) do={{"
     yield from _back(remediation)
     yield "}"
     for row in reversed(remediation.added):
         yield f"{row.menu} remove [{_find(row)}]"
     yield f':log info "knockctl: change {remediation.change_id} taken back"'
+    yield f"{_JOBS} remove [find where name={quoted(BEGUN)}]"
     yield f"/system script remove [find where name={quoted(SCRIPT)}]"
+
+
+def _decide() -> Iterator[str]:
+    """Yield the lines that end the script where the operator has decided, and else decide.
+
+    To remove a job by its name, unlike by ``find``, is an error where it is gone: the operator may
+    take it away between any two lines.
+    """
+    yield f":if ({_none(BEGUN)}) do={{"
+    yield f'  :if ({_none(TIMER)}) do={{ :error "decided already" }}'
+    yield f"  {_call(BOOT, BEGUN)}"
+    yield f"  :do {{ {_JOBS} remove {quoted(TIMER)} }} on-error={{"
+    yield f"    {_call(BEGUN, BOOT)}"
+    yield '    :error "decided already"'
+    yield "  }"
+    yield "}"
+    yield f"{_JOBS} remove [find where name={quoted(TIMER)}]"
+
+
+def _none(job: str) -> str:
+    return f"[:len [{_JOBS} find where name={quoted(job)}]] = 0"
+
+
+def _call(job: str, other: str) -> str:
+    return f"{_JOBS} set [find where name={quoted(job)}] name={quoted(other)}"
 
 
 def _begun(remediation: RouterRemediation) -> str:

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal
 
 from knockctl.errors import CommandRefused, Conflict, Where
 from knockctl_routeros import revert
 from knockctl_routeros.plan import RouterRemediation
-from knockctl_routeros.revert import BOOT, POLICY, SCRIPT, TIMER, Note, moment, note, written
+from knockctl_routeros.revert import (
+    BEGUN,
+    BOOT,
+    POLICY,
+    SCRIPT,
+    TIMER,
+    Note,
+    moment,
+    note,
+    written,
+)
 from knockctl_routeros.session import Session
+
+State = Literal["waiting", "going back", "decided"]
 
 
 class Timer:
-    """The script and its two jobs, over one connection."""
+    """The script and its jobs, over one connection."""
 
     def __init__(self, session: Session) -> None:
         """Take a session, connected or not yet."""
@@ -28,20 +42,21 @@ class Timer:
         script = self.script()
         return Note.parse(script.get("comment", "")) if script else None
 
-    def job(self) -> dict[str, str] | None:
-        """Return the job that runs at a date and a time; without it the change is decided."""
-        return self._jobs().get(TIMER)
+    def state(self) -> State:
+        """Tell whether the timer waits, or the script has begun; neither: somebody has decided."""
+        return _state(self._jobs())
 
     def seconds_left(self) -> int | None:
-        """Return how long until the job runs; None where there is none."""
-        job = self.job()
-        if job is None:
-            return None
+        """Return how long until the script runs; None where the change is decided."""
+        jobs = self._jobs()
+        if _state(jobs) != "waiting":
+            return 0 if _state(jobs) == "going back" else None
+        job = jobs[TIMER]
         due = revert.due(job.get("next-run", ""))
         return max(0, int((due - self._now()).total_seconds())) if due else 0
 
     def _jobs(self) -> dict[str, dict[str, str]]:
-        names = (f"?name={TIMER}", f"?name={BOOT}", "?#|")
+        names = (f"?name={TIMER}", f"?name={BOOT}", f"?name={BEGUN}", "?#|", "?#|")
         return {row["name"]: row for row in self._session.ask("/system/scheduler/print", *names)}
 
     def _clock(self) -> dict[str, str]:
@@ -81,6 +96,10 @@ class Timer:
         comment = f"=comment={note(remediation)}"
         boot = (f"=name={BOOT}", "=start-time=startup")
         timer = (f"=name={TIMER}", f"=start-date={date}", f"=start-time={time}")
+        for job in self._jobs().values():
+            if Note.parse(job.get("comment", "")) is not None:
+                # Whoever holds the script holds the jobs: what lies there is nobody's any more.
+                self._session.ask("/system/scheduler/remove", f"=.id={job['.id']}")
         try:
             self._session.ask("/system/scheduler/add", *boot, *event, comment)
             self._session.ask("/system/scheduler/add", *timer, *event, comment)
@@ -108,13 +127,13 @@ class Timer:
 
     def stop(self) -> bool:
         """Take the job away; False where the script was quicker, and has decided."""
-        job = self.job()
-        if job is None:
-            return True
+        jobs = self._jobs()
+        if _state(jobs) != "waiting":
+            return _state(jobs) == "decided"
         try:
-            self._session.ask("/system/scheduler/remove", f"=.id={job['.id']}")
+            self._session.ask("/system/scheduler/remove", f"=.id={jobs[TIMER]['.id']}")
         except CommandRefused:
-            if self.job() is not None:
+            if TIMER in self._jobs():
                 raise
             return False
         return True
@@ -124,7 +143,7 @@ class Timer:
         script = self.script()
         if script is None:
             return
-        if self.job() is None:
+        if self.state() == "decided":
             # The change ended before its timer began; the script asks for one.
             words = (f"=name={TIMER}", "=interval=0s", f"=policy={POLICY}", "=disabled=yes")
             more = (f"=on-event={revert.RUN}", f"=comment={script['comment']}")
@@ -139,11 +158,15 @@ class Timer:
 
     def release(self) -> None:
         """Take jobs and script away, the timer first: without it the script does nothing."""
-        for menu, names in (("/system/scheduler", (TIMER, BOOT)), ("/system/script", (SCRIPT,))):
-            for name in names:
-                for row in self._session.ask(f"{menu}/print", f"?name={name}"):
-                    if Note.parse(row.get("comment", "")) is not None:
-                        self._session.ask(f"{menu}/remove", f"=.id={row['.id']}")
+        jobs = self._jobs()
+        found = [("/system/scheduler", jobs.get(name)) for name in (TIMER, BOOT, BEGUN)]
+        for menu, row in (*found, ("/system/script", self.script())):
+            if row is not None and Note.parse(row.get("comment", "")) is not None:
+                self._session.ask(f"{menu}/remove", f"=.id={row['.id']}")
+
+
+def _state(jobs: Mapping[str, object]) -> State:
+    return "going back" if BEGUN in jobs else "waiting" if TIMER in jobs else "decided"
 
 
 def _in_the_way(kind: str, name: str, error: CommandRefused) -> Conflict:

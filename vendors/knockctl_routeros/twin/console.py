@@ -78,6 +78,9 @@ class Console:
             Trap: a command was refused; those before it stand, those after it are not reached.
         """
         for command in block.commands:
+            if self._router.faults.power_fails():
+                self._router.power_off()
+                yield 0.0
             if isinstance(command, Builtin):
                 yield from self._builtin(command)
             else:

@@ -29,6 +29,8 @@ class Faults:
     """Lose power at the Nth command; ``Router.power_on`` brings it back."""
     power_executes: bool = True
     """The Nth command is carried out before."""
+    power_in_script: int | None = None
+    """Lose power just before the Nth command of scripts; those that only look count, too."""
     trap_at: int | None = None
     """Refuse the Nth command."""
     trap_at_add: int | None = None
@@ -59,6 +61,11 @@ class Faults:
         if cut:
             return Fate.CUT_AFTER if self.cut_executes else Fate.CUT_BEFORE
         return Fate.ANSWER
+
+    def power_fails(self) -> bool:
+        """Count a script's command, and tell whether power is lost before it."""
+        self.power_in_script, hit = _count(self.power_in_script)
+        return hit
 
     def refuses(self) -> bool:
         """Count a command, and tell whether it is the one to refuse."""

@@ -25,7 +25,7 @@ class Process:
         self._step()
 
     def kill(self) -> None:
-        """End it where it is; ``trap`` says that it was interrupted."""
+        """End it where it is, at its next wait; ``trap`` says that it was interrupted."""
         if not self.ended:
             if self._timer is not None:
                 self._timer.cancel()
@@ -46,6 +46,8 @@ class Process:
         except Trap as trap:
             self._end(trap)
         else:
+            if self.ended:
+                return
             self._timer = self._clock.call_at(self._clock.now() + wait, self._step)
 
     def _end(self, trap: Trap | None) -> None:

@@ -239,7 +239,11 @@ class Router:
     def log_out(self, number: int) -> None:
         """Note a session's end; safe mode, if it held it, is undone a little later."""
         login = self.logins.pop(number, None)
-        if login is not None and self.history.holder is login.actor.session:
+        if login is None or self.history.holder is not login.actor.session:
+            return
+        if not self.switches.undo_delay:
+            self.unroll(login.actor.session)
+        else:
             due = self.clock.now() + self.switches.undo_delay
             self.clock.call_at(due, lambda: self.unroll(login.actor.session))
 
