@@ -343,7 +343,7 @@ def test_what_was_left_while_arming_is_cleared_away_from_another_machine(site):
     def observer(device, step, phase):
         del device
         if (step.name, phase) == ("ARM", "before"):
-            here.router.faults.cut_at = 2
+            here.router.faults.cut_at = 4
             here.device.do(here.router.faults.refuse)
             here.device.host.settle()
 

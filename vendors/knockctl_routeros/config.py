@@ -258,7 +258,7 @@ def load(dump: str) -> RouterConfig:
         data["revision"],
         frozenset(data["secret_words"]),
         place=data["place"],
-        stood={(menu, chain): place for menu, chain, place in data["stood"]},
+        stood={(menu, chain): place for menu, chain, place in data.get("stood", ())},
     )
 
 
