@@ -71,8 +71,10 @@ class Surroundings:
             rules = () if name.startswith(OWN_NAME) else self.chain(name)
             seen = set()
             for place, row in enumerate(rules):
+                if not row.ours:
+                    continue
                 tested = tuple(word for word in row.words if word[0] != "comment")
-                if row.ours and tested not in seen:
+                if tested not in seen:
                     seen.add(tested)
                     yield row, rules[:place]
 

@@ -148,14 +148,17 @@ class _Difference:
     def shadows(self) -> tuple[Neighbour, ...]:
         """Return the foreign rules that will stand above ours and may let packets past."""
         placed = {(one.row.menu, one.row.get("chain")) for one in self.placed if one.row.jump}
+        chains: dict[Chain, list[Row]] = {}
+        for row in self.reading.foreign:
+            chains.setdefault((row.menu, row.get("chain")), []).append(row)
+        for ours in self.goal.rows:
+            chain = (ours.menu, ours.get("chain"))
+            stays = chain in self.reading.places and chain not in placed
+            above = self.reading.places[chain] if stays else self._above(chain)
+            chains.setdefault(chain, []).insert(above, ours)
         rows: dict[Menu, list[Row]] = {}
-        for menu in MENUS:
-            rows[menu] = [row for row in self.reading.foreign if row.menu == menu]
-            for ours in self.goal.menu(menu):
-                chain = (menu, ours.get("chain"))
-                stays = chain in self.reading.places and chain not in placed
-                above = self.reading.places[chain] if stays else self._above(chain)
-                rows[menu].insert(_index(rows[menu], chain[1], above), ours)
+        for (menu, _), found_there in chains.items():
+            rows.setdefault(menu, []).extend(found_there)
         found = [n for menu in MENUS for n in neighbours(Surroundings.of(menu, rows))]
         mine = lists.used(self.goal.rows)
         found += [n for n in self.reading.neighbours if lists.of(n) in mine]
@@ -256,12 +259,6 @@ def _misplaced(reading: RouterReading, goal: RouterConfig) -> Iterator[Chain]:
             theirs = sum((r.menu, r.get("chain")) == chain for r in reading.foreign)
             if above != min(wanted - 1, theirs):
                 yield chain
-
-
-def _index(rows: Sequence[Row], chain: str, above: int) -> int:
-    """Return where a rule goes that so many of its chain are to stand above."""
-    there = [index for index, row in enumerate(rows) if row.get("chain") == chain]
-    return there[above] if above < len(there) else len(rows)
 
 
 def _matched(was: Sequence[Row], will: Sequence[Row]) -> list[tuple[int, int]]:
