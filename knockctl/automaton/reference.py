@@ -202,8 +202,8 @@ def judge(  # noqa: PLR0911 - one return for each rule, in their order
     if state.granted and policy.stray == "lockout":
         return _locked(policy, state, now, relaxed, "6")
     if state.granted and policy.stray == "revoke":
-        after = _rule_7(policy, state.ended(now, relaxed), packet, now, relaxed)
-        return replace(after, verdict=Verdict.REFUSE, rule="6") if relaxed.swallowed else after
+        ended = _rule_7(policy, state.ended(now, relaxed), packet, now, relaxed)
+        return replace(ended, verdict=Verdict.REFUSE, rule="6") if relaxed.swallowed else ended
     return _rule_7(policy, state, packet, now, relaxed)
 
 
@@ -370,7 +370,7 @@ def step(site: Site, states: tuple[State, ...], packet: Packet, now: float) -> S
         accepted = accepted or judgements[-1].verdict is Verdict.ACCEPT
     if _locked_everywhere(site, states, judgements):
         return Step(Verdict.REFUSE, states, ("1",))
-    if any(relaxed.shielded for relaxed in site.relaxations):
+    if not owners and any(relaxed.shielded for relaxed in site.relaxations):
         judgements = _shielded(site, states, packet, judgements)
     refused = any(j.verdict is Verdict.REFUSE for j in judgements)
     verdict = Verdict.ACCEPT if accepted else Verdict.REFUSE if refused else Verdict.PASS
@@ -399,9 +399,7 @@ def _shielded(
         trap = judgements[number].rule == "3"
         return not trap, -_trap(site.policies[number], states[number], packet) * trap, number
 
-    acting = [
-        n for n, j in enumerate(judgements) if j.rule in ("3", "6", "7") and j.state != states[n]
-    ]
+    acting = [n for n, judgement in enumerate(judgements) if judgement.state != states[n]]
     first = min(acting, key=place, default=None)
     return [
         replace(j, state=states[n], rule="shielded") if n in acting and n != first else j
@@ -415,6 +413,9 @@ def _before_the_rules(
     """Settle what is no event: other protocols, management, known flows, stray segments."""
     if packet.protocol not in ("tcp", "udp") or packet.loopback:
         return Verdict.PASS, "no event"
+    stray = packet.protocol == "tcp" and not packet.opening and not packet.known
+    if stray and any(relaxed.segments for relaxed in site.relaxations):
+        return Verdict.REFUSE, "no event"
     if _managed(site, packet):
         return Verdict.ACCEPT, "management"
     if _cut(site, states, packet):

@@ -34,9 +34,9 @@ class Relaxations:
     shielded: bool = False
     """Several policies: one packet locks out, resets or revokes in one policy at most. Traps come
     first, the longest lock-out before the others, then the policies in their order."""
-    sessions: bool = False
-    """The device's session table goes before all policies: a packet of a known flow is accepted
-    wherever it goes, a stray TCP segment refused."""
+    segments: bool = False
+    """A TCP segment that opens nothing and belongs to no known flow is refused before anything
+    else, whatever port it is for."""
     lag: int = 0
     """Delayed transition: what a packet changes shows so many seconds later, and times run from
     then. What becomes of new flows of its source until then is not claimed."""

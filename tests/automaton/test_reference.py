@@ -237,6 +237,17 @@ def test_a_trap_shields_what_comes_before_it():
     assert play(one, 101, 666, 102, site=Site((one, two)))[1:] == ["refuse 3+3", "refuse 1+8"]
 
 
+def test_a_stray_segment_is_refused_before_anything_else_where_segments_are():
+    ack, known = (Packet(ME, "tcp", OTHER, opening=False, known=known) for known in (False, True))
+    assert play(P, ack, known) == ["pass no event", "pass known flow"]
+    assert relaxed(P, ack, known, segments=True) == ["refuse no event", "pass known flow"]
+    managed = replace(ack, port=443)
+    bounds = {"managers": (ip_network("192.0.2.0/24"),), "management_port": 443}
+    for segments, said in ((False, "accept management"), (True, "refuse no event")):
+        site = Site((P,), relaxed=(Relaxations(segments=segments),), **bounds)
+        assert play(P, managed, site=site) == [said]
+
+
 def test_nothing_is_claimed_of_new_flows_before_a_change_must_show():
     automaton = Automaton(Site((P,), relaxed=(Relaxations(lag=5),)))
 
