@@ -133,6 +133,12 @@ class Rendered(Generic[C]):
     families: Mapping[int, Meaning] = field(default_factory=dict)
     """IP versions for which the device implements something else than that."""
 
+    @property
+    def lag(self) -> int:
+        """Return how many seconds a knock may take to show: clients pause as long after each."""
+        meanings = [self.relaxed, *(relaxed for _, relaxed in self.families.values())]
+        return max((bounds.lag for relaxed in meanings for bounds in relaxed), default=0)
+
     def meaning(self, family: int) -> Meaning:
         """Return what the configuration implements for an IP version."""
         return self.families.get(family, (self.effective, self.relaxed))

@@ -218,10 +218,11 @@ class Transaction(Frame):
     def _probe(self, driver: AnyDriver, intent: Intent) -> None:
         if self.job.options.probe_knock:
             for policy in intent.policies:
-                knock_and_check(policy, intent.placement, self.job.options.timeouts.probe)
+                seconds = self.job.options.timeouts.probe
+                knock_and_check(policy, intent.placement, seconds, intent.lag)
             for policy in intent.policies:
                 # The check may have used up a single-use grant that the new connection needs.
-                knock(policy, intent.placement)
+                knock(policy, intent.placement, intent.lag)
         driver.probe()
 
     def confirm(self, driver: AnyDriver) -> Outcome:
