@@ -19,7 +19,7 @@ class PanosModeller:
     """Satisfies ``knockctl.vendor.Modeller``; its machines are made with the same switches."""
 
     evidence = "fact sheet"
-    assumptions = (
+    assumptions: tuple[str, ...] = (
         "a packet's log has become a tag within the placement's tag_delay, and no log is lost",
         "a tag that is registered again gets its full time anew",
         "nobody registers or removes tags of ours but by hand, through knockctl",
