@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -13,7 +14,7 @@ from knockctl.automaton import verify
 from knockctl.automaton.explore import Judge
 from knockctl.automaton.gaps import gaps
 from knockctl.automaton.letters import Claim
-from knockctl.automaton.model import DeviceModel
+from knockctl.automaton.model import DeviceModel, delayed
 from knockctl.automaton.reference import Site
 from knockctl.automaton.verify import Finding, Result
 from knockctl.automaton.wire import Scope
@@ -118,8 +119,9 @@ def prove_rendered(
     rendered = vendor.compiler.render(policies, placement)
     config = vendor.modeller.parse(rendered.config.text())
     case = _Case(vendor, placement, rendered, budget)
-    check = case.check("the rendered rules", vendor.modeller.model(config), verify.prove)
-    return case.proof(device.name, policies, [check], begun)
+    check = case.check("the rendered rules", vendor.modeller.model(config), verify.prove, late=True)
+    checks = [check, *case.each_alone()]
+    return case.proof(device.name, policies, checks, begun)
 
 
 def prove_running(
@@ -150,7 +152,7 @@ def prove_running(
         checks.append(case.check("what it runs", running.model, gaps, whole=True))
     else:
         own = vendor.modeller.model(running.config)
-        checks.append(case.check("our rules", own, verify.prove))
+        checks.append(case.check("our rules", own, verify.prove, late=True))
         checks.append(case.nobody_else(running.model))
         warnings += case.refused(running.model)
     if case.site().managers:
@@ -172,7 +174,7 @@ def stage_device(
         redaction.register_all(found.config.secrets())
         model = found.model
     case = _Case(vendor, placement, rendered, 0)
-    return case.site(), case.scope, model
+    return case.site(), case.scope, delayed(model, rendered.lag)
 
 
 Prove = Callable[..., Result]
@@ -192,12 +194,14 @@ class _Case:
         # A device without policies is not ours to keep reachable.
         self._management = placement.management if rendered.effective else None
         self.scope: Scope = vendor.modeller.scope(placement)
-        self._vendor, self._rendered = vendor, rendered
+        self._vendor, self._rendered, self._placement = vendor, rendered, placement
         self._budget, self._families = budget, families
 
-    def site(self, family: int = 4) -> Site:
-        """Return what the device is held to for an IP version."""
+    def site(self, family: int = 4, *, late: bool = True) -> Site:
+        """Return what the device is held to for an IP version; ``late``: with its lag."""
         effective, relaxed = self._rendered.meaning(family)
+        if not late:
+            relaxed = tuple(replace(bounds, lag=0) for bounds in relaxed)
         management = self._management
         return Site(
             effective,
@@ -214,9 +218,16 @@ class _Case:
         judge: Judge | None = None,
         *,
         whole: bool = False,
+        late: bool = False,
     ) -> Check:
-        """Prove one property for every family."""
+        """Prove one property for every family.
+
+        ``late``: for a device on which changes show at once, and for one on which they lag.
+        """
         result = self._result(model, prove, judge, whole=whole)
+        if late and self._rendered.lag and len(self._rendered.effective) == 1:
+            slow = delayed(model, self._rendered.lag)
+            result.add(self._result(slow, prove, judge, whole=whole, late=True))
         return Check(
             name=name,
             status=result.status.value,
@@ -234,13 +245,29 @@ class _Case:
         judge: Judge | None,
         *,
         whole: bool,
+        late: bool = False,
     ) -> Result:
         result = Result()
         more = {} if judge is None else {"judge": judge}
         for family in self._families:
-            claim = Claim(self.site(family), self.scope, model, family, whole)
+            claim = Claim(self.site(family, late=late), self.scope, model, family, whole)
             result.add(prove(claim, budget=self._budget, **more))
         return result
+
+    def each_alone(self) -> Iterator[Check]:
+        """Prove each of several policies by itself where changes lag.
+
+        All together are proved for changes that show at once: late ones are in too many states.
+        """
+        policies = self._rendered.effective
+        if not self._rendered.lag or len(policies) == 1:
+            return
+        for policy in policies:
+            rendered = self._vendor.compiler.render([policy], self._placement)
+            case = _Case(self._vendor, self._placement, rendered, self._budget, self._families)
+            config = self._vendor.modeller.parse(rendered.config.text())
+            model = self._vendor.modeller.model(config)
+            yield case.check(f"{policy.name} by itself", model, verify.prove, late=True)
 
     def nobody_else(self, model: DeviceModel[Any]) -> Check:
         """Prove that nobody gets in without the knock; where somebody does, list all ways."""
@@ -283,7 +310,15 @@ class _Case:
             effective=tuple(_differences(stated, self._rendered.effective)),
             notes=tuple(redact(_sentence(note)) for note in self._rendered.fidelity),
             warnings=tuple(redact(warning) for warning in warnings),
-            assumptions=self._vendor.modeller.assumptions,
+            assumptions=(*self._vendor.modeller.assumptions, *_pace(self._rendered.lag)),
+        )
+
+
+def _pace(lag: int) -> Iterator[str]:
+    if lag:
+        yield (
+            f"a source sends nothing for {lag} s after a packet that changes something; what the "
+            "device makes of those who do is tested, not proved"
         )
 
 
