@@ -1,4 +1,4 @@
-"""The router's time: it can run faster than ours, stand still, and be moved on by hand."""
+"""A twin's time: it can run faster than ours, stand still, and be moved on by hand."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Clock:
 
     @property
     def scale(self) -> float:
-        """How many of the router's seconds pass in one of ours; can be changed at any time."""
+        """How many of the twin's seconds pass in one of ours; can be changed at any time."""
         return self._scale
 
     @scale.setter
@@ -54,11 +54,11 @@ class Clock:
         self._arm()
 
     def now(self) -> float:
-        """Return the router's time."""
+        """Return the twin's time."""
         return self._base + (time.monotonic() - self._since) * self._scale
 
     def call_at(self, when: float, callback: Callback) -> Timer:
-        """Have something done at a moment of the router's time."""
+        """Have something done at a moment of the twin's time."""
         timer = Timer(when, next(self._numbers), callback)
         heapq.heappush(self._timers, timer)
         self._arm()
