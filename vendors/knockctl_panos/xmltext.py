@@ -1,0 +1,129 @@
+"""PAN-OS configuration as trees of nodes, and the XML they are printed in.
+
+A node keeps what a device is configured with: tag, the attribute ``name``, text, children. All
+other attributes are the device's own bookkeeping, such as ``admin``, ``dirtyId``, ``time``,
+``uuid`` and ``loc`` (fact sheet 2.2, 4), and are forgotten as they are read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from xml.etree import ElementTree as ET
+from xml.sax.saxutils import escape, quoteattr
+
+Content = str | bool | Sequence[Any] | Mapping[str, Any]
+"""What ``Node.of`` takes: a text; True for an empty element; texts, which become members; pairs
+of a name and a mapping, which become entries; or children by their tags."""
+
+_DECLARATION = re.compile(r"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
+_STEP = "  "
+
+
+class NotXml(ValueError):
+    """A text is no XML document, or one that no device prints."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One element; an ``entry`` has a name."""
+
+    tag: str
+    name: str = ""
+    text: str = ""
+    children: tuple[Node, ...] = ()
+
+    @classmethod
+    def of(cls, tag: str, content: Content, name: str = "") -> Node:
+        """Make a node of plain Python values, see ``Content``."""
+        if isinstance(content, bool):
+            return cls(tag, name)
+        if isinstance(content, str):
+            return cls(tag, name, content)
+        if isinstance(content, Mapping):
+            return cls(tag, name, "", tuple(cls.of(key, part) for key, part in content.items()))
+        return cls(tag, name, "", tuple(_item(item) for item in content))
+
+    def child(self, tag: str) -> Node | None:
+        """Return the first child with this tag."""
+        return next((child for child in self.children if child.tag == tag), None)
+
+    def find(self, path: str) -> Node | None:
+        """Return the node a path of tags such as ``protocol/tcp/port`` leads to."""
+        node: Node | None = self
+        for tag in path.split("/"):
+            node = node.child(tag) if node else None
+        return node
+
+    def word(self, path: str, default: str = "") -> str:
+        """Return the text at a path."""
+        node = self.find(path)
+        return node.text if node else default
+
+    def members(self, path: str) -> tuple[str, ...]:
+        """Return the members listed at a path."""
+        node = self.find(path)
+        return tuple(c.text for c in node.children if c.tag == "member") if node else ()
+
+    def entries(self, path: str = "") -> tuple[Node, ...]:
+        """Return the entries listed at a path; an empty one is this node itself."""
+        node = self.find(path) if path else self
+        return tuple(c for c in node.children if c.tag == "entry") if node else ()
+
+
+def read(text: str) -> Node:
+    """Read a document; raise ``NotXml`` for any other text."""
+    if _DECLARATION.search(text):
+        raise NotXml("a document with declarations of its own is no device's")
+    try:
+        return of_element(ET.fromstring(text.strip()))  # noqa: S314 - no declarations, see above
+    except ET.ParseError as error:
+        raise NotXml(f"not XML: {error}") from error
+
+
+def of_element(element: ET.Element) -> Node:
+    """Return an element without bookkeeping, comments and the space between elements."""
+    children = tuple(of_element(child) for child in element if isinstance(child.tag, str))
+    text = "" if children else element.text or ""
+    return Node(element.tag, element.get("name", ""), text if text.strip() else "", children)
+
+
+def element_of(node: Node) -> ET.Element:
+    """Return the same as an element, for libraries that take those."""
+    element = ET.Element(node.tag, {"name": node.name} if node.name else {})
+    element.text = node.text or None
+    element.extend([element_of(child) for child in node.children])
+    return element
+
+
+def lines(node: Node, depth: int = 0) -> Iterator[str]:
+    """Yield the lines a node is printed in, two spaces deeper for each level."""
+    space = _STEP * depth
+    name = f" name={quoteattr(node.name)}" if node.name else ""
+    if node.children:
+        yield f"{space}<{node.tag}{name}>"
+        for child in node.children:
+            yield from lines(child, depth + 1)
+        yield f"{space}</{node.tag}>"
+    elif node.text:
+        yield f"{space}<{node.tag}{name}>{_escaped(node.text)}</{node.tag}>"
+    else:
+        yield f"{space}<{node.tag}{name}/>"
+
+
+def printed(node: Node) -> str:
+    """Print a node and all below it."""
+    return "".join(f"{line}\n" for line in lines(node))
+
+
+def _escaped(text: str) -> str:
+    return escape(text, {"\r": "&#13;"})
+
+
+def _item(item: Any) -> Node:
+    if isinstance(item, str):
+        return Node("member", text=item)
+    name, content = item
+    return Node.of("entry", content, name)
