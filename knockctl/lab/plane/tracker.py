@@ -49,6 +49,8 @@ class Connection:
     deadline: float = 0.0
     by: str = ""
     """The rule that let its first packet in, where the device remembers."""
+    interface: str = ""
+    """Where its first packet came in, or went out."""
     answered: bool = False
     closed_by: frozenset[bool] = frozenset()
     """Which directions have sent a FIN; True is the first packet's."""
@@ -81,14 +83,14 @@ class Connection:
 class Tracker:
     """Remembers flows; times are the device's, in seconds.
 
-    ``times`` says how long a flow of each of ``STATES`` lasts without a packet. ``loose``: a bare
-    ACK in the middle of an unknown flow begins one.
+    ``times`` says how long a flow of each of ``STATES`` lasts without a packet.
     """
 
     def __init__(self, times: Mapping[str, float], *, loose: bool = True) -> None:
         """Know no flow."""
+        self.loose = loose
+        """A bare ACK in the middle of an unknown flow begins one."""
         self._times = times
-        self._loose = loose
         self._flows: dict[Key, Connection] = {}
         self._numbers = itertools.count(1)
         self._swept = 0.0
@@ -124,7 +126,9 @@ class Tracker:
         if packet.protocol == "tcp":
             state = "syn-sent" if packet.opening else "established"
         key = _key(packet)
-        self._flows[key] = Connection(next(self._numbers), key, now, state, by=by)
+        self._flows[key] = Connection(
+            next(self._numbers), key, now, state, by=by, interface=packet.interface
+        )
         return self._flows[key]
 
     def _find(self, packet: WirePacket, now: float) -> tuple[Connection | None, bool]:
@@ -153,7 +157,7 @@ class Tracker:
         """Return what a packet of no known flow is."""
         if packet.protocol == "tcp":
             bare = packet.flags & (FLAGS["syn"] | FLAGS["fin"] | FLAGS["rst"] | FLAGS["ack"])
-            middle = self._loose and bare == FLAGS["ack"]
+            middle = self.loose and bare == FLAGS["ack"]
             return "fresh" if packet.opening or middle else "invalid"
         if packet.protocol in _REQUESTS:
             kind = packet.icmp >> 8
