@@ -1,0 +1,143 @@
+"""A PAN-OS device on a loopback port, and the SDKs' ways to it, TLS verified."""
+
+import contextlib
+import datetime as dt
+import functools
+import ssl
+import time
+from ipaddress import ip_address
+
+import pan.xapi
+import panos.base
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from panos.firewall import Firewall
+from panos.panorama import Panorama
+
+from knockctl_panos.twin import Appliance, Clock, Switches, served
+
+START = 1_780_000_000  # 2026-05-28 20:26:40 UTC
+VSYS = "/config/devices/entry[@name='localhost.localdomain']/vsys/entry[@name='vsys1']"
+
+
+@pytest.fixture(autouse=True)
+def _no_panrc(tmp_path, monkeypatch):
+    """pan-python fills in host and key from a .panrc in the working directory and in the home."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+
+def make_certificate(folder, *, address="127.0.0.1"):
+    """Make a certificate that is its own authority; return its two files, key and certificate."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "paloalto1")])
+    now = dt.datetime.now(dt.UTC)
+    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(names, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    private, public = folder / "firewall.key", folder / "firewall.pem"
+    private.write_bytes(secret)
+    public.write_bytes(made.public_bytes(pem))
+    return private, public
+
+
+def server_context(private, public):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(public, private)
+    return context
+
+
+@pytest.fixture(scope="session")
+def certificate_files(tmp_path_factory):
+    """Make a certificate for 127.0.0.1; return its key's file and its own."""
+    return make_certificate(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="session")
+def certificate(certificate_files):
+    """Return the TLS contexts of server and client."""
+    private, public = certificate_files
+    return server_context(private, public), ssl.create_default_context(cafile=public)
+
+
+class Device:
+    """A device and everything a test does to it from outside and, by ``do``, inside."""
+
+    def __init__(self, twin, host, context):
+        self.twin, self.host, self.context = twin, host, context
+
+    def xapi(self, user="admin", password="admin", **more):
+        """Open pan-python's API, with a key by keygen unless one is given."""
+        words = {"api_username": user, "api_password": password, "timeout": 20, **more}
+        made = pan.xapi.PanXapi(hostname="127.0.0.1", port=self.host.port, **words)
+        made.ssl_context = self.context  # given to the constructor, it would warn of its own doing
+        return made
+
+    def _sdk(self, kind, user, password, **more):
+        words = {"port": self.host.port, "timeout": 20, "interval": 0.02, **more}
+        made = kind("127.0.0.1", api_key=self.xapi(user, password).keygen(), **words)
+        made.xapi.ssl_context = self.context
+        return made
+
+    def firewall(self, user="admin", password="admin", vsys="vsys1", **more):
+        """Open pan-os-python's firewall, its version read."""
+        made = self._sdk(Firewall, user, password, vsys=vsys, **more)
+        made.refresh_system_info()
+        return made
+
+    def panorama(self, user="admin", password="admin"):
+        made = self._sdk(Panorama, user, password)
+        made.refresh_system_info()
+        return made
+
+    def do(self, function, *args, **kwargs):
+        return self.host.call(functools.partial(function, *args, **kwargs))
+
+    def advance(self, seconds):
+        self.do(self.twin.clock.advance, seconds)
+
+    def running(self, tail):
+        """Return the names of entries below vsys1 in the running configuration."""
+        return self.do(lambda: [e.get("name") for e in self.twin.vsys().findall(f"{tail}/entry")])
+
+    def candidate(self, tail):
+        vsys = functools.partial(self.twin.vsys, running=False)
+        return self.do(lambda: [e.get("name") for e in vsys().findall(f"{tail}/entry")])
+
+
+@pytest.fixture
+def device(certificate):
+    """Make devices; a commit takes 0.02 s: ``device(version="10.2.9")``.
+
+    With ``scale=0`` their time stands still.
+    """
+    with contextlib.ExitStack() as stack:
+
+        def make(*, scale=100, **switches):
+            clock = Clock(start=START, scale=scale)
+            twin = Appliance(Switches(**switches), clock=clock)
+            host = stack.enter_context(served(twin, certificate[0]))
+            return Device(twin, host, certificate[1])
+
+        yield make
+
+
+@pytest.fixture(autouse=True)
+def _polls_often(monkeypatch):
+    """pan-os-python asks for a job every half second, whatever it was told."""
+    slept = time.sleep
+    monkeypatch.setattr(panos.base.time, "sleep", lambda seconds: slept(min(seconds, 0.02)))

@@ -1,0 +1,109 @@
+"""Elements: reading them from text, copying, comparing, and what the device writes on them."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterable, Iterator
+from xml.etree.ElementTree import Element, ParseError, SubElement, fromstring, tostring
+
+from knockctl_panos.twin.refusals import MALFORMED, Refusal
+
+_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
+BOOKKEEPING = ("admin", "dirtyId", "time")
+"""What a candidate tree says of each node that was changed and is not committed."""
+
+
+def read(text: str) -> Element:
+    """Read one element.
+
+    Raises:
+        Refusal: not well-formed, or with a document type, whose entities could grow without end.
+    """
+    if "<!DOCTYPE" in text:
+        raise Refusal(MALFORMED, "Malformed Request", plain=True)
+    try:
+        return fromstring(_DECLARATION.sub("", text))  # noqa: S314 - no document type, so no entities
+    except ParseError as error:
+        raise Refusal(MALFORMED, f"Malformed Request: {error}", plain=True) from error
+
+
+def fragment(text: str) -> list[Element]:
+    """Read any number of elements side by side.
+
+    Raises:
+        Refusal: as ``read``.
+    """
+    return list(read(f"<fragment>{_DECLARATION.sub('', text)}</fragment>"))
+
+
+def write(element: Element) -> str:
+    """Write an element without any space around it."""
+    return tostring(element, encoding="unicode")
+
+
+def clone(element: Element) -> Element:
+    """Copy a tree."""
+    return copy.deepcopy(element)
+
+
+def make(tag: str, content: str | Iterable[Element] = "", **attributes: str) -> Element:
+    """Make an element with text, or with children."""
+    made = Element(tag, attributes)
+    if isinstance(content, str):
+        made.text = content or None
+    else:
+        made.extend(content)
+    return made
+
+
+def under(parent: Element, tag: str, text: str = "", **attributes: str) -> Element:
+    """Add a child, with text, and return it."""
+    made = SubElement(parent, tag, attributes)
+    made.text = text or None
+    return made
+
+
+def words(element: Element, path: str) -> list[str]:
+    """Return the texts of ``path/member``."""
+    return [node.text or "" for node in element.findall(f"{path}/member")]
+
+
+def text_of(element: Element | None) -> str:
+    """Return an element's own text, spaces around it left out."""
+    return (element.text or "").strip() if element is not None else ""
+
+
+def name_of(element: Element) -> str:
+    """Return an entry's name."""
+    return element.get("name", "")
+
+
+def same(left: Element, right: Element) -> bool:
+    """Tell whether two nodes are the same one of a tree: tag, and name or, for members, text."""
+    if left.tag != right.tag:
+        return False
+    if left.tag == "member":
+        return text_of(left) == text_of(right)
+    return left.get("name") == right.get("name")
+
+
+def mark(element: Element, marks: dict[str, str]) -> None:
+    """Write bookkeeping on a node and all below."""
+    for node in element.iter():
+        node.attrib.update(marks)
+
+
+def unmark(element: Element, numbers: Iterable[int] | None = None) -> None:
+    """Take bookkeeping off a tree: all of it, or that of some changes."""
+    wanted = None if numbers is None else {str(number) for number in numbers}
+    for node in element.iter():
+        if wanted is None or node.get("dirtyId") in wanted:
+            for name in BOOKKEEPING:
+                node.attrib.pop(name, None)
+
+
+def rules(tree: Element) -> Iterator[Element]:
+    """Yield the entries of all rule bases."""
+    for parent in tree.iter("rules"):
+        yield from parent.findall("entry")
