@@ -28,7 +28,7 @@ from typing import Any
 from knockctl.lab.plane.control import Control, Words
 from knockctl_panos.plane.firewall import LabFirewall
 from knockctl_panos.plane.switches import Switches as PlaneSwitches
-from knockctl_panos.twin import Faults, Switches, markup
+from knockctl_panos.twin import Faults, Switches
 from knockctl_panos.twin.refusals import Refusal
 
 
@@ -61,12 +61,16 @@ class _Firewall:
             ),
             "scale": lambda scale: setattr(firewall.clock, "scale", float(scale)),
             "advance": firewall.clock.advance,
-            "load": lambda pairs: [device.load(*pair) for pair in pairs] and None,
+            "load": self._load,
             "export": lambda _: firewall.export(),
             "logs": device.logs.entries,
             "tags": lambda address: sorted(device.tags.tags("vsys1", address)),
             "reset": lambda _: self._reset(),
         }
+
+    def _load(self, pairs: list[list[str]]) -> None:
+        for xpath, element in pairs:
+            self.firewall.appliance.load(xpath, element)
 
     def _reboot(self, seconds: float) -> None:
         device = self.firewall.appliance
@@ -95,5 +99,5 @@ class _Firewall:
         self.firewall.reset()
 
 
-def _plain(value: object) -> object:
+def _plain(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value

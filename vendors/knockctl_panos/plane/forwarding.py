@@ -13,10 +13,9 @@ from functools import partial
 from typing import Literal
 from xml.etree.ElementTree import Element
 
-from knockctl_panos.twin import logquery, markup
-
 from knockctl.lab.clock import Clock, Timer
 from knockctl_panos.plane.switches import Switches
+from knockctl_panos.twin import logquery, markup
 
 Fields = Mapping[str, str]
 _TARGETS = {"source-address": "src", "destination-address": "dst"}
@@ -66,7 +65,7 @@ class Forwarding:
         self.clock = clock
         self.switches = switches
         self._act = act
-        self._random = random.Random(switches.seed)
+        self._random = random.Random(switches.seed)  # noqa: S311 - a latency, no secret
         self._last = 0.0
         self._underway: list[Timer] = []
 

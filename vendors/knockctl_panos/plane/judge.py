@@ -29,13 +29,12 @@ class Judge:
     The management port is none of the data plane's. Nothing is forwarded.
     """
 
-    def __init__(
-        self, device: Appliance, table: Table, local: Local, management: Address
-    ) -> None:
+    def __init__(self, device: Appliance, table: Table, local: Local, management: Address) -> None:
         """Judge what comes in by the interfaces that the table knows."""
         self.device = device
         self.table = table
         self.addressed = local.addressed
+        self._local = local
         self._management = management
         self._outside = next(iter(table.zones))
         table.ended = self._ended
@@ -51,7 +50,9 @@ class Judge:
 
     def renew(self) -> None:
         """Take up the rules that run now."""
-        self.rules = Rulebase(self.device, VSYS)
+        outside = self._local.addresses - {self._management}
+        zone = self.table.zones[self._outside]
+        self.rules = Rulebase(self.device, VSYS, outside, zone, self.switches)
 
     def committed(self) -> None:
         """Take up new rules; sessions that they would not let in go, where the switch says so."""
@@ -87,8 +88,9 @@ class Judge:
             self.table.take(seen)
 
     def _rule(self, packet: WirePacket) -> Rule:
-        tags = self.device.tags.tags(VSYS, str(packet.source))
-        return self.rules.first(packet, self._zones(packet), tags)
+        ends = {str(packet.source), str(packet.destination)}
+        tags = {address: set(self.device.tags.tags(VSYS, address)) for address in ends}
+        return self.rules.first(packet, self._zones(packet)[0], tags)
 
     def _zones(self, packet: WirePacket) -> tuple[str, str]:
         """Return where a packet comes from and where it goes: outside, all that is protected."""

@@ -1,4 +1,4 @@
-"""The running configuration's rules: which is the first to match, and what it says beside a verdict.
+"""The running configuration's rules: which of them matches first, and what else it says.
 
 Which rule matches, the semantics of that configuration says, with the tags registered now. What a
 rule's logs do, and when, is not asked of it here.
@@ -50,11 +50,11 @@ class Rulebase:
     ) -> None:
         """Take up what a firewall runs; the ``outside`` addresses are in that zone."""
         tree = device.trees.running
-        profiles = [*tree.findall(f"devices/entry/vsys/entry[@name='{vsys}']"), *tree.iter("shared")]
+        own = tree.findall(f"devices/entry/vsys/entry[@name='{vsys}']")
+        profiles = [*own, *tree.findall("shared")]
         document = Document.of(read(markup.write(tree)), vsys)
         self._rules = {
-            node.name: _rule(node, profiles)
-            for node in (*_implied(document), *document.rules())
+            node.name: _rule(node, profiles) for node in (*_implied(document), *document.rules())
         }
         addresses = tuple((int(address), int(address)) for address in outside)
         self._model = PanosModel(
@@ -89,10 +89,13 @@ class Rulebase:
 
 
 def _implied(document: Document) -> Iterable[Node]:
-    """Return what stands behind all rules, unless the configuration says otherwise."""
+    """Yield what stands behind all rules, as it is configured where it is."""
+    said = {node.name: node.children for node in reversed(list(document.last_rules()))}
     for name, action in (("intrazone-default", "allow"), ("interzone-default", "deny")):
-        yield Node.of("entry", {"action": action, "log-end": "no"}).named(name)
-    yield from reversed(list(document.last_rules()))
+        words = {child.tag: child for child in said.get(name, ())}
+        words.setdefault("action", Node("action", text=action))
+        words.setdefault("log-end", Node("log-end", text="no"))
+        yield Node("entry", name, children=tuple(words.values()))
 
 
 def _rule(node: Node, scopes: Iterable[Element]) -> Rule:

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
-from knockctl_panos.twin.sessions import Session
-
 from knockctl.automaton.wire import Flow, WirePacket
 from knockctl.lab.clock import Clock
 from knockctl.lab.plane.frames import Seen
 from knockctl.lab.plane.tracker import Connection, Tracker
+from knockctl_panos.twin.sessions import Session
 
 TIMES = {
     "syn-sent": 5,
@@ -126,6 +125,4 @@ class Table:
 def first(flow: Connection) -> WirePacket:
     """Return a session's first packet, as far as rules look at it."""
     protocol, source, source_port, destination, port = flow.key
-    return WirePacket(
-        source, destination, protocol, port, source_port, interface=flow.interface
-    )
+    return WirePacket(source, destination, protocol, port, source_port, interface=flow.interface)
