@@ -42,6 +42,7 @@ class TimeoutSettings(BaseModel):
     command: int = Field(default=20, ge=1, le=600)
     probe: int = Field(default=10, ge=1, le=300)
     revert: int = Field(default=120, ge=5, le=86400)
+    job: int = Field(default=600, ge=1, le=7200)
 
 
 class Settings(BaseModel):

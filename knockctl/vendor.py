@@ -9,28 +9,29 @@ part           does
 ``Compiler``   pure: policies and placement to a ``Config``, device text to a
                ``Config``, two configs to a ``Remediation``
 ``Modeller``   pure: a ``Config``, or all a device runs, to a machine to be executed
-``Driver``     one open connection: facts, read, arm, apply, cancel, persist
+``Driver``     one open connection: facts, read, arm, apply, cancel, persist; ``HeldByOperator``
+               besides, where the device can't take a change back by itself
 ``Vendor``     names the two and opens the connection
 =============  ====================================================================
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, Literal, Protocol, Self, TypeVar
+from typing import Any, Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from knockctl.automaton.model import DeviceModel
 from knockctl.automaton.relaxations import Relaxations
 from knockctl.automaton.wire import Scope
-from knockctl.errors import InventoryError
+from knockctl.errors import GuardError, InventoryError
 from knockctl.policy.resolved import ResolvedPolicy
 
 ENTRY_POINTS = "knockctl.vendors"
@@ -110,6 +111,7 @@ class Config(Protocol):
 
 
 C = TypeVar("C", bound=Config)
+C_contra = TypeVar("C_contra", bound=Config, contravariant=True)
 R = TypeVar("R", bound="Remediation")
 R_co = TypeVar("R_co", bound="Remediation", covariant=True)
 R_contra = TypeVar("R_contra", bound="Remediation", contravariant=True)
@@ -131,6 +133,12 @@ class Rendered(Generic[C]):
     families: Mapping[int, Meaning] = field(default_factory=dict)
     """IP versions for which the device implements something else than that."""
 
+    @property
+    def lag(self) -> int:
+        """Return how many seconds a knock may take to show: clients pause as long after each."""
+        meanings = [self.relaxed, *(relaxed for _, relaxed in self.families.values())]
+        return max((bounds.lag for relaxed in meanings for bounds in relaxed), default=0)
+
     def meaning(self, family: int) -> Meaning:
         """Return what the configuration implements for an IP version."""
         return self.families.get(family, (self.effective, self.relaxed))
@@ -146,6 +154,8 @@ class Endpoint:
     source: Address
     address: Address
     port: int
+    judged: bool = False
+    """Whether it comes in where the policies' rules judge packets, as far as the device tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +296,13 @@ class PendingChange:
 
     change_id: str
     seconds_left: int | None
-    """Until the device takes it back by itself; None where nothing will."""
+    """Until whoever holds the timer takes it back; None where nobody will."""
+    holder: Literal["device", "operator"] = "device"
+    """``operator``: nothing on the device takes it back. The process that made the change waits
+    and does; where that has died the change stays until somebody ends it, and fences the device.
+    """
+    by: str | None = None
+    """The account it was made with, where the device tells."""
 
 
 class Driver(Protocol[C, R_contra]):
@@ -351,6 +367,38 @@ class Driver(Protocol[C, R_contra]):
         """Remove what the change left on the device besides the configuration itself."""
 
 
+@runtime_checkable
+class HeldByOperator(Protocol[C_contra]):
+    """What a driver has besides, whose device can't take a change back by itself.
+
+    There ``arm`` takes a hold on the device that lasts until ``cancel``, ``fire`` or ``forget``
+    give it back, and ``pending`` lists that hold, live, with the holder ``operator``. ``fire``
+    needs to know what was there before: of its own ``arm``, or told by ``remember``. It returns
+    ``fired`` where it had to change what runs, and ``absent`` where there was nothing to undo.
+    """
+
+    def remember(self, change_id: str, before: C_contra) -> None:
+        """Take what was there before a change that another connection began."""
+
+
+def no_snapshot(change_id: str, reason: str | None = None) -> GuardError:
+    """Return what is raised where a change is to be taken back, and nobody knows to what."""
+    return GuardError(
+        f"the change {change_id} stays pending: nothing on the device takes it back, and what was"
+        f" there before it is not known ({reason or 'this journal has no snapshot of it'})",
+        hint="use the journal (--journal) and the key of whoever deployed it; or knockctl confirm"
+        f" --change {change_id}, then deploy or remove",
+    )
+
+
+@runtime_checkable
+class Talkative(Protocol):
+    """What a driver has besides, whose steps may take minutes: it says how far they are."""
+
+    said: Callable[[str], None]
+    """Called with a few words; set by whoever wants to hear them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """One source that a policy on a device remembers."""
@@ -396,6 +444,8 @@ class Credentials:
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     escalation_password: str | None = field(default=None, repr=False)
+    api_key: str | None = field(default=None, repr=False)
+    """Instead of username and password, where the device has such keys."""
     key_file: Path | None = None
     known_hosts: Path | None = None
     verify_host_key: bool = True
@@ -408,12 +458,16 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds each kind of step may take; the revert timer must outlast apply plus probe."""
+    """Seconds each kind of step may take; the revert timer must outlast apply plus probe.
+
+    ``job`` is how long a job of the device's own may run, such as a commit.
+    """
 
     connect: int = 10
     command: int = 20
     probe: int = 10
     revert: int = 120
+    job: int = 600
 
     @property
     def worst_case(self) -> int:
@@ -430,6 +484,8 @@ class Target:
     port: int | None
     credentials: Credentials
     timeouts: Timeouts = Timeouts()
+    placement: Mapping[str, Any] = field(default_factory=dict)
+    """As the inventory has it: it may say where on a device to look, such as a virtual system."""
 
 
 class Vendor(Protocol[C, R]):

@@ -230,6 +230,8 @@ class Explorer:
         arriving = self._arriving(node)
         for letter in self.letters if arriving or not self.timed else ():
             meeting = self._meet(node, letter)
+            if meeting is None:
+                continue
             seen.steps += 1
             seen.keyed = seen.keyed and meeting.got.keyed
             what = self.judge(meeting)
@@ -246,7 +248,8 @@ class Explorer:
 
     # --- a packet ---
 
-    def _meet(self, node: Node, letter: Letter) -> Meeting:
+    def _meet(self, node: Node, letter: Letter) -> Meeting | None:
+        """Let both judge a packet; None for one of which nothing is claimed."""
         self._enter(node)
         now = as_number(Now(_NEW, self._younger))
         states = node.key.references[letter.source]
@@ -254,6 +257,8 @@ class Explorer:
             expected = Step(Verdict.PASS, states, ("not ours",))
         else:
             expected = step(self.site, states, letter.event, now)
+        if not expected.claimed:
+            return None
         return Meeting(
             letter, expected, self.model.step(node.key.device, letter.packet, _Named(self))
         )
@@ -365,7 +370,7 @@ class Explorer:
         for states in references:
             for deadline in deadlines(states):
                 seconds.setdefault(deadline.clock, set())
-            for clock, threshold in thresholds(self.site.policies, states):
+            for clock, threshold in thresholds(self.site, states):
                 seconds[clock].add(threshold)
         live = sorted(name for name in wanted if names.get(name, _OLD) != _OLD)
         for name in live:

@@ -87,6 +87,8 @@ class State:
     """Relaxed: until then no knock counts."""
     spent_until: float = NEVER
     """Relaxed: until then a sequence grants nothing."""
+    unsettled_until: float = NEVER
+    """Relaxed: until then what was changed last need not show yet."""
 
     @classmethod
     def initial(cls, policy: ResolvedPolicy) -> State:
@@ -101,6 +103,7 @@ class State:
             self.locked_until if now < self.locked_until else NEVER,
             self.paused_until if now < self.paused_until else NEVER,
             self.spent_until if now < self.spent_until else NEVER,
+            self.unsettled_until if now < self.unsettled_until else NEVER,
         )
 
     @property
@@ -128,27 +131,36 @@ class State:
         """Tell whether a sequence grants nothing, as of ``at``."""
         return self.spent_until > NEVER
 
+    @property
+    def unsettled(self) -> bool:
+        """Tell whether what was changed last need not show yet, as of ``at``."""
+        return self.unsettled_until > NEVER
+
     def cleared(self, now: float, relaxed: Relaxations = EXACT) -> State:
         """Return the state with all stages back at the start."""
-        pause = now + relaxed.pause if relaxed.pause and self.started else self.paused_until
+        pause = self.paused_until
+        if relaxed.pause and self.started:
+            pause = now + (relaxed.lag + relaxed.pause)
         return replace(self, stages=tuple(Stage() for _ in self.stages), paused_until=pause)
 
     def ended(self, now: float, relaxed: Relaxations = EXACT) -> State:
         """Return the state without its grant."""
-        spent = now + relaxed.spent if relaxed.spent and self.granted else self.spent_until
+        spent = self.spent_until
+        if relaxed.spent and self.granted:
+            spent = now + (relaxed.lag + relaxed.spent)
         return replace(self, granted_until=NEVER, spent_until=spent)
 
     def lock(self, seconds: int, now: float, relaxed: Relaxations = EXACT) -> State:
         """End the grant, clear all stages, lock out for so long at least."""
         after = self.ended(now, relaxed).cleared(now, relaxed)
-        return replace(after, locked_until=max(self.locked_until, now + seconds))
+        return replace(after, locked_until=max(self.locked_until, now + (relaxed.lag + seconds)))
 
     def grant(self, seconds: int, now: float, relaxed: Relaxations = EXACT) -> State:
         """Clear all stages and let the source in for so long at least."""
         after = self.cleared(now, relaxed)
         if self.spent:
             return after
-        return replace(after, granted_until=max(self.granted_until, now + seconds))
+        return replace(after, granted_until=max(self.granted_until, now + (relaxed.lag + seconds)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +202,8 @@ def judge(  # noqa: PLR0911 - one return for each rule, in their order
     if state.granted and policy.stray == "lockout":
         return _locked(policy, state, now, relaxed, "6")
     if state.granted and policy.stray == "revoke":
-        state = state.ended(now, relaxed)
+        ended = _rule_7(policy, state.ended(now, relaxed), packet, now, relaxed)
+        return replace(ended, verdict=Verdict.REFUSE, rule="6") if relaxed.swallowed else ended
     return _rule_7(policy, state, packet, now, relaxed)
 
 
@@ -237,7 +250,7 @@ def _rule_4(
     policy: ResolvedPolicy, state: State, packet: Packet, now: float, relaxed: Relaxations
 ) -> Judgement | None:
     """Advance every generation whose next knock this is; one that completes grants."""
-    if state.paused:
+    if state.paused or (relaxed.renewal and state.granted):
         return None
     stages = list(state.stages)
     for index, (generation, stage) in enumerate(zip(policy.generations, state.stages, strict=True)):
@@ -246,7 +259,7 @@ def _rule_4(
         if stage.reached + 1 == len(generation.knocks):
             after = state.grant(policy.grant_duration, now, relaxed)
             return Judgement(Verdict.REFUSE, after, "4")
-        stages[index] = Stage(stage.reached + 1, now + policy.step_timeout)
+        stages[index] = Stage(stage.reached + 1, now + (relaxed.lag + policy.step_timeout))
     after = replace(state, stages=tuple(stages))
     return None if after == state else Judgement(Verdict.REFUSE, after, "4")
 
@@ -274,7 +287,11 @@ def _rule_7(
         return _locked(policy, state, now, relaxed, "7")
     state = state.cleared(now, relaxed)
     again = _rule_4(policy, state, packet, now, relaxed)
-    return again or replace(_rule_8(policy, state, packet), rule="7")
+    if again:
+        return again
+    if relaxed.swallowed:
+        return Judgement(Verdict.REFUSE, state, "7")
+    return replace(_rule_8(policy, state, packet), rule="7")
 
 
 def _rule_8(policy: ResolvedPolicy, state: State, packet: Packet) -> Judgement:
@@ -321,6 +338,8 @@ class Step:
     states: tuple[State, ...]
     rules: tuple[str, ...]
     """One per policy, or a single word where no policy was asked."""
+    claimed: bool = True
+    """False: the device may do otherwise, see ``Relaxations.lag``."""
 
 
 def initial(site: Site) -> tuple[State, ...]:
@@ -339,6 +358,8 @@ def step(site: Site, states: tuple[State, ...], packet: Packet, now: float) -> S
     settled = _before_the_rules(site, states, packet)
     if settled:
         return Step(settled[0], states, (settled[1],))
+    if any(state.unsettled for state in states):
+        return Step(Verdict.REFUSE, _unsettled(site, states, now), ("unsettled",), claimed=False)
     owners = [policy.name for policy in site.policies if _owned(policy, packet)]
     judgements = []
     accepted = False
@@ -349,9 +370,41 @@ def step(site: Site, states: tuple[State, ...], packet: Packet, now: float) -> S
         accepted = accepted or judgements[-1].verdict is Verdict.ACCEPT
     if _locked_everywhere(site, states, judgements):
         return Step(Verdict.REFUSE, states, ("1",))
+    if not owners and any(relaxed.shielded for relaxed in site.relaxations):
+        judgements = _shielded(site, states, packet, judgements)
     refused = any(j.verdict is Verdict.REFUSE for j in judgements)
     verdict = Verdict.ACCEPT if accepted else Verdict.REFUSE if refused else Verdict.PASS
-    return Step(verdict, tuple(j.state for j in judgements), tuple(j.rule for j in judgements))
+    after = tuple(j.state for j in judgements)
+    if after != states:
+        after = _unsettled(site, after, now)
+    return Step(verdict, after, tuple(j.rule for j in judgements))
+
+
+def _unsettled(site: Site, states: tuple[State, ...], now: float) -> tuple[State, ...]:
+    """Return the states of a source that sent something whose effects need not show at once."""
+    if not any(relaxed.lag for relaxed in site.relaxations):
+        return states
+    return tuple(
+        replace(state, unsettled_until=now + relaxed.lag)
+        for state, relaxed in zip(states, site.relaxations, strict=True)
+    )
+
+
+def _shielded(
+    site: Site, states: Sequence[State], packet: Packet, judgements: Sequence[Judgement]
+) -> list[Judgement]:
+    """Let only the first policy that a packet would lock out, reset or revoke in do so."""
+
+    def place(number: int) -> tuple[bool, int, int]:
+        trap = judgements[number].rule == "3"
+        return not trap, -_trap(site.policies[number], states[number], packet) * trap, number
+
+    acting = [n for n, judgement in enumerate(judgements) if judgement.state != states[n]]
+    first = min(acting, key=place, default=None)
+    return [
+        replace(j, state=states[n], rule="shielded") if n in acting and n != first else j
+        for n, j in enumerate(judgements)
+    ]
 
 
 def _before_the_rules(
@@ -360,6 +413,9 @@ def _before_the_rules(
     """Settle what is no event: other protocols, management, known flows, stray segments."""
     if packet.protocol not in ("tcp", "udp") or packet.loopback:
         return Verdict.PASS, "no event"
+    stray = packet.protocol == "tcp" and not packet.opening and not packet.known
+    if stray and any(relaxed.segments for relaxed in site.relaxations):
+        return Verdict.REFUSE, "no event"
     if _managed(site, packet):
         return Verdict.ACCEPT, "management"
     if _cut(site, states, packet):

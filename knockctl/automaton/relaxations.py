@@ -27,6 +27,19 @@ class Relaxations:
     early: bool = False
     """Duplicated event: a SYN to a TCP trap is judged, though its flow is known. Only for a
     policy that is alone on its address."""
+    renewal: bool = False
+    """A grant can't be renewed before it ends: while granted no knock counts."""
+    swallowed: bool = False
+    """A packet that resets an attempt or revokes a grant is refused, though it would pass."""
+    shielded: bool = False
+    """Several policies: one packet locks out, resets or revokes in one policy at most. Traps come
+    first, the longest lock-out before the others, then the policies in their order."""
+    segments: bool = False
+    """A TCP segment that opens nothing and belongs to no known flow is refused before anything
+    else, whatever port it is for."""
+    lag: int = 0
+    """Delayed transition: what a packet changes shows so many seconds later, and times run from
+    then. What becomes of new flows of its source until then is not claimed."""
 
 
 EXACT = Relaxations()

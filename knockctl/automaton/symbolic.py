@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from knockctl.automaton.reference import NEVER, State
+from knockctl.automaton.reference import NEVER, Site, State
 from knockctl.policy.resolved import ResolvedPolicy
 
 Younger = Callable[[int, int], bool]
@@ -73,7 +73,13 @@ def deadlines(states: States) -> Iterator[Deadline]:
 
 
 def _times(state: State) -> tuple[float, ...]:
-    return state.granted_until, state.locked_until, state.paused_until, state.spent_until
+    return (
+        state.granted_until,
+        state.locked_until,
+        state.paused_until,
+        state.spent_until,
+        state.unsettled_until,
+    )
 
 
 def renamed(states: States, names: Mapping[int, int]) -> States:
@@ -98,12 +104,12 @@ def _timed(state: State) -> bool:
     return any(time != NEVER for time in times)
 
 
-def thresholds(policies: tuple[ResolvedPolicy, ...], states: States) -> Iterator[tuple[int, int]]:
+def thresholds(site: Site, states: States) -> Iterator[tuple[int, int]]:
     """Yield ``(clock, seconds)`` for everything the automaton may ask of these states.
 
     A lock-out is compared with every other that may follow it: which of two ends later.
     """
-    for policy, state in zip(policies, states, strict=True):
+    for policy, state, relaxed in zip(site.policies, states, site.relaxations, strict=True):
         for stage in state.stages:
             if isinstance(stage.deadline, Deadline):
                 yield stage.deadline.clock, stage.deadline.seconds
@@ -112,12 +118,13 @@ def thresholds(policies: tuple[ResolvedPolicy, ...], states: States) -> Iterator
             (state.locked_until, _locks(policy)),
             (state.paused_until, ()),
             (state.spent_until, ()),
+            (state.unsettled_until, ()),
         ):
             if isinstance(until, Deadline):
                 yield until.clock, until.seconds
                 for other in others:
-                    if until.seconds > other:
-                        yield until.clock, until.seconds - other
+                    if until.seconds > other + relaxed.lag:
+                        yield until.clock, until.seconds - other - relaxed.lag
 
 
 def _locks(policy: ResolvedPolicy) -> tuple[int, ...]:

@@ -212,12 +212,14 @@ def _run(session: Session, jobs: list[Job], command: str) -> int:
                 progress.step(device, step.value)
 
         with session.services(observe) as services:
+            services.progress, services.announce = progress.step, progress.announce
             outcomes = run_all(
                 jobs,
                 lambda job: run(job, services),
                 _internal,
                 workers=session.settings.workers,
                 done=progress.done,
+                interrupted=services.stop.set,
             )
     code = worst(outcome.exit_code for outcome in outcomes)
     if session.json:
@@ -236,5 +238,6 @@ def _internal(job: Job, error: BaseException) -> Outcome:
         kind=job.kind,
         message=f"internal error: {type(error).__name__}: {error};"
         " what the device runs is not known",
-        hint="run knockctl diff; a change that is on the device is taken back by its timer",
+        hint="run knockctl diff; a change that is on the device is taken back by its timer, where"
+        " the device has one",
     )

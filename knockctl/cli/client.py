@@ -26,11 +26,19 @@ def knock(
         ),
     ],
     host: Annotated[str | None, typer.Option(help="Knock on this host.")] = None,
-    delay: Annotated[float, typer.Option(min=0, max=60, help="Seconds between knocks.")] = 0.05,
+    delay: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=120, help="Seconds between knocks; by default as many as the device needs."
+        ),
+    ] = None,
     check: Annotated[
         str | None, typer.Option(help="Wait for this service to open.", metavar="tcp/22")
     ] = None,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait with --check.")] = 5.0,
+    timeout: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Seconds to wait with --check; by default 5 more than needed."),
+    ] = None,
     source: Annotated[str | None, typer.Option(help="The address to knock from.")] = None,
     ipv4: Annotated[bool, typer.Option("-4", help="Only IPv4.")] = False,
     ipv6: Annotated[bool, typer.Option("-6", help="Only IPv6.")] = False,
@@ -39,7 +47,7 @@ def knock(
     from knockctl.cli import output
     from knockctl.cli.session import Session
     from knockctl.client.check import check as wait_for
-    from knockctl.client.send import send
+    from knockctl.client.send import DELAY, send
     from knockctl.errors import UsageError
 
     session = Session(context.obj)
@@ -47,15 +55,20 @@ def knock(
         raise UsageError("-4 and -6 exclude each other")
     service = _service(check) if check else None
     if host:
-        where, knocks = host, [_knock(word) for word in words]
+        where, knocks, lag = host, [_knock(word) for word in words], 0
     else:
-        where, knocks = _from_inventory(session, words, family=6 if ipv6 else 4 if ipv4 else None)
+        family = 6 if ipv6 else 4 if ipv4 else None
+        where, knocks, lag = _from_inventory(session, words, family=family)
+    pause = DELAY + lag if delay is None else delay
+    if lag:
+        output.warn(_pacing(words[0], lag, pause))
     goal = send(
-        where, knocks, delay=delay, family=4 if ipv4 else 6 if ipv6 else None, source=source
+        where, knocks, delay=pause, family=4 if ipv4 else 6 if ipv6 else None, source=source
     )
-    result = wait_for(goal, service, seconds=timeout) if service else None
+    seconds = 5.0 + lag if timeout is None else timeout
+    result = wait_for(goal, service, seconds=seconds) if service else None
     if session.json:
-        data = {"kind": "knock", "address": goal.address, "knocks": len(knocks)}
+        data = {"kind": "knock", "address": goal.address, "knocks": len(knocks), "pause": pause}
         if result:
             data |= {"open": result.open, "seconds": round(result.seconds, 4)}
         output.envelope("knock", data, ok=not result or result.open)
@@ -65,6 +78,14 @@ def knock(
             state = f"open after {result.seconds:.3f} s" if result.open else "not open"
             output.text(f"{check}: {state}")
     return 0 if not result or result.open else 4
+
+
+def _pacing(target: str, lag: int, pause: float) -> str:
+    """Say why knocking takes its time, or what may become of knocks that don't."""
+    needs = f"{target} may need {lag} s to notice a knock"
+    if pause < lag:
+        return f"{needs}: with {pause:g} s between them some may count for nothing"
+    return f"{needs}: pausing {pause:g} s after each"
 
 
 def _knock(word: str) -> Knock:
@@ -94,8 +115,8 @@ def _service(text: str) -> int:
 
 def _from_inventory(
     session: Session, words: list[str], *, family: int | None
-) -> tuple[str, list[Knock]]:
-    """Return where and what to knock for a device of the inventory."""
+) -> tuple[str, list[Knock], int]:
+    """Return where and what to knock for a device, and how many seconds a knock takes to show."""
     from knockctl.errors import UsageError
     from knockctl.transaction.intent import place
     from knockctl.vendor import vendor_for
@@ -110,7 +131,9 @@ def _from_inventory(
     if name is None or name not in device.policies:
         listed = ", ".join(device.policies) or "none"
         raise UsageError(f"name a policy of {device.name}: {listed}")
-    placement = place(vendor_for(device.platform), device)
+    vendor, policy = vendor_for(device.platform), session.policy(name)
+    placement = place(vendor, device)
     addresses = [a for a in placement.addresses if family in (None, a.version)]
     host = str(addresses[0]) if addresses else device.host
-    return host, list(session.policy(name).generations[-1].knocks)
+    lag = vendor.compiler.render([policy], placement).lag
+    return host, list(policy.generations[-1].knocks), lag

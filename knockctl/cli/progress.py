@@ -71,6 +71,14 @@ class Progress:
             if self._json:
                 output.event("step", {"device": device, "step": step})
 
+    def announce(self, device: str, words: str) -> None:
+        """Print what a person needs to know before the job ends. Called from workers' threads."""
+        with self._lock:
+            if self._json:
+                output.event("note", {"device": device, "note": words})
+            else:
+                output.warn(f"{device}: {words}")
+
     def done(self, outcome: Outcome) -> None:
         """Print an outcome."""
         with self._lock:

@@ -48,7 +48,10 @@ def output_schema() -> str:
     }
     event = {
         "type": "object",
-        "properties": {"event": {"enum": ["step", "outcome"]}, "device": {"type": "string"}},
+        "properties": {
+            "event": {"enum": ["step", "note", "outcome"]},
+            "device": {"type": "string"},
+        },
         "required": ["event", "device"],
     }
     schema = {

@@ -32,11 +32,13 @@ def run_all(
     workers: int,
     done: Callable[[R], None] = lambda _: None,
     executor: Executor | None = None,
+    interrupted: Callable[[], None] = lambda: None,
 ) -> list[R]:
     """Run every job and return the results in the order of the jobs.
 
     ``done`` is called here, in the caller's thread, as each result comes in. ``failed`` makes
-    a result of an exception that ``work`` should not have let through.
+    a result of an exception that ``work`` should not have let through. ``interrupted`` is
+    called on Ctrl-C: it tells work that waits to come to its end, which is then reported.
     """
     pool = executor or ThreadPoolExecutor(max(1, min(workers, len(jobs))))
     results: dict[int, R] = {}
@@ -44,16 +46,23 @@ def run_all(
         futures: dict[Future[R], int] = {
             pool.submit(work, job): number for number, job in enumerate(jobs)
         }
+
+        def report(future: Future[R]) -> None:
+            number = futures[future]
+            error = future.exception()
+            results[number] = failed(jobs[number], error) if error else future.result()
+            done(results[number])
+
         try:
             for future in as_completed(futures):
-                number = futures[future]
-                error = future.exception()
-                results[number] = failed(jobs[number], error) if error else future.result()
-                done(results[number])
+                report(future)
         except BaseException:
             # Interrupted: what has begun ends in a known state, what has not does not begin.
-            for future in futures:
-                future.cancel()
+            begun = [future for future in futures if not future.cancel()]
+            interrupted()
+            for future in as_completed(begun):
+                if futures[future] not in results:
+                    report(future)
             raise
     return [results[number] for number in range(len(jobs))]
 

@@ -25,6 +25,7 @@ class Device:
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     sudo_password: str | None = field(default=None, repr=False)
+    api_key: str | None = field(default=None, repr=False)
     key_file: Path | None = None
     known_hosts: Path | None = None
     verify_host_key: bool = True
@@ -49,6 +50,7 @@ class Device:
                 escalation_password=(
                     resolve(self.sudo_password, self.folder) if self.sudo_password else None
                 ),
+                api_key=resolve(self.api_key, self.folder) if self.api_key else None,
                 key_file=self.key_file,
                 known_hosts=self.known_hosts,
                 verify_host_key=self.verify_host_key,
@@ -57,4 +59,5 @@ class Device:
                 tls=self.tls,
             ),
             timeouts,
+            self.placement,
         )

@@ -48,6 +48,7 @@ class Extras(BaseModel):
     key_file: Path | None = None
     known_hosts: Path | None = None
     sudo_password: str | None = None
+    api_key: str | None = None
     verify_host_key: bool = True
     ca_file: Path | None = None
     verify_certificate: bool = True
@@ -131,10 +132,11 @@ def _check_entry(
     for field, value in (
         ("password", entry.get("password")),
         ("connection_options", (options.get("extras") or {}).get("sudo_password")),
+        ("connection_options", (options.get("extras") or {}).get("api_key")),
     ):
         if value is not None and not (isinstance(value, str) and is_reference(value)):
             yield InventoryError(
-                "a password does not stand in an inventory in plain text",
+                "a password or key does not stand in an inventory in plain text",
                 hint="write a reference: env:NAME, file:PATH, keyring:SERVICE/USER or cmd:COMMAND",
                 where=file.where((*path, field)),
             )
@@ -196,6 +198,7 @@ def _device(host: Host, folder: Path, files: Mapping[str, YamlFile]) -> Device:
         username=host.username,
         password=host.password,
         sudo_password=extras.sudo_password,
+        api_key=extras.api_key,
         key_file=_path(extras.key_file, folder),
         known_hosts=_path(extras.known_hosts, folder),
         verify_host_key=extras.verify_host_key,

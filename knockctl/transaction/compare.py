@@ -12,6 +12,7 @@ from knockctl.policy.redaction import redact
 from knockctl.transaction.frame import Services
 from knockctl.transaction.intent import form_intent
 from knockctl.transaction.job import Job
+from knockctl.vendor import PendingChange
 
 
 class Difference(BaseModel):
@@ -63,11 +64,14 @@ def compare(job: Job, services: Services, *, reveal: bool = False) -> Difference
         changes=tuple(mask(str(change)) for change in intent.remediation.changes),
         notes=tuple(mask(note) for note in intent.notes),
         shadows=tuple(f"{n.place}: {n.text}" for n in intent.remediation.shadows),
-        pending=tuple(
-            f"{p.change_id} ({p.seconds_left} s left)"
-            if p.seconds_left is not None
-            else f"{p.change_id} (not persisted)"
-            for p in pending
-        ),
+        pending=tuple(f"{p.change_id} ({_state(p)})" for p in pending),
         description=facts.description,
     )
+
+
+def _state(pending: PendingChange) -> str:
+    if pending.holder == "operator":
+        return "stays until it is confirmed or rolled back"
+    if pending.seconds_left is None:
+        return "not persisted"
+    return f"{pending.seconds_left} s left"

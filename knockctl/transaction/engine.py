@@ -5,6 +5,9 @@ journal confirming → cancel → persist → journal the outcome → release``
 
 Every failure ends in a known state, which the outcome names: unchanged, rolled back, or
 pending with its id. What is not known is never assumed: the device's mark and timer decide.
+
+Where a device holds no timer this process does: it waits to be confirmed, and takes the change
+back. If it dies the change stays, and fences the device until somebody ends it.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from knockctl.errors import (
     KnockctlError,
     ProbeFailed,
     Unreachable,
+    Where,
 )
 from knockctl.journal.record import ChangeRecord, State, now
 from knockctl.policy.redaction import redact
@@ -32,6 +36,7 @@ from knockctl.transaction.intent import Intent, form_intent
 from knockctl.transaction.job import Job, Outcome, Result, failure
 from knockctl.transaction.knocking import knock, knock_and_check
 from knockctl.transaction.steps import Step
+from knockctl.transaction.waiting import Ended, wait
 from knockctl.vendor import Config, Reading
 
 
@@ -62,6 +67,7 @@ class Transaction(Frame):
     def _run(self) -> Outcome:
         with self.connected() as driver:
             reading = self.read(driver)
+            self._before = reading.config
             self._nobody_elses(driver)
             self._close_what_ended(driver, reading)
             with self._step(Step.PLAN):
@@ -79,7 +85,16 @@ class Transaction(Frame):
     def _nobody_elses(self, driver: AnyDriver) -> None:
         """Somebody's unconfirmed change is on the device: theirs to finish, not ours to bury."""
         for pending in driver.pending():
-            if pending.change_id == self.job.change_id or pending.seconds_left is None:
+            if pending.change_id == self.job.change_id:
+                continue
+            if pending.holder == "operator":
+                whose = f", made by {pending.by}" if pending.by else ""
+                raise Conflict(
+                    f"the change {pending.change_id}{whose}, is pending on the device, and nothing"
+                    " on the device takes it back",
+                    hint=f"run knockctl confirm or rollback --change {pending.change_id}",
+                ).at(device=self.job.device.name, step=Step.READ.value)
+            if pending.seconds_left is None:
                 continue
             raise Conflict(
                 f"the change {pending.change_id} is pending on the device for another"
@@ -93,9 +108,8 @@ class Transaction(Frame):
         alive |= {self.job.change_id, reading.config.revision or ""}
         for record in self.services.journal.open_changes(self.job.device.name):
             if record.id not in alive:
-                self.services.journal.update(
-                    record.id, "rolled_back", detail="taken back by the device", finished=True
-                )
+                said = "not on the device any more" if self._held else "taken back by the device"
+                self.services.journal.update(record.id, "rolled_back", detail=said, finished=True)
                 driver.forget(record.id)
 
     def _guarded(self, intent: Intent) -> None:
@@ -110,8 +124,11 @@ class Transaction(Frame):
                 options.accept,
                 will_knock=options.probe_knock,
             )
+            if self._held:
+                endpoint = self._facts.endpoint if self._facts else None
+                guard.check_way_back(endpoint, intent.placement, options.accept)
         seconds, worst = self._seconds(), options.timeouts.worst_case
-        if seconds <= worst:
+        if seconds <= worst and not self._held:
             raise GuardError(
                 f"the revert timer would fire after {seconds} s, but applying and probing may"
                 f" take {worst} s",
@@ -152,7 +169,9 @@ class Transaction(Frame):
         except DeviceError as error:
             return self._take_back(driver, error)
         if self.job.options.confirm_within:
-            self._journal("pending")
+            self._journal("pending", deadline=self._held)
+            if self._held:
+                return self._wait(driver)
             return self._outcome(
                 Result.PENDING,
                 f"applied and waiting; the device takes it back in {self._seconds()} s",
@@ -160,6 +179,35 @@ class Transaction(Frame):
                 deadline=True,
             )
         return self.confirm(driver)
+
+    def _wait(self, driver: AnyDriver) -> Outcome:
+        """Nothing on the device takes the change back: stay, and do it."""
+        device, change_id, seconds = self.job.device.name, self.job.change_id, self._seconds()
+        self.services.announce(
+            device,
+            f"applied and waiting (change {change_id}): this process takes it back in {seconds} s"
+            f" unless knockctl confirm --change {change_id} is run elsewhere; Ctrl-C takes it back"
+            " now. Nothing on the device takes it back",
+        )
+        with self._step(Step.WAIT):
+            ended = wait(
+                lambda: any(p.change_id == change_id for p in driver.pending()),
+                seconds,
+                self.services.stop,
+                lambda left: self.services.progress(device, f"waits to be confirmed: {left} s"),
+            )
+        if ended is Ended.SETTLED:
+            return self._settled_elsewhere(driver)
+        said = f"not confirmed within {seconds} s" if ended is Ended.OVER else "interrupted"
+        return self._take_back(driver, DeviceError(said, where=Where(step=Step.WAIT.value)))
+
+    def _settled_elsewhere(self, driver: AnyDriver) -> Outcome:
+        """Somebody confirmed the change, or took it back: the device tells which."""
+        if not self._still_runs(driver):
+            self._journal("rolled_back", "from elsewhere", finished=True)
+            return self._outcome(Result.ROLLED_BACK, "taken back from elsewhere")
+        self._journal("confirmed", "from elsewhere", finished=True)
+        return self._done()
 
     def _same(self, reading: Reading[Any], intent: Intent) -> None:
         again = intent.compiler.plan(reading, intent.config, self.job.change_id)
@@ -170,10 +218,11 @@ class Transaction(Frame):
     def _probe(self, driver: AnyDriver, intent: Intent) -> None:
         if self.job.options.probe_knock:
             for policy in intent.policies:
-                knock_and_check(policy, intent.placement, self.job.options.timeouts.probe)
+                seconds = self.job.options.timeouts.probe
+                knock_and_check(policy, intent.placement, seconds, intent.lag)
             for policy in intent.policies:
                 # The check may have used up a single-use grant that the new connection needs.
-                knock(policy, intent.placement)
+                knock(policy, intent.placement, intent.lag)
         driver.probe()
 
     def confirm(self, driver: AnyDriver) -> Outcome:
@@ -192,10 +241,9 @@ class Transaction(Frame):
             # Somebody cleared the timer's traces; the probe just now was on what runs.
             result = "cancelled"
         if result != "cancelled":
-            self._journal("rolled_back", "the revert timer had fired", finished=True)
-            return self._outcome(
-                Result.ROLLED_BACK, "the revert timer had fired before it was cancelled"
-            )
+            what = "it had been taken back" if self._held else "the revert timer had fired"
+            self._journal("rolled_back", what, finished=True)
+            return self._outcome(Result.ROLLED_BACK, f"{what} before it was {self._ended}")
         try:
             with self._step(Step.PERSIST):
                 warning = driver.persist(change_id)
@@ -216,15 +264,21 @@ class Transaction(Frame):
             with contextlib.suppress(DeviceError), self.connected() as driver:
                 driver.facts()
                 return self.confirm(driver)
-        return self._unknown(error, "unless its timer was stopped already, ")
+        settled = "it was confirmed" if self._held else "its timer was stopped"
+        return self._unknown(error, f"unless {settled} already, ")
 
     def _still_runs(self, driver: AnyDriver) -> bool:
         """Tell by the device itself whether this change is what it runs."""
         reading = driver.read()
         if self._intent is None:
-            return bool(reading.config.revision == self.job.change_id)
+            return bool(reading.config.revision in self._marks())
         config = self._intent.config
         return not self._intent.compiler.plan(reading, config, self.job.change_id).changes
+
+    def _marks(self) -> set[str | None]:
+        """Return the marks a device may carry that runs this change."""
+        record = self.services.journal.get(self.job.change_id) if self._held else None
+        return {self.job.change_id, record.revision if record else self.job.change_id}
 
     def _done(self) -> Outcome:
         intent = self._intent
@@ -263,12 +317,23 @@ class Transaction(Frame):
     def _withdraw(self, driver: AnyDriver, error: DeviceError) -> Outcome:
         """Arming or applying was refused: the device is as it was; clear the timer."""
         try:
-            driver.fire(self.job.change_id)
+            result = driver.fire(self.job.change_id)
             driver.forget(self.job.change_id)
         except DeviceError as worse:
-            self.warnings.append(f"the revert timer is left to run out by itself: {worse.message}")
+            self.warnings.append(self._left(worse))
+        else:
+            if self._held and result == "fired":
+                return self._taken_back(error)
         self._journal("failed", error.message, finished=True)
         return failure(self.job, error, "nothing was changed" if not self._said(error) else None)
+
+    def _left(self, error: DeviceError) -> str:
+        if not self._held:
+            return f"the revert timer is left to run out by itself: {error.message}"
+        return (
+            f"the hold on the device is left: {error.message}; end it with knockctl rollback"
+            f" --change {self.job.change_id}"
+        )
 
     @staticmethod
     def _said(error: DeviceError) -> bool:
@@ -280,10 +345,15 @@ class Transaction(Frame):
             result = driver.fire(self.job.change_id)
         except DeviceError:
             return self._lost(error)
+        if result == "cancelled" and self._held:
+            return self._settled_elsewhere(driver)
         if result == "cancelled":
             return self._stays_pending(error.message)
         with contextlib.suppress(DeviceError):
             driver.forget(self.job.change_id)
+        return self._taken_back(error)
+
+    def _taken_back(self, error: DeviceError) -> Outcome:
         self._journal("rolled_back", error.message, finished=True)
         return self._outcome(
             Result.ROLLED_BACK, f"{error.where.step}: {error.message}; taken back", hint=error.hint
@@ -297,8 +367,9 @@ class Transaction(Frame):
         except DeviceError:
             return self._outcome(
                 Result.PENDING,
-                f"{error.message}; the device takes the change back by itself",
-                deadline=True,
+                f"{error.message}; {self._by_whom}",
+                hint=self._back_hint() if self._held else None,
+                deadline=not self._held,
             )
         if result == "cancelled":
             return self._outcome(
@@ -321,6 +392,8 @@ class Transaction(Frame):
                 and not intent.compiler.plan(reading, intent.config, self.job.change_id).changes
             )
             result = driver.fire(self.job.change_id)
+            # Where we take it back ourselves, a job may have ended only after we had read.
+            applied = result == "fired" if self._held else applied
             driver.forget(self.job.change_id)
             state: State = "rolled_back" if applied else "failed"
             self._journal(state, error.message, finished=True)
@@ -335,10 +408,23 @@ class Transaction(Frame):
             return failure(self.job, error, "nothing was changed")
         return self._outcome(
             Result.PENDING,
-            f"{error.message}; {unless}the device takes the change back by itself",
-            hint=f"when it answers again: knockctl rollback --change {self.job.change_id}",
-            deadline=True,
+            f"{error.message}; {unless}{self._by_whom}",
+            hint=self._back_hint(),
+            deadline=not self._held,
         )
+
+    @property
+    def _ended(self) -> str:
+        return "confirmed" if self._held else "cancelled"
+
+    @property
+    def _by_whom(self) -> str:
+        if self._held:
+            return "nothing on the device takes the change back"
+        return "the device takes the change back by itself"
+
+    def _back_hint(self) -> str:
+        return f"when it answers again: knockctl rollback --change {self.job.change_id}"
 
     def _stays_pending(self, reason: str) -> Outcome:
         self._journal("pending", reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,20 +17,34 @@ from knockctl.policy import redaction
 from knockctl.policy.redaction import redact
 from knockctl.transaction.intent import Intent
 from knockctl.transaction.job import Job, Outcome, Result
-from knockctl.transaction.steps import Observer, Step, nobody
-from knockctl.vendor import AnyVendor, Driver, Facts, Reading, vendor_for
+from knockctl.transaction.steps import HELD, Observer, Say, Step, nobody, silence
+from knockctl.vendor import (
+    AnyVendor,
+    Driver,
+    Facts,
+    HeldByOperator,
+    Reading,
+    Talkative,
+    vendor_for,
+)
 
 AnyDriver = Driver[Any, Any]
 
 
 @dataclass(slots=True)
 class Services:
-    """What a transaction needs from outside: the journal, secrets, vendors, an observer."""
+    """What a transaction needs from outside: the journal, secrets, vendors, who watches."""
 
     journal: Journal
     resolve: Resolve
     observer: Observer = nobody
     vendor: Callable[[str], AnyVendor] = vendor_for
+    progress: Say = silence
+    """Hears how far a long step is."""
+    announce: Say = silence
+    """Hears what a person needs to know before the job ends."""
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Set when the user wants whatever waits to end: it takes its change back."""
 
 
 @dataclass
@@ -42,6 +57,10 @@ class Frame:
     warnings: list[str] = field(default_factory=list)
     round_trips: int = 0
     _armed: bool = False
+    _held: bool = False
+    """Nothing on the device takes a change back; we have to."""
+    _before: Any = None
+    """What was there before the change, where that is known."""
     _asked_again: bool = False
     _intent: Intent | None = None
     _facts: Facts | None = None
@@ -54,8 +73,11 @@ class Frame:
         try:
             yield
         except KnockctlError as error:
-            raise error.at(device=name, step=step.value) from None
+            raise error.at(device=name, step=self._named(step)) from None
         self.services.observer(name, step, "after")
+
+    def _named(self, step: Step) -> str:
+        return HELD.get(step, step.value) if self._held else step.value
 
     @contextlib.contextmanager
     def _lease(self) -> Iterator[None]:
@@ -77,6 +99,12 @@ class Frame:
         vendor = self.services.vendor(device.platform)
         target = device.target(self.services.resolve, self.job.options.timeouts)
         driver = vendor.connect(target)
+        if isinstance(driver, Talkative):
+            driver.said = lambda words: self.services.progress(device.name, words)
+        if isinstance(driver, HeldByOperator):
+            self._held = True
+            if self._before is not None:
+                driver.remember(self.job.change_id, self._before)
         with self._step(Step.CONNECT):
             driver.__enter__()
         try:

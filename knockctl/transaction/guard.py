@@ -9,6 +9,7 @@ from knockctl.policy.resolved import ResolvedPolicy
 from knockctl.vendor import Address, Endpoint, FidelityNote, Neighbour, Placement
 
 MANAGEMENT = "management"
+NO_WAY_BACK = "no-way-back"
 SHADOWED = "shadowed"
 
 
@@ -63,6 +64,21 @@ def check_management(
             f" {endpoint.address}, over which this device is managed from {endpoint.source}",
             hint=f"list {endpoint.source} under placement.management.sources or trusted,"
             " use --probe to knock after the change, or --accept management",
+        )
+
+
+def check_way_back(endpoint: Endpoint | None, placement: Placement, accept: frozenset[str]) -> None:
+    """Raise when we manage a device through what we change, and nothing on it takes that back.
+
+    Whoever locks himself out there stays out, whatever ``placement.management`` says.
+    """
+    if endpoint is None or NO_WAY_BACK in accept:
+        return
+    if endpoint.judged or endpoint.address in placement.addresses:
+        raise GuardError(
+            f"the device is managed on {endpoint.address}, where its rules judge packets, and has"
+            " no revert timer: after a change that locks knockctl out nothing takes it back",
+            hint="manage it over an interface of its own, or --accept no-way-back",
         )
 
 

@@ -33,6 +33,8 @@ class Intent:
     remediation: Any
     already: str
     """What to say when there is nothing to do."""
+    lag: int = 0
+    """Seconds a knock may take to show."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -51,18 +53,19 @@ def form_intent(job: Job, services: Services, reading: Reading[Any], facts: Fact
     placement = place(vendor, job.device)
     policies: tuple[ResolvedPolicy, ...] = ()
     fidelity: tuple[FidelityNote, ...] = ()
+    lag = 0
     config, already = compiler.empty(), "nothing of ours is there"
     if job.kind == "deploy" and job.policies:
         check_together(job.policies, job.device.name)
         rendered = compiler.render(job.policies, placement, facts)
         config, fidelity = rendered.config, rendered.fidelity
-        policies, already = rendered.effective, "already as intended"
+        policies, already, lag = rendered.effective, "already as intended", rendered.lag
     elif job.kind == "rollback":
         config = compiler.load(_snapshot(job, services.journal, reading.config.revision))
         already = "already runs that revision"
     redaction.register_all(config.secrets())
     remediation = compiler.plan(reading, config, job.change_id)
-    return Intent(compiler, placement, policies, config, fidelity, remediation, already)
+    return Intent(compiler, placement, policies, config, fidelity, remediation, already, lag)
 
 
 def place(vendor: AnyVendor, device: Device) -> Placement:

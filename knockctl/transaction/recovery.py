@@ -1,20 +1,23 @@
 """Changes that were not brought to an end: confirm them, or take them back.
 
 Works from any machine, with the journal or without: the device's own timer and mark decide.
+Where the device holds no timer, going back needs the journal that has the snapshot, and its key.
 No lease is asked for: whoever holds it may be dead, and on the device one of two always wins.
 """
 
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 from knockctl import __version__
-from knockctl.errors import Conflict, DeviceError, JournalError, KnockctlError
+from knockctl.errors import Conflict, DeviceError, JournalError, KnockctlError, SealError
 from knockctl.journal.record import OPEN_STATES, ChangeRecord, now
+from knockctl.policy import redaction
 from knockctl.transaction.engine import Transaction
 from knockctl.transaction.frame import AnyDriver, Services
 from knockctl.transaction.job import Job, Outcome, Result, failure
-from knockctl.vendor import PendingChange
+from knockctl.vendor import HeldByOperator, PendingChange, Reading, no_snapshot
 
 
 def confirm_pending(job: Job, services: Services) -> Outcome:
@@ -22,8 +25,8 @@ def confirm_pending(job: Job, services: Services) -> Outcome:
     transaction = Transaction(job, services)
     try:
         with transaction.connected() as driver:
-            transaction.read(driver)
-            pending = _find(driver, job)
+            reading = transaction.read(driver)
+            pending = _find(driver, job) or _marked(driver, reading, job, services)
             if pending is None:
                 return _nothing_pending(job, services)
             transaction.job = job.model_copy(update={"change_id": pending.change_id})
@@ -44,19 +47,38 @@ def _confirm(transaction: Transaction, driver: AnyDriver) -> Outcome:
 def roll_back_pending(job: Job, services: Services) -> Outcome | None:
     """Fire a pending change's timer; None when the device has none and a snapshot is asked for."""
     transaction = Transaction(job, services)
+    state = "nothing was changed"
     try:
         with transaction.connected() as driver:
-            transaction.read(driver)
-            pending = _find(driver, job)
+            reading = transaction.read(driver)
+            pending = _find(driver, job) or _marked(driver, reading, job, services)
             if pending is None:
                 return _ended(job, services)
-            if pending.seconds_left is None:
+            if pending.holder == "operator":
+                state = f"the change {pending.change_id} is still pending"
+                _hand_over(pending, job, services, driver)
+            elif pending.seconds_left is None:
                 return None
             return _fire(pending, job, services, driver)
-    except JournalError as error:
-        return failure(job, error.at(device=job.device.name), "nothing was changed")
     except KnockctlError as error:
-        return failure(job, error.at(device=job.device.name), "nothing was changed")
+        return failure(job, error.at(device=job.device.name), state)
+
+
+def _hand_over(pending: PendingChange, job: Job, services: Services, driver: AnyDriver) -> None:
+    """Give a driver the snapshot it needs to take a change back; do without where there is none.
+
+    It may do without: where the change never got to what runs there is nothing to restore.
+    """
+    if not isinstance(driver, HeldByOperator):
+        return
+    try:
+        record = services.journal.get(pending.change_id)
+    except SealError as error:
+        raise no_snapshot(pending.change_id, error.message) from None
+    if record is not None and record.before is not None:
+        config = services.vendor(job.device.platform).compiler.load(record.before)
+        redaction.register_all(config.secrets())
+        driver.remember(pending.change_id, config)
 
 
 def _fire(pending: PendingChange, job: Job, services: Services, driver: AnyDriver) -> Outcome:
@@ -84,6 +106,18 @@ def _find(driver: AnyDriver, job: Job) -> PendingChange | None:
         listed = ", ".join(p.change_id for p in found)
         raise Conflict(f"several changes are pending: {listed}", hint="name one with --change")
     return found[0] if found else None
+
+
+def _marked(
+    driver: AnyDriver, reading: Reading[Any], job: Job, services: Services
+) -> PendingChange | None:
+    """Return the change whose hold on the device was lost, but whose mark is there."""
+    if not isinstance(driver, HeldByOperator) or reading.config.revision is None:
+        return None
+    for record in services.journal.open_changes(job.device.name):
+        if record.revision == reading.config.revision and job.to_change in (None, record.id):
+            return PendingChange(record.id, None, holder="operator")
+    return None
 
 
 def _recorded(job: Job, services: Services) -> None:

@@ -20,6 +20,7 @@ class Step(Enum):
     APPLY = "apply"
     READ_BACK = "read back"
     PROBE = "probe"
+    WAIT = "wait to be confirmed"
     JOURNAL_CONFIRMING = "journal confirming"
     CANCEL = "cancel the revert timer"
     PERSIST = "persist"
@@ -28,10 +29,25 @@ class Step(Enum):
     RELEASE = "release"
 
 
+HELD: dict[Step, str] = {
+    Step.ARM: "take hold of the device",
+    Step.VERIFY_ARMED: "verify the hold",
+    Step.CANCEL: "give the device back",
+}
+"""What steps are called where the device holds no revert timer."""
+
 Phase = Literal["before", "after"]
 Observer = Callable[[str, Step, Phase], None]
 """Called with the device's name around every step's effect."""
 
 
+Say = Callable[[str, str], None]
+"""Called with the device's name and a few words."""
+
+
 def nobody(device: str, step: Step, phase: Phase) -> None:
     """Observe nothing."""
+
+
+def silence(device: str, words: str) -> None:
+    """Say nothing."""

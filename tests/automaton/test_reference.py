@@ -6,6 +6,7 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from knockctl.automaton.reference import Automaton, Packet, Site, Verdict
+from knockctl.automaton.relaxations import Relaxations
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy, ResolvedTrap
 from knockctl.ports import Span
 
@@ -184,3 +185,90 @@ def test_sources_do_not_disturb_each_other():
         automaton.feed(Packet(source, "tcp", port), now)
     assert automaton.feed(Packet(ME, "tcp", 22), 6).verdict is Verdict.ACCEPT
     assert automaton.feed(Packet(YOU, "tcp", 22), 6).verdict is Verdict.REFUSE
+
+
+# --- what a device may do instead -----------------------------------------------------------
+
+
+def relaxed(policy, *ports, every=1.0, **bounds):
+    return play(policy, *ports, site=Site((policy,), relaxed=(Relaxations(**bounds),)), every=every)
+
+
+def test_without_renewal_knocks_are_quiet_while_granted():
+    again = (101, 102, 103, 70.0, 101, 102, 103, 40.0, 22)
+    assert play(P, *again)[-1] == "accept 2"
+    assert relaxed(P, *again, renewal=True)[3:] == ["refuse 5"] * 4
+
+
+@pytest.mark.parametrize("otherwise", ["pass", "refuse"])
+def test_what_resets_or_revokes_is_swallowed(otherwise):
+    policy = replace(P, otherwise=otherwise, stray="revoke")
+    said = relaxed(policy, 101, OTHER, OTHER, 101, 102, 103, OTHER, 22, swallowed=True)
+    rest = "pass 8" if otherwise == "pass" else "refuse 8"
+    assert said == ["refuse 4", "refuse 7", rest, *["refuse 4"] * 3, "refuse 6", "refuse 5"]
+
+
+def test_one_packet_changes_one_policy_where_the_first_shields_the_others():
+    own = (Knock("tcp", 201), Knock("tcp", 202))
+    two = replace(P, name="q", generations=(Generation(1, own),))
+    both = Relaxations(shielded=True)
+    site = Site((P, two), relaxed=(both, both))
+    wrong = (101, 201, OTHER)
+    assert play(P, *wrong, 102, 202, 22, site=Site((P, two)))[-1] == "refuse 5+5"
+    said = play(P, *wrong, 102, 202, 22, site=site)
+    assert said[2] == "pass 7+shielded"
+    assert said[-1] == "accept 5+2"
+
+
+def test_a_trap_shields_what_comes_before_it():
+    """The longest lock-out first, whichever policy it is."""
+    trap = Span.parse("tcp/666")
+    one = replace(P, traps=(ResolvedTrap((trap,), 5, unless_granted=False),), scope="services")
+    two = replace(
+        P,
+        name="q",
+        generations=(Generation(1, (Knock("tcp", 201), Knock("tcp", 202))),),
+        services=(Span.parse("tcp/23"),),
+        traps=(ResolvedTrap((trap,), 50, unless_granted=False),),
+        scope="services",
+    )
+    site = Site((one, two), relaxed=(Relaxations(shielded=True),) * 2)
+    assert play(one, 101, 666, 102, site=site)[1:] == ["refuse shielded+3", "refuse 4+8"]
+    assert play(one, 101, 666, 102, site=Site((one, two)))[1:] == ["refuse 3+3", "refuse 1+8"]
+
+
+def test_a_stray_segment_is_refused_before_anything_else_where_segments_are():
+    ack, known = (Packet(ME, "tcp", OTHER, opening=False, known=known) for known in (False, True))
+    assert play(P, ack, known) == ["pass no event", "pass known flow"]
+    assert relaxed(P, ack, known, segments=True) == ["refuse no event", "pass known flow"]
+    managed = replace(ack, port=443)
+    bounds = {"managers": (ip_network("192.0.2.0/24"),), "management_port": 443}
+    for segments, said in ((False, "accept management"), (True, "refuse no event")):
+        site = Site((P,), relaxed=(Relaxations(segments=segments),), **bounds)
+        assert play(P, managed, site=site) == [said]
+
+
+def test_nothing_is_claimed_of_new_flows_before_a_change_must_show():
+    automaton = Automaton(Site((P,), relaxed=(Relaxations(lag=5),)))
+
+    def feed(port, now, **more):
+        return automaton.feed(Packet(ME, "tcp", port, **more), now)
+
+    assert feed(OTHER, 0).claimed
+    assert feed(101, 0).claimed
+    assert not feed(102, 4.9).claimed
+    assert feed(22, 4.9, known=True).claimed
+    assert feed(OTHER, 4.9, opening=False).claimed
+    # What came too soon may have changed something itself: once more so long.
+    assert not feed(102, 9.8).claimed
+    assert feed(102, 14.9).rules == ("4",)
+
+
+def test_times_run_from_when_a_change_must_show():
+    slow = {"lag": 5}
+    assert relaxed(P, 101, 14.9, 102, 14.9, 103, 104.9, 22, every=0.0, **slow)[-1] == "accept 2"
+    assert relaxed(P, 101, 14.9, 102, 14.9, 103, 105.0, 22, every=0.0, **slow)[-1] == "refuse 5"
+    assert relaxed(P, 101, 15.0, 102, every=0.0, **slow)[-1] == "refuse 8"
+    trapped = replace(P, traps=(ResolvedTrap((Span.parse("tcp/666"),), 7, unless_granted=False),))
+    assert relaxed(trapped, 666, 11.9, OTHER, every=0.0, **slow)[-1] == "refuse 1"
+    assert relaxed(trapped, 666, 12.0, OTHER, every=0.0, **slow)[-1] == "pass 8"

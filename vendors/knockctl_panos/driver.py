@@ -1,0 +1,334 @@
+"""The driver: a firewall, or a device group on Panorama, over its XML API.
+
+Nothing on such a device takes a change back: ``knockctl.vendor.HeldByOperator``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from ipaddress import ip_address
+from types import TracebackType
+from typing import Self
+
+from pydantic import ValidationError
+
+from knockctl.errors import (
+    CommandRefused,
+    Conflict,
+    ConnectionCut,
+    DeviceError,
+    GuardError,
+    InventoryError,
+    ProbeFailed,
+    Unsupported,
+)
+from knockctl.vendor import (
+    CancelResult,
+    Endpoint,
+    Facts,
+    PendingChange,
+    Reading,
+    Target,
+    no_snapshot,
+)
+from knockctl_panos import panorama, reader
+from knockctl_panos.access import PanosAccess
+from knockctl_panos.candidate import Candidate
+from knockctl_panos.config import PanosConfig
+from knockctl_panos.ha import require_active
+from knockctl_panos.hold import Hold, Locks
+from knockctl_panos.jobs import Jobs
+from knockctl_panos.location import Location
+from knockctl_panos.placement import PanosPlacement
+from knockctl_panos.plan import PanosRemediation, plan
+from knockctl_panos.session import PORT, Session
+from knockctl_panos.tags import Tags
+
+OLDEST = (9, 1)
+"""The first version whose log forwarding takes tags back in time, and is supported still."""
+
+
+class PanosDriver:
+    """A firewall over its XML API. Satisfies ``knockctl.vendor.Driver`` and ``HeldByOperator``."""
+
+    def __init__(self, target: Target) -> None:
+        """Keep the target; ``__enter__`` connects."""
+        self.target = target
+        self.placement = _placement(target)
+        self.location = Location.of(self.placement)
+        self.said: Callable[[str], None] = _nobody
+        self._session = Session(target)
+        self._jobs = Jobs(self._session, lambda words: self.said(words))
+        self._locks = Locks(self._session, self.location)
+        self._candidate = Candidate(self._session, self.location, self._jobs)
+        self._known: dict[str, PanosConfig] = {}
+        self._hold: Hold | None = None
+        self._change: PanosRemediation | None = None
+
+    def __enter__(self) -> Self:
+        """Connect and log in."""
+        self._session.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the connection."""
+        self._session.__exit__(kind, error, trace)
+
+    @property
+    def round_trips(self) -> int:
+        """Requests sent so far."""
+        return self._session.round_trips
+
+    # --- reading ---
+
+    def facts(self) -> Facts:
+        """Say what the device is; raise where it can't do what is asked."""
+        system = self._session.system
+        version, model = system.get("sw-version", ""), system.get("model", "")
+        numbers = tuple(int(n) for n in version.split("-")[0].split(".")[:2] if n.isdecimal())
+        if numbers < OLDEST:
+            raise Unsupported(
+                f"PAN-OS {version} is older than 9.1", hint="update it", where=self._session.where
+            )
+        manages = reader.is_panorama(system)
+        if manages != (self.location.group is not None):
+            raise GuardError(
+                "it is a Panorama, and no device group is named"
+                if manages
+                else "it is a firewall, and the placement names a device group",
+                hint="set placement.device_group for a Panorama, placement.vsys for a firewall",
+                where=self._session.where,
+            )
+        warnings = []
+        if not self.target.credentials.verify_certificate:
+            warnings.append("its certificate is not verified: anybody in between could be it")
+        return Facts(
+            description=f"PAN-OS {version} {model}".strip(),
+            endpoint=self._endpoint(),
+            details={"version": version, "model": model, "serial": system.get("serial", "")},
+            warnings=tuple(warnings),
+        )
+
+    def _endpoint(self) -> Endpoint:
+        mine, theirs = self._session.ends()
+        judged = reader.on_data_plane(self._session, theirs)
+        port = self.target.port or PORT
+        return Endpoint(ip_address(mine), ip_address(theirs), port, judged=judged)
+
+    def read(self) -> Reading[PanosConfig]:
+        """Read what is ours, and the rules above."""
+        return reader.read(self._session, self.location)
+
+    def everything(self) -> str:
+        """Return all that judges packets, as one ``<config>`` document."""
+        return reader.everything(self._session, self.location)
+
+    def _mark(self) -> str | None:
+        return reader.mark(self._session, self.location)
+
+    # --- the hold ---
+
+    def pending(self) -> tuple[PendingChange, ...]:
+        """List the change that holds the device now."""
+        hold = self._locks.hold()
+        return (hold.pending(),) if hold else ()
+
+    def arm(self, remediation: PanosRemediation, seconds: int) -> None:
+        """Take the configuration lock, and see that nobody's work is in the way."""
+        require_active(self._session)
+        until, base = int(time.time()) + seconds, remediation.before.revision
+        wanted = Hold(remediation.change_id, until, base, remediation.settled)
+        self.remember(remediation.change_id, remediation.before)
+        hold = self._locks.take(wanted)
+        try:
+            self._candidate.clear(hold.admin)
+            if self._mark() not in (base, remediation.settled):
+                raise Conflict(
+                    "somebody else has written since this change was planned; nothing was changed",
+                    hint="look at `knockctl diff`, then deploy again",
+                    where=self._session.where,
+                )
+        except ConnectionCut:
+            raise
+        except DeviceError:
+            self._locks.release(hold)
+            raise
+        self._hold, self._change = hold, remediation
+
+    def verify_armed(self, change_id: str) -> None:
+        """Raise unless the lock is there, and ours."""
+        if self._locks.hold(change_id) is None:
+            raise CommandRefused(
+                "the configuration lock is gone; nothing was changed", where=self._session.where
+            )
+
+    def remember(self, change_id: str, before: PanosConfig) -> None:
+        """Take what was there before a change that another connection began."""
+        self._known[change_id] = before
+
+    def cancel(self, change_id: str) -> CancelResult:
+        """Give the lock back: the change stays, if it is there."""
+        hold = self._locks.hold(change_id)
+        if hold is None:
+            return "absent"
+        if hold.back:
+            return "fired"
+        if hold.never_ran(self._mark()):
+            self._candidate.revert(hold.admin)
+            self._locks.release(hold)
+            return "fired"
+        return "cancelled" if self._locks.release(hold) else "absent"
+
+    def fire(self, change_id: str) -> CancelResult:
+        """Take the change back: what is not committed, and, by a commit, what is."""
+        hold = self._locks.hold(change_id)
+        if hold is None:
+            if self._hold is not None and self._hold.change_id == change_id:
+                self._hold = None
+                return "cancelled"
+            return self._without_hold(change_id)
+        self._jobs.settle(hold.admin)
+        if change_id not in self._known and not hold.never_ran(self._mark()):
+            raise no_snapshot(change_id)
+        turned = self._locks.turn(hold)
+        if turned is None:
+            return "cancelled"
+        return self._go_back(turned)
+
+    def _without_hold(self, change_id: str) -> CancelResult:
+        """The lock was lost, as in a restart: take it anew, if the change is what runs."""
+        before = self._known.get(change_id)
+        if before is None:
+            return "absent"
+        there = self.read()
+        if not plan(there, before, change_id).changes:
+            return "absent"
+        mark = there.config.revision
+        wanted = Hold(change_id, int(time.time()), before.revision, mark, back=True)
+        return self._go_back(self._locks.take(wanted))
+
+    def _go_back(self, hold: Hold) -> CancelResult:
+        self._candidate.revert(hold.admin)
+        before = self._known.get(hold.change_id)
+        result: CancelResult = "absent"
+        if before is not None:
+            way = plan(self.read(), before, hold.change_id)
+            if way.changes:
+                self._write(way, hold, f"knockctl takes the change {hold.change_id} back")
+                self._tags(way).forget_stale()
+                result = "fired"
+            elif self.location.group is not None:
+                # It may have been taken back on Panorama, and not on its firewalls.
+                self._push(hold, f"knockctl takes the change {hold.change_id} back")
+        self._locks.release(hold)
+        self._hold = None
+        return result
+
+    def persist(self, change_id: str) -> str | None:
+        """Take away what addresses are remembered for that means nothing now.
+
+        What is committed is what a device keeps.
+        """
+        if self.location.group is not None:
+            return None
+        change = self._change if self._change and self._change.change_id == change_id else None
+        if change is None or change.dropped or change.freed:
+            self._tags(change).forget_stale()
+        return None
+
+    def _tags(self, change: PanosRemediation | None) -> Tags:
+        freed = change.freed if change is not None else ()
+        return Tags(self._session, self.location, freed)
+
+    def forget(self, change_id: str) -> None:
+        """Give the lock back, if it is this change's still."""
+        hold = self._locks.hold(change_id)
+        if hold is not None:
+            self._locks.release(hold)
+        if self._hold is not None and self._hold.change_id == change_id:
+            self._hold = None
+
+    # --- changing ---
+
+    def apply(self, remediation: PanosRemediation) -> None:
+        """Write the candidate, have it validated, and commit it; on Panorama, push it."""
+        hold = self._hold or self._locks.hold(remediation.change_id)
+        if hold is None:
+            raise CommandRefused(
+                "the configuration lock is gone; nothing was changed", where=self._session.where
+            )
+        self._write(remediation, hold, f"knockctl change {remediation.change_id}")
+
+    def _write(self, way: PanosRemediation, hold: Hold, said: str) -> None:
+        self.said("writing the candidate configuration")
+        self._candidate.write(way.operations, at_once=self.placement.multi_config)
+        self._candidate.validate(hold.admin)
+        try:
+            known = self._candidate.commit(hold.admin, said) is not None
+        except ConnectionCut as error:
+            self._found_out(way, hold, error)
+        else:
+            if not known:
+                self._found_out(way, hold, None)
+        self._locks.renew(hold)
+        if self.location.group is not None:
+            self._push(hold, said)
+
+    def _push(self, hold: Hold, said: str) -> None:
+        group = self.location.group or ""
+        devices = self.placement.devices
+        panorama.push(self._session, self._jobs, group, devices, hold.admin, said)
+
+    def _found_out(self, way: PanosRemediation, hold: Hold, error: ConnectionCut | None) -> None:
+        """The commit was lost sight of: wait until the device answers, and see what it runs."""
+        reader.answering(self._session, self.said)
+        self._jobs.settle(hold.admin)
+        if self._mark() == way.intended.revision and not plan(
+            self.read(), way.intended, way.change_id
+        ).changes:
+            return
+        said = error.message if error else "the device knows its commit no more"
+        raise CommandRefused(
+            f"{said}; the commit did not take effect, and nothing was changed",
+            hint="look at show jobs all and the system log",
+            where=self._session.where,
+        )
+
+    def probe(self) -> None:
+        """Open a second connection, log in, and ask something on it."""
+        try:
+            self._session.probe()
+        except DeviceError as error:
+            raise ProbeFailed(f"a new connection does not work: {error.message}") from error
+
+    # --- access ---
+
+    def access(self) -> PanosAccess:
+        """Return who is in, and the means to change that."""
+        if self.location.group is not None:
+            raise Unsupported(
+                "Panorama does not know who is in: its firewalls do",
+                hint="name the firewalls in the inventory, too, and ask them",
+                where=self._session.where,
+            )
+        return PanosAccess(self._session, self.location, self.read().config)
+
+
+def _nobody(words: str) -> None:
+    del words
+
+
+def _placement(target: Target) -> PanosPlacement:
+    """Read the placement; without addresses it says where to look all the same."""
+    words = {"addresses": ["127.0.0.1"], **target.placement}
+    try:
+        return PanosPlacement.model_validate(words)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise InventoryError(f"{target.name}: placement: {first['msg']}") from None

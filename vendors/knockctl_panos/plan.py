@@ -1,0 +1,272 @@
+"""From what runs to what is intended: the fewest entries touched, rules put in order by moves.
+
+Everything is done to the candidate and committed at once, so that only references matter for the
+order: objects, rules, moves; then what is not wanted any more, rules first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Literal
+
+from knockctl.errors import GuardError
+from knockctl.vendor import Change, Neighbour, Reading
+from knockctl_panos.config import KINDS, OWN, RULES, Entry, Kind, PanosConfig
+from knockctl_panos.order import rising
+from knockctl_panos.reading import PanosReading, foreign
+from knockctl_panos.xmltext import Node, printed
+
+_QUOTED = re.compile(r"'([^']*)'")
+_GRANT = "-in"
+"""Ends the names of tags that let somebody in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One change of the candidate."""
+
+    action: Literal["set", "edit", "delete", "move"]
+    kind: Kind
+    names: tuple[str, ...]
+    element: str = ""
+    where: Literal["", "top", "bottom", "before", "after"] = ""
+    other: str = ""
+    """For ``before`` and ``after``: the rule meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class PanosRemediation:
+    """The way from one config to another. Satisfies ``vendor.Remediation``."""
+
+    change_id: str
+    before: PanosConfig
+    intended: PanosConfig
+    """What must be read back, with the mark it has from then on."""
+    settled: str | None
+    changes: tuple[Change, ...]
+    keeps_grants: bool
+    shadows: tuple[Neighbour, ...] = ()
+    operations: tuple[Operation, ...] = ()
+    dropped: tuple[str, ...] = ()
+    """Tags that mean nothing any more."""
+    freed: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Sources that are trusted from now on: what is remembered of them means nothing any more."""
+
+
+def plan(running: Reading[PanosConfig], intended: PanosConfig, change_id: str) -> PanosRemediation:
+    """Return the way from running to intended; ``intended`` has the names the device has.
+
+    Raises ``GuardError`` where our rules are to go beside one that is not there.
+    """
+    before = running.config
+    reading = running if isinstance(running, PanosReading) else _alone(running)
+    settled = None if intended.empty else intended.revision or change_id
+    difference = _Difference(reading, before, intended, settled)
+    changes, operations = difference.found()
+    if not changes:
+        return PanosRemediation(change_id, before, before, before.revision, (), keeps_grants=True)
+    marked = intended.marked(settled)
+    return PanosRemediation(
+        change_id,
+        before,
+        marked,
+        settled,
+        tuple(changes),
+        keeps_grants=_grants_kept(before, intended),
+        shadows=difference.shadows(),
+        operations=(*_marking(before, marked, operations), *operations),
+        dropped=tuple(t for t in _tags(before) if t not in set(_tags(intended))),
+        freed=tuple(_trusted(intended) - _trusted(before)),
+    )
+
+
+def _alone(running: Reading[PanosConfig]) -> PanosReading:
+    order = tuple(rule.name for rule in running.config.rules)
+    return PanosReading(running.config, running.neighbours, order)
+
+
+# --- what it means to those outside -------------------------------------------------------------
+
+
+def _tags(config: PanosConfig) -> list[str]:
+    return [entry.name for entry in config.kind("tag") if entry.name != OWN]
+
+
+def _grants_kept(before: PanosConfig, goal: PanosConfig) -> bool:
+    """Tell whether every group that lets somebody in holds all it held, by the tags it asks for."""
+    kept = [_asked(group) for group in goal.kind("address-group")]
+    return all(
+        any(asked <= other for other in kept)
+        for asked in map(_asked, before.kind("address-group"))
+        if any(tag.endswith(_GRANT) for tag in asked)
+    )
+
+
+def _asked(group: Entry) -> frozenset[str]:
+    return frozenset(_QUOTED.findall(group.word("dynamic/filter")))
+
+
+def _trusted(config: PanosConfig) -> set[IPv4Network | IPv6Network]:
+    """Return the networks that rules of ours let in by themselves."""
+    found = set()
+    for rule in config.rules:
+        if rule.word("action") == "allow" and rule.word("negate-source") != "yes":
+            for member in rule.members("source"):
+                try:
+                    found.add(ip_network(member, strict=False))
+                except ValueError:
+                    continue
+    return found
+
+
+# --- the difference -----------------------------------------------------------------------------
+
+
+class _Difference:
+    """Finds what to write, move and delete."""
+
+    def __init__(
+        self, reading: PanosReading, before: PanosConfig, goal: PanosConfig, mark: str | None
+    ) -> None:
+        self._reading, self._before, self._goal, self._mark = reading, before, goal, mark
+        self._old = {(e.kind, e.name): e for e in before.entries}
+        self._new = {(e.kind, e.name): e for e in goal.entries}
+        self._foreign = list(foreign(reading.order, before))
+        self._above = self._stands()
+
+    def found(self) -> tuple[list[Change], list[Operation]]:
+        """Return what differs, for people, and what to do about it."""
+        changes: list[Change] = []
+        operations: list[Operation] = []
+        for kind in KINDS:
+            self._write(kind, changes, operations)
+        moved = list(self._moves())
+        changes += [
+            Change("move", RULES, op.names[0]) for op in moved if (RULES, op.names[0]) in self._old
+        ]
+        operations += moved
+        for kind in reversed(KINDS):
+            self._delete(kind, changes, operations)
+        if not self._before.empty and self._before.revision is None and not self._goal.empty:
+            changes.append(Change("add", "tag", f"{OWN}: a revision mark"))
+        return changes, operations
+
+    def shadows(self) -> tuple[Neighbour, ...]:
+        """Return the foreign rules that will stand above ours and may let packets past."""
+        if self._goal.empty:
+            return ()
+        found = self._reading.judging(self._foreign[: self._above], self._goal)
+        above = (*self._reading.pushed_above(self._goal), *found)
+        return tuple(n for n in above if n.effect != "refuses")
+
+    def _write(self, kind: Kind, changes: list[Change], operations: list[Operation]) -> None:
+        for entry in self._goal.kind(kind):
+            old = self._old.get((kind, entry.name))
+            if old == entry:
+                continue
+            marked, names = entry.marked(self._mark), (entry.name,)
+            if old is None:
+                inside = "".join(printed(node) for node in marked.body)
+                operations.append(Operation("set", kind, names, inside))
+            else:
+                changes.append(Change("remove", kind, _said(old)))
+                operations.append(Operation("edit", kind, names, marked.text()))
+            changes.append(Change("add", kind, _said(entry)))
+
+    def _delete(self, kind: Kind, changes: list[Change], operations: list[Operation]) -> None:
+        gone = [e for e in self._before.kind(kind) if (kind, e.name) not in self._new]
+        changes += [Change("remove", kind, _said(entry)) for entry in gone]
+        if gone:
+            operations.append(Operation("delete", kind, tuple(entry.name for entry in gone)))
+
+    # --- the order of rules ---
+
+    def _stands(self) -> int:
+        """Return how many foreign rules are to be above ours."""
+        where, other = self._goal.place
+        count = len(self._foreign)
+        if where in ("before", "after"):
+            if other not in self._foreign and self._goal.revision is not None:
+                where = "top"  # a snapshot, and the rule it stood beside is gone
+            elif other not in self._foreign:
+                raise GuardError(
+                    f"our rules are to go {where} the rule {other!r}, which is not there",
+                    hint="name another in placement.position",
+                )
+            else:
+                return self._foreign.index(other) + (where == "after")
+        there = self._there()
+        if there is None:
+            return 0 if where == "top" else count
+        if where == "bottom":
+            return there
+        # Rules above ours that can't judge our packets may stay there.
+        return 0 if self._reading.judging(self._foreign[:there], self._goal) else there
+
+    def _there(self) -> int | None:
+        """Return how many foreign rules are above the first of ours that runs."""
+        mine = {rule.name for rule in self._before.rules}
+        return next((i for i, name in enumerate(self._reading.order) if name in mine), None)
+
+    def _moves(self) -> Iterator[Operation]:
+        """Yield the moves that bring our rules into one block, in order; foreign ones stay."""
+        wanted = [rule.name for rule in self._goal.rules]
+        order = list(self._reading.order)
+        stays = self._right(wanted, order)
+        last = self._foreign[self._above - 1] if self._above else ""
+        append = self._above == len(self._foreign) and not stays
+        for name in wanted:
+            if name not in stays and not (append and (RULES, name) not in self._old):
+                where: Literal["top", "after"] = "after" if last else "top"
+                yield Operation("move", RULES, (name,), where=where, other=last)
+            last = name
+
+    def _right(self, wanted: Sequence[str], order: Sequence[str]) -> set[str]:
+        """Return as many of our rules as possible that are in order, at their place already."""
+        place = {name: index for index, name in enumerate(order)}
+        outside = {name: index for index, name in enumerate(self._foreign)}
+        above, right = 0, {}
+        for name in order:
+            if name in outside:
+                above += 1
+            elif above == self._above:
+                right[name] = place[name]
+        candidates = [name for name in wanted if name in right]
+        chosen = rising([right[name] for name in candidates])
+        return {candidates[index] for index in chosen}
+
+
+def _marking(
+    before: PanosConfig, goal: PanosConfig, operations: Sequence[Operation]
+) -> Iterator[Operation]:
+    """Yield the exchange of the mark, where writing its bearer does not do it already."""
+    bearer = goal.get("tag", OWN)
+    if bearer is None or bearer == before.get("tag", OWN):
+        return
+    if any(op.kind == "tag" and OWN in op.names for op in operations):
+        return
+    yield Operation("edit", "tag", (OWN,), bearer.text())
+
+
+# --- for people -----------------------------------------------------------------------------------
+
+
+def _said(entry: Entry) -> str:
+    """Print an entry in one line, without what it may as well leave out."""
+    words = [f"{path}={value}" for path, value in _leaves(entry.body) if value != "any"]
+    return " ".join((entry.name, *words))
+
+
+def _leaves(nodes: Iterable[Node], path: str = "") -> Iterator[tuple[str, str]]:
+    for node in nodes:
+        name = f"{path}{node.tag}" if node.tag != "entry" else f"{path}{node.name}"
+        members = [child.text for child in node.children if child.tag == "member"]
+        if members:
+            yield name, ",".join(members)
+        elif node.children:
+            yield from _leaves(node.children, f"{name}/")
+        else:
+            yield name, node.text

@@ -1,0 +1,135 @@
+"""Reading a device: its configuration as it runs, and where its management comes in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from xml.etree import ElementTree as ET
+
+from knockctl.errors import CommandRefused, PrivilegeError, Unreachable, Unsupported
+from knockctl_panos.config import OWN, Entry
+from knockctl_panos.location import SHARED, Location
+from knockctl_panos.reading import PanosReading, reading
+from knockctl_panos.session import Session
+from knockctl_panos.xmltext import of_element
+
+_JUDGING = (
+    "address",
+    "address-group",
+    "application",
+    "application-filter",
+    "application-group",
+    "external-list",
+    "log-settings",
+    "post-rulebase",
+    "pre-rulebase",
+    "region",
+    "rulebase",
+    "schedule",
+    "service",
+    "service-group",
+    "tag",
+    "zone",
+)
+"""What of a vsys, a device group or the shared part has to do with judging packets."""
+_PAUSE = 1.0
+
+
+def is_panorama(system: Mapping[str, str]) -> bool:
+    """Tell whether a device manages firewalls: by its mode, or its model where it says none."""
+    mode, model = system.get("system-mode", ""), system.get("model", "")
+    return mode in ("panorama", "management-only") or model == "Panorama" or model.startswith("M-")
+
+
+def read(session: Session, location: Location) -> PanosReading:
+    """Read what runs; three requests, however many rules there are."""
+    container, shared = session.show(location.base), session.show(SHARED)
+    _there(container, location, session)
+    pushed = _pushed(session, location)
+    return reading(container, [s for s in (shared,) if s is not None], location, pushed)
+
+
+def _there(container: ET.Element | None, location: Location, session: Session) -> None:
+    if container is None and (location.group is not None or location.vsys != "vsys1"):
+        what = "device group" if location.group is not None else "virtual system"
+        raise CommandRefused(
+            f"there is no {what} {location.scope}",
+            hint="see placement.device_group and placement.vsys",
+            where=session.where,
+        )
+
+
+def _pushed(session: Session, location: Location) -> ET.Element | None:
+    """Return what Panorama has put on a firewall; None where it has none, or we may not see it."""
+    if location.group is not None:
+        return None
+    try:
+        result = session.op("<show><config><pushed-shared-policy/></config></show>")
+    except (Unsupported, PrivilegeError, CommandRefused):
+        return None
+    return result.find(".//panorama")
+
+
+def mark(session: Session, location: Location) -> str | None:
+    """Return the mark of what runs, by itself."""
+    found = session.show(location.entry("tag", OWN))
+    if found is None:
+        return None
+    return Entry.of("tag", OWN, of_element(found)).mark or None
+
+
+def everything(session: Session, location: Location) -> str:
+    """Return what judges packets as one document, as a device saves its configuration."""
+    container, shared = session.show(location.base), session.show(SHARED)
+    root = ET.Element("config")
+    if shared is not None:
+        root.append(_trimmed(shared))
+    holder = ET.SubElement(root, "devices")
+    entry = ET.SubElement(holder, "entry", {"name": "localhost.localdomain"})
+    if container is not None:
+        inside = ET.SubElement(entry, "device-group" if location.group is not None else "vsys")
+        inside.append(_trimmed(container))
+    pushed = _pushed(session, location)
+    if pushed is not None:
+        root.append(deepcopy(pushed))
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _trimmed(container: ET.Element) -> ET.Element:
+    """Return a container without what judges no packets: certificates, profiles, accounts."""
+    made = ET.Element(container.tag, {k: v for k, v in container.items() if k == "name"})
+    made.extend([deepcopy(child) for child in container if child.tag in _JUDGING])
+    return made
+
+
+def on_data_plane(session: Session, address: str) -> bool:
+    """Tell whether an address of the device is one of its data plane's, as far as it says."""
+    own = ("ip-address", "ipv6-address", "public-ip-address", "ipv6-link-local-address")
+    if address in {session.system.get(name, "").partition("/")[0] for name in own}:
+        return False
+    try:
+        result = session.op("<show><interface>all</interface></show>")
+    except (Unsupported, PrivilegeError, CommandRefused):
+        return False
+    return any(
+        (one.text or "").partition("/")[0] == address
+        for path in ("ifnet/entry/ip", "ifnet/entry/addr/member", "ifnet/entry/addr6/member")
+        for one in result.iterfind(path)
+    )
+
+
+def answering(session: Session, said: Callable[[str], None]) -> None:
+    """Wait until a device answers, as long as a job may take; raise what it says last."""
+    deadline = time.monotonic() + session.target.timeouts.job
+    while True:
+        try:
+            session.op("<show><clock></clock></show>")
+        except Unreachable:
+            if time.monotonic() >= deadline:
+                raise
+            said("no answer, asking again")
+            time.sleep(_PAUSE)
+        else:
+            return
