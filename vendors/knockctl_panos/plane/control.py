@@ -63,7 +63,7 @@ class _Firewall:
             "advance": firewall.clock.advance,
             "load": self._load,
             "export": lambda _: firewall.export(),
-            "logs": device.logs.entries,
+            "logs": self._logs,
             "tags": lambda address: sorted(device.tags.tags("vsys1", address)),
             "reset": lambda _: self._reset(),
         }
@@ -71,6 +71,9 @@ class _Firewall:
     def _load(self, pairs: list[list[str]]) -> None:
         for xpath, element in pairs:
             self.firewall.appliance.load(xpath, element)
+
+    def _logs(self, kind: str) -> list[dict[str, str]]:
+        return self.firewall.appliance.logs.entries(kind)
 
     def _reboot(self, seconds: float) -> None:
         device = self.firewall.appliance
