@@ -64,7 +64,9 @@ class Device(Firewall):  # type: ignore[misc] # pan-os-python says no types
     def _isolated(self, **login: str) -> Any:
         host, port = self._target.host, self._target.port or PORT
         words = {"hostname": host, "port": port, "timeout": self.timeout, "pan_device": self}
-        xapi = PanDevice.XapiWrapper(ssl_context=self._context, **words, **login)
+        xapi = PanDevice.XapiWrapper(**words, **login)
+        # Given to the constructor, it would make an outdated one of its own, with a warning.
+        xapi.ssl_context = self._context
         for name in ("api_username", "api_password", "api_key", "serial"):
             setattr(xapi, name, login.get(name))
         shown = f"[{host}]" if ":" in host else host
@@ -185,6 +187,10 @@ class Session:
             if root is None:
                 raise no_link(f"{what}: the answer is no XML", ConnectionCut, self.target)
             return root  # type: ignore[no-any-return]
+
+    def system_time(self) -> str:
+        """Return the device's time, as it prints it."""
+        return " ".join("".join(self.op("<show><clock></clock></show>").itertext()).split())
 
     def probe(self) -> None:
         """Connect, log in, and ask something, beside this connection."""
