@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from ipaddress import ip_network
 from xml.etree.ElementTree import Element
 
 from knockctl.automaton.model import ConcreteClocks
@@ -56,7 +57,7 @@ class Rulebase:
         self._rules = {
             node.name: _rule(node, profiles) for node in (*_implied(document), *document.rules())
         }
-        addresses = tuple((int(address), int(address)) for address in outside)
+        addresses = tuple(ip_network(address) for address in outside)
         self._model = PanosModel(
             document,
             whole=True,
