@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from knockctl.automaton.wire import Address
 from knockctl.lab.clock import Clock
 from knockctl.lab.plane.local import Local
+from knockctl_panos import xmltext
 from knockctl_panos.plane.judge import VSYS, Judge
 from knockctl_panos.plane.sessions import Table
 from knockctl_panos.plane.switches import Switches as PlaneSwitches
-from knockctl_panos.twin import Appliance, Switches, factory, markup
+from knockctl_panos.twin import Appliance, Switches, factory
 from knockctl_panos.twin.logs import Logs
+from knockctl_panos.xmltext import Node
+
+_CONTAINERS = (
+    *("tag", "address", "address-group", "service", "service-group"),
+    *("log-settings", "profiles", "rules", "security", "rulebase"),
+)
 
 
 class LabFirewall:
@@ -46,10 +54,8 @@ class LabFirewall:
         self.judge.switch(plane)
 
     def export(self) -> str:
-        """Print the running configuration."""
-        tree = markup.clone(self.appliance.trees.running)
-        markup.unmark(tree)
-        return markup.write(tree)
+        """Print the running configuration, without containers that are there and empty."""
+        return xmltext.printed(_filled(xmltext.of_element(self.appliance.trees.running)))
 
     def reset(self) -> None:
         """Have the factory's configuration, and nothing learnt, locked or under way."""
@@ -75,3 +81,8 @@ class LabFirewall:
         if not self.appliance.powered:
             self.judge.forwarding.forget()
             self.table.forget()
+
+
+def _filled(node: Node) -> Node:
+    kept = (_filled(child) for child in node.children)
+    return replace(node, children=tuple(c for c in kept if c.children or c.tag not in _CONTAINERS))
