@@ -129,30 +129,32 @@ def _set(
     if holder.text:
         target.text = holder.text
         touched.append(target)
-    for child in wanted:
-        _merge(target, child, place, touched)
+    _merge(target, wanted, place, touched)
     return touched
 
 
-def _merge(target: Element, child: Element, place: schema.Node, touched: list[Element]) -> None:
-    """Merge a child into a node: what is there stays, unless it excludes the new."""
-    below = _described(place, child)
-    if isinstance(place, schema.Group) and child.tag in place.one_of:
-        for other in [node for node in target if node.tag in place.one_of]:
-            if other.tag != child.tag:
-                target.remove(other)
-    existing = next((node for node in target if markup.same(node, child)), None)
-    if existing is None:
-        added = markup.clone(child)
-        target.append(added)
-        touched.append(added)
-        return
-    existing.attrib.update(child.attrib)
-    if not len(child) and markup.text_of(existing) != markup.text_of(child):
-        existing.text = child.text
-        touched.append(existing)
-    for inner in child:
-        _merge(existing, inner, below, touched)
+def _merge(
+    target: Element, children: Iterable[Element], place: schema.Node, touched: list[Element]
+) -> None:
+    """Merge children into a node: what is there stays, unless it excludes the new."""
+    known = {markup.identity(node): node for node in target}
+    for child in children:
+        if isinstance(place, schema.Group) and child.tag in place.one_of:
+            for other in [node for node in target if node.tag in place.one_of]:
+                if other.tag != child.tag:
+                    target.remove(other)
+        existing = known.get(markup.identity(child))
+        if existing is None:
+            added = markup.clone(child)
+            target.append(added)
+            touched.append(added)
+            known[markup.identity(added)] = added
+            continue
+        existing.attrib.update(child.attrib)
+        if not len(child) and markup.text_of(existing) != markup.text_of(child):
+            existing.text = child.text
+            touched.append(existing)
+        _merge(existing, child, _described(place, child), touched)
 
 
 def _described(place: schema.Node, child: Element) -> schema.Node:
@@ -224,13 +226,11 @@ def _delete(root: Element, path: xpath.Path) -> list[Element]:
     found = path.select(root)
     if not found:
         raise Refusal(NO_OBJECT, "Object doesn't exist")
-    for chain in found:
-        for inner in [chain, *((*chain, entry) for entry in chain[-1].findall("entry"))]:
-            using = references.users(root, inner) if inner[-1].tag == "entry" else []
-            if using:
-                name = markup.name_of(inner[-1])
-                head = f" {name} cannot be deleted because of references from:"
-                raise Refusal(REFERENCED, head, *using)
+    inside = [(*chain, entry) for chain in found for entry in chain[-1].findall("entry")]
+    entries = [chain for chain in found + inside if chain[-1].tag == "entry"]
+    for name, using in references.users(root, entries).items():
+        head = f" {name} cannot be deleted because of references from:"
+        raise Refusal(REFERENCED, head, *using)
     for chain in found:
         chain[-2].remove(chain[-1])
     return [found[0][-2]]

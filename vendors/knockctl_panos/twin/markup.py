@@ -79,13 +79,10 @@ def name_of(element: Element) -> str:
     return element.get("name", "")
 
 
-def same(left: Element, right: Element) -> bool:
-    """Tell whether two nodes are the same one of a tree: tag, and name or, for members, text."""
-    if left.tag != right.tag:
-        return False
-    if left.tag == "member":
-        return text_of(left) == text_of(right)
-    return left.get("name") == right.get("name")
+def identity(element: Element) -> tuple[str, str]:
+    """Return what tells a node from its siblings: tag, and name or, for members, text."""
+    own = text_of(element) if element.tag == "member" else element.get("name", "")
+    return element.tag, own
 
 
 def mark(element: Element, marks: dict[str, str]) -> None:

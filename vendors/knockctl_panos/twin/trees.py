@@ -104,7 +104,8 @@ class Trees:
             Refusal: the candidate is as before.
         """
         touched = edits.perform(self.candidate, edit, self.known, resolve=self.resolve)
-        edits.name_rules(self.candidate)
+        if "rules" in edit.path or "<rules" in edit.element:
+            edits.name_rules(self.candidate)
         self.count += 1
         change = Change(self.count, admin, when, stamp, edit)
         for node in touched:

@@ -68,14 +68,15 @@ class Path:
 
 
 def _below(parent: Chain, step: Step) -> list[Chain]:
-    reached: list[Chain] = []
+    if step.name is not None and not step.deep:
+        same = (c for c in parent[-1] if c.tag == step.tag and c.get("name") == step.name)
+        return [(*parent, child) for child in same]
     nodes = [(*parent, child) for child in parent[-1] if step.tag in (child.tag, "*")]
     if step.deep:
         nodes = [chain for chain in _descend(parent) if step.tag in (chain[-1].tag, "*")]
     for test in step.tests:
         nodes = [chain for place, chain in enumerate(nodes, 1) if _holds(test, chain[-1], place)]
-    reached.extend(nodes)
-    return reached
+    return nodes
 
 
 def _descend(parent: Chain) -> list[Chain]:
