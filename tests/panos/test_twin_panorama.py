@@ -1,7 +1,7 @@
 """Panorama as pan-os-python, unmodified, meets it: device groups, and pushes to their firewalls."""
 
 import pytest
-from panos.errors import PanDeviceXapiError
+from panos.errors import PanDeviceXapiError, PanLockError
 from panos.objects import Tag
 from panos.panorama import DeviceGroup, PanoramaCommit, PanoramaCommitAll
 from panos.policies import PostRulebase, PreRulebase, SecurityRule
@@ -101,7 +101,7 @@ def test_each_device_has_its_own_result(estate):
     ],
 )
 def test_a_firewall_that_is_away_or_locked_takes_no_push(estate, obstacle, said):
-    made, (one, two) = estate()
+    made, (one, _) = estate()
     panorama = made.panorama()
     one.do(obstacle, one)
     done = panorama.commit(cmd=push("edge"), sync=True, sync_all=True)
@@ -203,13 +203,13 @@ def test_panorama_locks_a_device_group(estate):
     made, _ = estate()
     mine, theirs = made.panorama(), made.panorama("ann", "word")
     mine.xapi.op("<request><config-lock><add/></config-lock></request>", vsys="edge")
-    with pytest.raises(PanDeviceXapiError, match="Configuration is locked by admin"):
+    with pytest.raises(PanLockError, match="Configuration is locked by admin"):
         tag(theirs, "edge", "t")
     tag(theirs, "core", "t")
 
 
 def test_requests_go_through_panorama_to_a_firewall(estate):
-    made, (one, _) = estate()
+    made, _ = estate()
     api = made.xapi()
     api.keygen()
     api.serial = "0001"

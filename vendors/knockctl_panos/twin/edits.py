@@ -73,12 +73,14 @@ def perform(
 
 def name_rules(tree: Element, other: Element | None = None) -> None:
     """Give every rule that has none an identity: that of the rule so named in the other tree."""
-    known: dict[str, str] = {}
+    known: dict[str, list[str]] = {}
     for rule in markup.rules(other) if other is not None else ():
-        known.setdefault(markup.name_of(rule), rule.get("uuid", ""))
+        known.setdefault(markup.name_of(rule), []).append(rule.get("uuid", ""))
     for rule in markup.rules(tree):
+        same = known.get(markup.name_of(rule))
+        identity = same.pop(0) if same else str(uuid.uuid4())
         if not rule.get("uuid"):
-            rule.set("uuid", known.get(markup.name_of(rule)) or str(uuid.uuid4()))
+            rule.set("uuid", identity)
 
 
 def _checked(element: Element, place: schema.Node, path: tuple[str, ...]) -> None:
@@ -99,36 +101,26 @@ def _label(path: xpath.Path) -> tuple[str, ...]:
     return tuple(said) or ("config",)
 
 
-def _resolved(root: Element, path: xpath.Path, node: Element, label: str) -> None:
-    """Refuse a node, or what a fragment holds, whose references lead nowhere."""
-    part = markup.make(root.tag)
-    above, _ = _ensure(part, path.parent())
-    above.append(node)
-    lost = references.dangling(root, part)
+def _resolved(root: Element, shells: list[Element], content: Iterable[Element]) -> None:
+    """Refuse content, to be put into the last of some nodes, whose references lead nowhere."""
+    shells[-1].extend(content)
+    lost = references.dangling(root, shells[0])
     if lost:
-        said = [references.complaint(one) for one in lost]
-        raise Refusal(INVALID_OBJECT, *said, f" {label} is invalid")
+        raise Refusal(INVALID_OBJECT, *(references.complaint(one) for one in lost))
 
 
 def _set(
     root: Element, path: xpath.Path, text: str, place: schema.Node, *, resolve: bool
 ) -> list[Element]:
     wanted = markup.fragment(text)
-    holder = markup.make(path.steps[-1].tag, wanted)
-    if path.steps[-1].name is not None:
-        holder.set("name", path.steps[-1].name)
-    if isinstance(place, schema.Leaf) and not wanted:
-        holder.text = markup.read(f"<text>{text}</text>").text
+    shells = _shell(root, path)
+    holder = markup.make(path.steps[-1].tag, wanted, **shells[-1].attrib)
     _unmarked(holder)
     _checked(holder, place, _label(path))
-    _reachable(root, path)
     if resolve:
-        _resolved(root, path, holder, _label(path)[-1])
+        _resolved(root, shells, wanted)
     target, made = _ensure(root, path)
     touched: list[Element] = [made] if made is not None else []
-    if holder.text:
-        target.text = holder.text
-        touched.append(target)
     _merge(target, wanted, place, touched)
     return touched
 
@@ -163,20 +155,30 @@ def _described(place: schema.Node, child: Element) -> schema.Node:
     return place.entry if isinstance(place, schema.Entries) else schema.ANY
 
 
-def _reachable(root: Element, path: xpath.Path) -> None:
-    """Refuse a path that names several nodes, or one that can't be made."""
-    if len(path.select(root)) > 1 or any(
-        step.deep or step.tag == "*" or (step.tag == "entry" and step.name is None)
-        for step in path.steps
-    ):
-        raise Refusal(BAD_XPATH, f"Invalid Xpath: {path.source}", plain=True)
+def _shell(root: Element, path: xpath.Path) -> list[Element]:
+    """Return the nodes a path leads over, empty: copies of those there are, new ones for the rest.
+
+    Raises:
+        Refusal: it names several nodes, or one that can't be made.
+    """
+    node: Element | None = root
+    shells = [Element(root.tag)]
+    for step in path.steps[1:]:
+        found = [] if node is None else xpath.below((node,), step)
+        vague = step.deep or step.tag == "*" or (step.tag == "entry" and step.name is None)
+        if len(found) > 1 or (not found and vague):
+            raise Refusal(BAD_XPATH, f"Invalid Xpath: {path.source}", plain=True)
+        node = found[0][-1] if found else None
+        name = step.name if node is None else node.get("name")
+        shells.append(SubElement(shells[-1], step.tag, {"name": name} if name else {}))
+    return shells
 
 
 def _ensure(root: Element, path: xpath.Path) -> tuple[Element, Element | None]:
     """Return the one node a path names, made where missing, and the topmost node made."""
     node, made = root, None
     for step in path.steps[1:]:
-        found = xpath.Path(path.source, (xpath.Step(node.tag), step)).select(node)
+        found = xpath.below((node,), step)
         if found:
             node = found[0][-1]
             continue
@@ -194,12 +196,11 @@ def _edit(
     if wanted.tag != last.tag or (last.name is not None and markup.name_of(wanted) != last.name):
         raise Refusal(INVALID_OBJECT, "edit failed, may need to override template object first")
     _checked(wanted, place, _label(path))
-    found = path.select(root)
-    if len(found) > 1:
-        raise Refusal(BAD_XPATH, f"Invalid Xpath: {path.source}", plain=True)
-    _reachable(root, path)
+    shells = _shell(root, path)
     if resolve:
-        _resolved(root, path, wanted, _label(path)[-1])
+        shells[-1].attrib.update(wanted.attrib)
+        _resolved(root, shells, wanted)
+    found = path.select(root)
     if not found:
         parent, _ = _ensure(root, path.parent())
         parent.append(wanted)

@@ -32,9 +32,12 @@ def fragment(text: str) -> list[Element]:
     """Read any number of elements side by side.
 
     Raises:
-        Refusal: as ``read``.
+        Refusal: as ``read``; or text between them.
     """
-    return list(read(f"<fragment>{_DECLARATION.sub('', text)}</fragment>"))
+    root = read(f"<fragment>{_DECLARATION.sub('', text)}</fragment>")
+    if "".join([root.text or "", *(node.tail or "" for node in root)]).strip():
+        raise Refusal(MALFORMED, "Malformed Request", plain=True)
+    return list(root)
 
 
 def write(element: Element) -> str:

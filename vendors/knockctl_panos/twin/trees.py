@@ -14,6 +14,9 @@ from knockctl_panos.twin import edits, markup, schema
 from knockctl_panos.twin.edits import Edit
 from knockctl_panos.twin.refusals import IMPOSSIBLE, NO_OBJECT, Refusal
 
+KEPT = 100
+"""Versions a device remembers."""
+
 
 @dataclass(frozen=True)
 class Change:
@@ -169,9 +172,10 @@ class Trees:
             markup.unmark(self.candidate, plan.numbers)
         else:
             self.candidate = markup.clone(self.running)
-        number = len(self.versions) + 1
+        number = self.versions[-1].number + 1
         kept = markup.clone(plan.tree)
         self.versions.append(Version(number, when, admin, description, kept, done))
+        del self.versions[:-KEPT]
         return number
 
     def revert(self, reverted: Iterable[Change]) -> None:

@@ -48,7 +48,7 @@ class Path:
         """Return the nodes it leads to, in document order, each with those above."""
         found: list[Chain] = [(root,)] if self.steps[0].tag in (root.tag, "*") else []
         for step in self.steps[1:]:
-            found = [chain for parent in found for chain in _below(parent, step)]
+            found = [chain for parent in found for chain in below(parent, step)]
         return found
 
     @property
@@ -67,7 +67,8 @@ class Path:
         return Path(self.source, self.steps[:-1])
 
 
-def _below(parent: Chain, step: Step) -> list[Chain]:
+def below(parent: Chain, step: Step) -> list[Chain]:
+    """Take one step from a node."""
     if step.name is not None and not step.deep:
         same = (c for c in parent[-1] if c.tag == step.tag and c.get("name") == step.name)
         return [(*parent, child) for child in same]
