@@ -78,9 +78,9 @@ def name_rules(tree: Element, other: Element | None = None) -> None:
         known.setdefault(markup.name_of(rule), []).append(rule.get("uuid", ""))
     for rule in markup.rules(tree):
         same = known.get(markup.name_of(rule))
-        identity = same.pop(0) if same else str(uuid.uuid4())
+        identity = same.pop(0) if same else ""
         if not rule.get("uuid"):
-            rule.set("uuid", identity)
+            rule.set("uuid", identity or str(uuid.uuid4()))
 
 
 def _checked(element: Element, place: schema.Node, path: tuple[str, ...]) -> None:
