@@ -6,7 +6,6 @@ says which children exclude each other and which places exist; references are ot
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement
@@ -37,6 +36,16 @@ class Edit:
     """``from`` of a clone."""
 
     @property
+    def places(self) -> list[str]:
+        """The paths of what it changes, down to entries: a set of a list changes its entries."""
+        *_, above, last = self.parsed.tags
+        whole = last == "entry" and above not in ("vsys", "device-group")
+        if self.action != "set" or whole:
+            return [self.path]
+        found = [place for node in markup.fragment(self.element) for place in _places(node)]
+        return [f"{self.path}/{place}" for place in found]
+
+    @property
     def parsed(self) -> xpath.Path:
         """The path, read.
 
@@ -44,6 +53,14 @@ class Edit:
             Refusal: it is none.
         """
         return xpath.parse(self.path)
+
+
+def _places(node: Element) -> list[str]:
+    if node.tag == "entry":
+        return [f"entry[@name='{markup.name_of(node)}']"]
+    if node.find(".//entry") is None:
+        return [node.tag]
+    return [f"{node.tag}/{place}" for child in node for place in _places(child)]
 
 
 def perform(
@@ -69,18 +86,6 @@ def perform(
     if edit.action == "rename":
         return _rename(root, path, edit.newname, schema.find(known, path.parent().tags[1:]))
     return _clone(root, path, edit, known)
-
-
-def name_rules(tree: Element, other: Element | None = None) -> None:
-    """Give every rule that has none an identity: that of the rule so named in the other tree."""
-    known: dict[str, list[str]] = {}
-    for rule in markup.rules(other) if other is not None else ():
-        known.setdefault(markup.name_of(rule), []).append(rule.get("uuid", ""))
-    for rule in markup.rules(tree):
-        same = known.get(markup.name_of(rule))
-        identity = same.pop(0) if same else ""
-        if not rule.get("uuid"):
-            rule.set("uuid", identity or str(uuid.uuid4()))
 
 
 def _checked(element: Element, place: schema.Node, path: tuple[str, ...]) -> None:
@@ -209,7 +214,7 @@ def _edit(
     if old.get("uuid") and not wanted.get("uuid"):
         wanted.set("uuid", old.get("uuid", ""))
     if wanted.tag == "rules":
-        name_rules(wanted, markup.make("rulebase", [old]))
+        markup.name_rules(wanted, markup.make("rulebase", [old]))
     above[list(above).index(old)] = wanted
     return [wanted]
 

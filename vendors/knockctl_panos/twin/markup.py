@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+import uuid
 from collections.abc import Iterable, Iterator
 from xml.etree.ElementTree import Element, ParseError, SubElement, fromstring, tostring
 
@@ -107,3 +108,15 @@ def rules(tree: Element) -> Iterator[Element]:
     """Yield the entries of all rule bases."""
     for parent in tree.iter("rules"):
         yield from parent.findall("entry")
+
+
+def name_rules(tree: Element, other: Element | None = None) -> None:
+    """Give every rule that has none an identity: that of the rule so named in the other tree."""
+    known: dict[str, list[str]] = {}
+    for rule in rules(other) if other is not None else ():
+        known.setdefault(name_of(rule), []).append(rule.get("uuid", ""))
+    for rule in rules(tree):
+        same = known.get(name_of(rule))
+        identity = same.pop(0) if same else ""
+        if not rule.get("uuid"):
+            rule.set("uuid", identity or str(uuid.uuid4()))

@@ -96,7 +96,7 @@ class Trees:
     count: int = 0
 
     def __post_init__(self) -> None:
-        edits.name_rules(self.running)
+        markup.name_rules(self.running)
         self.candidate = markup.clone(self.running)
         self.versions.append(Version(1, 0, "", "", markup.clone(self.running)))
 
@@ -108,7 +108,7 @@ class Trees:
         """
         touched = edits.perform(self.candidate, edit, self.known, resolve=self.resolve)
         if "rules" in edit.path or "<rules" in edit.element:
-            edits.name_rules(self.candidate)
+            markup.name_rules(self.candidate)
         self.count += 1
         change = Change(self.count, admin, when, stamp, edit)
         for node in touched:
@@ -160,7 +160,7 @@ class Trees:
             except Refusal as error:
                 said = f"{change.edit.path}: {error}"
                 raise Refusal(IMPOSSIBLE, "Partial changes cannot be applied", said) from error
-        edits.name_rules(tree, self.candidate)
+        markup.name_rules(tree, self.candidate)
         return tree
 
     def finish(self, plan: Plan, when: float, admin: str, description: str) -> int:
@@ -195,7 +195,7 @@ class Trees:
                 raise Refusal(IMPOSSIBLE, said, *error.lines) from error
             for node in touched:
                 markup.mark(node, change.marks)
-        edits.name_rules(tree, self.candidate)
+        markup.name_rules(tree, self.candidate)
         self.candidate, self.changes = tree, kept
 
     def reboot(self) -> None:
