@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -95,6 +95,10 @@ class PanosModel:
                 found = frozenset(mind.resets)
                 return Reaction(one.verdict, mind.frozen(), found, (one.place,), mind.keyed)
         raise LookupError("a packet met no rule, not even the last")
+
+    def delayed(self, seconds: int) -> PanosModel:
+        """Return the same firewall where every log acts so many seconds after its packet."""
+        return replace(self, switches=replace(self.switches, delay=seconds), _fates={})
 
     def settle(self, state: State, clocks: Clocks) -> State:
         """Let logs act whose time has come; forget tags whose time is over."""
