@@ -19,7 +19,7 @@ from typing import Any
 from knockctl.lab.plan import Place
 
 NAME = "control"
-_WRONG: tuple[type[Exception], ...] = (ValueError, TypeError, KeyError, AttributeError)
+_WRONG: tuple[type[Exception], ...] = (ValueError, TypeError, LookupError, AttributeError)
 Words = Mapping[str, Callable[[Any], object]]
 """What happens at each word; what it returns is said in the answer, unless it is None."""
 

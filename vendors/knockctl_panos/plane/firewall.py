@@ -12,8 +12,9 @@ from knockctl_panos import xmltext
 from knockctl_panos.plane.judge import VSYS, Judge
 from knockctl_panos.plane.sessions import Table
 from knockctl_panos.plane.switches import Switches as PlaneSwitches
-from knockctl_panos.twin import Appliance, Switches, factory
+from knockctl_panos.twin import Appliance, Switches, definitions, factory
 from knockctl_panos.twin.logs import Logs
+from knockctl_panos.twin.trees import Trees
 from knockctl_panos.xmltext import Node
 
 _CONTAINERS = (
@@ -64,9 +65,11 @@ class LabFirewall:
             device.power_on()
         device.jobs.clear()
         device.locks.clear()
-        device.trees.load("admin", 0, "", factory.configuration(device.switches))
-        device.trees.finish(device.trees.plan(device.trees.changes), 0, "admin", "")
-        device.trees.versions.clear()
+        device.trees = Trees(
+            definitions.configuration(device.switches),
+            factory.configuration(device.switches),
+            resolve=device.switches.references_at == "change",
+        )
         for address in device.tags.addresses(VSYS):
             for tag in device.tags.tags(VSYS, address):
                 device.tags.remove(VSYS, address, tag)
