@@ -224,11 +224,11 @@ def test_there_and_back(site):
     site.do("rollback", "--yes")
     assert site.export() == before
     site.deploy()
-    rules = f"{VSYS}/rulebase/security/rules/entry[@name='kc-globalprotect-stray']"
+    rules = f"{VSYS}/rulebase/security/rules/entry[@name='kc-globalprotect.stray']"
     api(site.lab, ["delete", {"xpath": rules}], ["commit", {"cmd": "<commit/>", "sync": True}])
     drift = site.do("diff", "--exit-code", code=3)
     assert drift.count("  + ") == 1
-    assert "kc-globalprotect-stray" in drift
+    assert "kc-globalprotect.stray" in drift
     site.deploy()
     assert "no differences" in site.do("diff", "--exit-code")
     site.do("remove", "--yes")
@@ -243,7 +243,7 @@ def test_other_administrators_work_is_respected(site):
     assert "name='x'" not in site.export().replace('"', "'"), "not committed with ours"
     pending = api(site.lab, ["op", {"cmd": "show config list changes", "cmd_xml": True}])
     assert "<owner>ops</owner>" in pending
-    rules = f"{VSYS}/rulebase/security/rules/entry[@name='kc-globalprotect-stray']"
+    rules = f"{VSYS}/rulebase/security/rules/entry[@name='kc-globalprotect.stray']"
     ours = ["set", {"xpath": rules, "element": "<description>mine</description>"}]
     api(site.lab, ours, user="ops")
     refused = site.do("remove", "--yes", code=4)
