@@ -311,7 +311,8 @@ POLICY = """
 <address-group><entry name='out'><dynamic><filter>'locked'</filter></dynamic></entry>
  <entry name='ours'><static><member>host</member><member>192.0.2.0/24</member></static></entry>
 </address-group>
-<service><entry name='ssh'><protocol><tcp><port>22,2000-2009</port></tcp></protocol></entry></service>
+<service><entry name='ssh'><protocol><tcp><port>22,2000-2009</port></tcp></protocol></entry>
+</service>
 <service-group><entry name='all'><members><member>ssh</member></members></entry></service-group>
 """
 TABLE = [

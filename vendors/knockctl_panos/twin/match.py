@@ -63,9 +63,8 @@ class Matcher:
         if group is not None:
             return any(self._holds(member, address) for member in markup.words(group, "static"))
         if single is not None:
-            return _within(
-                single.findtext("ip-netmask") or single.findtext("ip-range", ""), address
-            )
+            texts = (single.findtext(tag, "") for tag in ("ip-netmask", "ip-range"))
+            return any(_within(text, address) for text in texts)
         return name == "any" or _within(name, address)
 
     def _serves(self, name: str, flow: Flow) -> bool:
