@@ -17,6 +17,7 @@ from knockctl.automaton.alphabet import (
     protocol,
     within,
 )
+from knockctl.automaton.cells import DESTINATION_TYPES
 from knockctl.automaton.events import event_of
 from knockctl.automaton.explore import Letter
 from knockctl.automaton.model import DeviceModel
@@ -29,6 +30,8 @@ _OPENING = Atom("flags", (OPENING_MASK, FLAGS["syn"]))
 _ACCEPTED = flow("known", "unanswered")
 _ANSWERED = flow("known")
 _UNTRACKED = flow("untracked")
+# What no packet can answer with yes.
+_NOTHING = Atom("interface", "")
 # Addresses and ports that stand for "any other" wherever nothing says which.
 _SOMEBODY = {4: "203.0.113.7", 6: "2001:db8:113::7"}
 _SOMEWHERE = {4: "192.0.2.1", 6: "2001:db8::1"}
@@ -128,13 +131,16 @@ def _scope_atoms(scope: Scope, family: int, ask: Ask) -> Iterator[Atom]:
     listed = scope.listed(family)
     if listed:
         yield Atom("destination", tuple((int(a), int(a)) for a in listed))
+    elif scope.only_listed:
+        yield _NOTHING
     if scope.interfaces and not any(ask(Atom("interface", name)) for name in scope.interfaces):
-        # Asked one by one above; none of them: ask for what can't be.
-        yield Atom("interface", "")
+        # Asked one by one above; none of them.
+        yield _NOTHING
 
 
 def _kind_of(scope: Scope) -> Atom:
-    return Atom("destination_type", frozenset((scope.destination_type,)))
+    kind = scope.destination_type
+    return Atom("destination_type", frozenset(DESTINATION_TYPES if kind is None else (kind,)))
 
 
 def _source_atoms(site: Site, family: int) -> Iterator[Atom]:
@@ -175,7 +181,7 @@ def _atoms(claim: Claim) -> Iterator[Atom]:
         _ANSWERED,
         _UNTRACKED,
         Atom("interface", LOOPBACK),
-        Atom("interface", ""),
+        _NOTHING,
     )
     yield from (protocol("tcp"), protocol("udp"))
     listed = scope.listed(family)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from knockctl.automaton.alphabet import Ask, Atom
 from knockctl.automaton.verdict import Verdict
@@ -26,6 +26,18 @@ class Clocks(Protocol):
 
 
 S = TypeVar("S", bound=Hashable)
+
+
+class Late(Protocol):
+    """A machine that can also be made to show what packets change only later."""
+
+    def delayed(self, seconds: int) -> DeviceModel[Any]:
+        """Return the machine on which every change shows so many seconds after its packet."""
+
+
+def delayed(model: DeviceModel[Any], seconds: int) -> DeviceModel[Any]:
+    """Return the machine that late, where it can be late at all."""
+    return cast("Late", model).delayed(seconds) if seconds and hasattr(model, "delayed") else model
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ RULES = {
     "known flow": "a flow that was accepted before",
     "no event": "no event: changes nothing",
     "not ours": "not to a protected address",
+    "shielded": "another policy noticed it first",
+    "unsettled": "too soon: what came before need not show yet",
 }
 
 
@@ -43,11 +45,13 @@ class Played:
     """What the source is in each policy afterwards."""
     got: Verdict | None = None
     device_rules: tuple[str, ...] = ()
+    claimed: bool = True
+    """False: the device may do otherwise."""
 
     @property
     def differs(self) -> bool:
         """Tell whether the device did otherwise than the policies say."""
-        return self.got not in (None, self.expected)
+        return self.claimed and self.got not in (None, self.expected)
 
     @property
     def why(self) -> str:
@@ -85,6 +89,7 @@ def play(
             tuple(_described(site, step.states, sent.at)),
             reaction.verdict if reaction else None,
             reaction.rules if reaction else (),
+            step.claimed,
         )
 
 

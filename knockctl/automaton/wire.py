@@ -89,11 +89,14 @@ class Scope:
     """Which packets are the policies' at all: those to the protected addresses."""
 
     addresses: tuple[Address, ...] = ()
-    """A family with none listed is protected whole."""
+    """A family with none listed is protected whole, unless ``only_listed``."""
     interfaces: tuple[str, ...] = ()
     """Interfaces that packets must come in by; none listed: any but the loopback."""
-    destination_type: str = "LOCAL"
-    """``UNICAST`` where hosts behind the device are protected."""
+    destination_type: str | None = "LOCAL"
+    """``UNICAST`` where hosts behind the device are protected; None: whatever the destination is
+    to the device."""
+    only_listed: bool = False
+    """Whether a family with none listed is not the policies' at all."""
 
     def listed(self, family: int) -> tuple[Address, ...]:
         """Return the protected addresses of a family."""
@@ -103,8 +106,8 @@ class Scope:
         """Tell whether the packet is the policies' to judge."""
         listed = self.listed(packet.family)
         return (
-            packet.destination_type == self.destination_type
-            and (not listed or packet.destination in listed)
+            self.destination_type in (None, packet.destination_type)
+            and (packet.destination in listed or not (listed or self.only_listed))
             and (
                 not self.interfaces
                 or any(named(pattern, packet.interface) for pattern in self.interfaces)

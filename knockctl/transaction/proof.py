@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -13,7 +14,7 @@ from knockctl.automaton import verify
 from knockctl.automaton.explore import Judge
 from knockctl.automaton.gaps import gaps
 from knockctl.automaton.letters import Claim
-from knockctl.automaton.model import DeviceModel
+from knockctl.automaton.model import DeviceModel, delayed
 from knockctl.automaton.reference import Site
 from knockctl.automaton.verify import Finding, Result
 from knockctl.automaton.wire import Scope
@@ -118,7 +119,9 @@ def prove_rendered(
     rendered = vendor.compiler.render(policies, placement)
     config = vendor.modeller.parse(rendered.config.text())
     case = _Case(vendor, placement, rendered, budget)
-    check = case.check("the rendered rules", vendor.modeller.model(config), verify.prove)
+    check = case.check(
+        "the rendered rules", vendor.modeller.model(config), verify.prove, late=True
+    )
     return case.proof(device.name, policies, [check], begun)
 
 
@@ -150,7 +153,7 @@ def prove_running(
         checks.append(case.check("what it runs", running.model, gaps, whole=True))
     else:
         own = vendor.modeller.model(running.config)
-        checks.append(case.check("our rules", own, verify.prove))
+        checks.append(case.check("our rules", own, verify.prove, late=True))
         checks.append(case.nobody_else(running.model))
         warnings += case.refused(running.model)
     if case.site().managers:
@@ -172,7 +175,7 @@ def stage_device(
         redaction.register_all(found.config.secrets())
         model = found.model
     case = _Case(vendor, placement, rendered, 0)
-    return case.site(), case.scope, model
+    return case.site(), case.scope, delayed(model, rendered.lag)
 
 
 Prove = Callable[..., Result]
@@ -195,9 +198,11 @@ class _Case:
         self._vendor, self._rendered = vendor, rendered
         self._budget, self._families = budget, families
 
-    def site(self, family: int = 4) -> Site:
-        """Return what the device is held to for an IP version."""
+    def site(self, family: int = 4, *, late: bool = True) -> Site:
+        """Return what the device is held to for an IP version; ``late``: with its lag."""
         effective, relaxed = self._rendered.meaning(family)
+        if not late:
+            relaxed = tuple(replace(bounds, lag=0) for bounds in relaxed)
         management = self._management
         return Site(
             effective,
@@ -214,9 +219,16 @@ class _Case:
         judge: Judge | None = None,
         *,
         whole: bool = False,
+        late: bool = False,
     ) -> Check:
-        """Prove one property for every family."""
+        """Prove one property for every family.
+
+        ``late``: for a device on which changes show at once, and for one on which they lag.
+        """
         result = self._result(model, prove, judge, whole=whole)
+        if late and self._rendered.lag:
+            slow = delayed(model, self._rendered.lag)
+            result.add(self._result(slow, prove, judge, whole=whole, late=True))
         return Check(
             name=name,
             status=result.status.value,
@@ -234,11 +246,12 @@ class _Case:
         judge: Judge | None,
         *,
         whole: bool,
+        late: bool = False,
     ) -> Result:
         result = Result()
         more = {} if judge is None else {"judge": judge}
         for family in self._families:
-            claim = Claim(self.site(family), self.scope, model, family, whole)
+            claim = Claim(self.site(family, late=late), self.scope, model, family, whole)
             result.add(prove(claim, budget=self._budget, **more))
         return result
 
@@ -283,7 +296,15 @@ class _Case:
             effective=tuple(_differences(stated, self._rendered.effective)),
             notes=tuple(redact(_sentence(note)) for note in self._rendered.fidelity),
             warnings=tuple(redact(warning) for warning in warnings),
-            assumptions=self._vendor.modeller.assumptions,
+            assumptions=(*self._vendor.modeller.assumptions, *_pace(self._rendered.lag)),
+        )
+
+
+def _pace(lag: int) -> Iterator[str]:
+    if lag:
+        yield (
+            f"a source sends nothing for {lag} s after a packet that changes something; what the "
+            "device makes of those who do is tested, not proved"
         )
 
 

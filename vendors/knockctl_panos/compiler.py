@@ -1,0 +1,38 @@
+"""The compiler: the pure functions of this vendor, as the contract names them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from knockctl.policy.resolved import ResolvedPolicy
+from knockctl.vendor import Facts, Placement, Reading, Rendered
+from knockctl_panos import config, plan, render
+from knockctl_panos.config import PanosConfig
+from knockctl_panos.plan import PanosRemediation
+
+
+class PanosCompiler:
+    """Satisfies ``knockctl.vendor.Compiler``."""
+
+    def render(
+        self,
+        policies: Sequence[ResolvedPolicy],
+        placement: Placement,
+        facts: Facts | None = None,
+    ) -> Rendered[PanosConfig]:
+        """Compile policies; every version of PAN-OS takes the same."""
+        return render.render(policies, placement, facts)
+
+    def empty(self) -> PanosConfig:
+        """Return the config of a firewall that has nothing of ours."""
+        return PanosConfig()
+
+    def load(self, dump: str) -> PanosConfig:
+        """Read back what ``PanosConfig.dump`` wrote."""
+        return config.load(dump)
+
+    def plan(
+        self, running: Reading[PanosConfig], intended: PanosConfig, change_id: str
+    ) -> PanosRemediation:
+        """Return the way from running to intended, sequences under the names they have there."""
+        return plan.plan(running, intended, change_id)

@@ -1,0 +1,190 @@
+"""Names in rules to addresses and ports: objects, groups, literals.
+
+Sources: fact sheet 2, 2.2. What a name stands for and no configuration tells (a host name, an
+external list, a region) is guessed at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from ipaddress import ip_address, ip_network
+
+from knockctl.automaton.alphabet import Atom, Ranges, ports, protocol
+from knockctl_panos.document import Document
+from knockctl_panos.semantics.expressions import NotUnderstood, parsed, unquoted
+from knockctl_panos.semantics.formula import (
+    Formula,
+    Is,
+    Side,
+    Tagged,
+    all_of,
+    any_of,
+    guess,
+)
+from knockctl_panos.xmltext import Node
+
+# What every firewall has without its being configured.
+_PREDEFINED = {"service-http": ((80, 80), (8080, 8080)), "service-https": ((443, 443),)}
+_ANY_PORT = ((0, 65535),)
+
+
+@dataclass
+class Objects:
+    """Everything of a document that rules refer to, for one IP version."""
+
+    document: Document
+    family: int
+    written: frozenset[str] = frozenset()
+    """Tags that logs register."""
+    _tagged: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for node in self._addresses.values():
+            for tag in node.members("tag"):
+                self._tagged.setdefault(tag, []).extend(self._literal(_value(node)) or ())
+
+    @cached_property
+    def _addresses(self) -> Mapping[str, Node]:
+        return self.document.found("address")
+
+    @cached_property
+    def _groups(self) -> Mapping[str, Node]:
+        return self.document.found("address-group")
+
+    @cached_property
+    def _services(self) -> Mapping[str, Node]:
+        return self.document.found("service")
+
+    @cached_property
+    def _service_groups(self) -> Mapping[str, Node]:
+        return self.document.found("service-group")
+
+    # --- addresses ---
+
+    def addresses(self, names: Iterable[str], side: Side, place: str) -> Formula:
+        """Return whether an address of the packet is in any of these."""
+        ranges: list[tuple[int, int]] = []
+        others: list[Formula] = []
+        for one in self._flat(names, frozenset()):
+            if one == "any":
+                return True
+            node = self._groups.get(one) or self._addresses.get(one)
+            literal = self._literal(_value(node) if node else one)
+            if node is not None and node.child("dynamic") is not None:
+                others.append(self._dynamic(node, side, place))
+            elif literal is None:
+                others.append(guess(place, f"whether the {side} is in {one!r}"))
+            else:
+                ranges += literal
+        return any_of([*_within(side, ranges), *others])
+
+    def _flat(self, names: Iterable[str], above: frozenset[str]) -> Iterator[str]:
+        """Yield what is in static groups in their place."""
+        for name in names:
+            group = self._groups.get(name)
+            if group is None or group.child("static") is None:
+                yield name
+            elif name not in above:
+                yield from self._flat(group.members("static"), above | {name})
+
+    def _literal(self, text: str) -> Ranges | None:
+        """Return the addresses a text stands for, of this family; None where it is none."""
+        first, dash, last = text.partition("-")
+        try:
+            if dash:
+                found = (ip_address(first.strip()), ip_address(last.strip()))
+                mine = found[0].version == self.family
+                return ((int(found[0]), int(found[1])),) if mine else ()
+            network = ip_network(text, strict=False)
+        except ValueError:
+            return None
+        if network.version != self.family:
+            return ()
+        return ((int(network.network_address), int(network.broadcast_address)),)
+
+    def _dynamic(self, group: Node, side: Side, place: str) -> Formula:
+        """Return whether an address has the tags a group asks for."""
+
+        def term(words: list[str]) -> Formula:
+            if len(words) != 1 and any(word.startswith("'") for word in words):
+                raise NotUnderstood(" ".join(words))
+            return self._tag(" ".join(unquoted(word) for word in words), side, place)
+
+        try:
+            return parsed(group.word("dynamic/filter"), term)
+        except NotUnderstood:
+            return guess(place, f"whether the {side} is in {group.name!r}")
+
+    def _tag(self, tag: str, side: Side, place: str) -> Formula:
+        """Return whether an address has a tag: as an object's, or registered.
+
+        A tag that no log registers may still be registered by somebody else (fact sheet 2.3).
+        """
+        runtime: Formula = Tagged(tag, side)
+        if tag not in self.written:
+            runtime = guess(place, f"whether somebody registers {tag!r} for the {side}")
+        return any_of([*_within(side, self._tagged.get(tag, ())), runtime])
+
+    # --- services ---
+
+    def services(self, names: Iterable[str], place: str) -> Formula:
+        """Return whether the packet is for any of these."""
+        found: list[Formula] = []
+        for one in self._flat_services(names, frozenset()):
+            if one == "any":
+                return True
+            node = self._services.get(one)
+            if node is not None:
+                found.append(_service(node, place))
+            elif one in _PREDEFINED:
+                found.append(all_of([Is(protocol("tcp")), Is(ports(*_PREDEFINED[one]))]))
+            else:
+                found.append(guess(place, f"whether the packet is for {one!r}"))
+        return any_of(found)
+
+    def _flat_services(self, names: Iterable[str], above: frozenset[str]) -> Iterator[str]:
+        for name in names:
+            group = self._service_groups.get(name)
+            if group is None:
+                yield name
+            elif name not in above:
+                yield from self._flat_services(group.members("members"), above | {name})
+
+
+def _value(node: Node) -> str:
+    """Return the address of an object that has one; an empty text otherwise."""
+    return node.word("ip-netmask") or node.word("ip-range")
+
+
+def _within(side: Side, ranges: Iterable[tuple[int, int]]) -> tuple[Is, ...]:
+    found = tuple(sorted(set(ranges)))
+    return (Is(Atom(side, found)),) if found else ()
+
+
+def _service(node: Node, place: str) -> Formula:
+    found: list[Formula] = []
+    protocols = node.child("protocol")
+    for one in protocols.children if protocols else ():
+        try:
+            ranges, sources = _runs(one.word("port")), _runs(one.word("source-port"))
+        except ValueError:
+            found.append(guess(place, f"whether the packet is for {node.name!r}"))
+            continue
+        name = {"tcp": "tcp", "udp": "udp", "sctp": "132"}.get(one.tag)
+        if name is None or (one.tag == "sctp" and ranges != _ANY_PORT):
+            found.append(guess(place, f"whether the packet is for {node.name!r}"))
+            continue
+        parts = [Is(protocol(name))]
+        parts += [Is(ports(*ranges))] if ranges != _ANY_PORT else []
+        parts += [Is(Atom("source_port", sources))] if sources != _ANY_PORT else []
+        found.append(all_of(parts))
+    return any_of(found)
+
+
+def _runs(text: str) -> Ranges:
+    if not text:
+        return _ANY_PORT
+    runs = (run.partition("-") for run in text.split(","))
+    return tuple((int(first), int(last or first)) for first, _, last in runs)
