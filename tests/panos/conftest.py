@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from panos.firewall import Firewall
 from panos.panorama import Panorama
 
-from knockctl_panos.twin import Appliance, Clock, Switches, served
+from knockctl_panos.twin import Appliance, Clock, Host, Switches
 
 START = 1_780_000_000  # 2026-05-28 20:26:40 UTC
 VSYS = "/config/devices/entry[@name='localhost.localdomain']/vsys/entry[@name='vsys1']"
@@ -125,13 +125,12 @@ def device(certificate):
 
     With ``scale=0`` their time stands still.
     """
-    with contextlib.ExitStack() as stack:
+    with contextlib.closing(Host()) as host:
 
         def make(*, scale=100, **switches):
             clock = Clock(start=START, scale=scale)
             twin = Appliance(Switches(**switches), clock=clock)
-            host = stack.enter_context(served(twin, certificate[0]))
-            return Device(twin, host, certificate[1])
+            return Device(twin, host.serve(twin, certificate[0]), certificate[1])
 
         yield make
 

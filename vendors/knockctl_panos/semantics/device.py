@@ -170,7 +170,7 @@ class _Walk:
     def _rules(self) -> Iterator[Outcome]:
         rules = self.rulebase.rules
         if not self.verdict:
-            rules = rules[: self.rulebase.last_effect]
+            rules = rules[: self._last_lasting()]
         for rule in rules:
             if self._refuted(rule):
                 continue
@@ -181,6 +181,15 @@ class _Walk:
             if left is True:
                 return
         yield from self._tail()
+
+    def _last_lasting(self) -> int:
+        """Return how many rules must be looked at to know what the packet leaves behind."""
+        if any(rule.effects for rule in self.rulebase.last):
+            return len(self.rulebase.rules)
+        for number, rule in self.rulebase.lasting:
+            if not self._refuted(rule) and answered(rule.condition, self.ask) is not False:
+                return number + 1
+        return 0
 
     def _tail(self) -> Iterator[Outcome]:
         logs = any(rule.effects for rule in self.rulebase.last)

@@ -110,12 +110,10 @@ class Rulebase:
     """``intrazone-default`` and ``interzone-default``."""
 
     @cached_property
-    def last_effect(self) -> int:
-        """How many rules must be looked at to know what a packet leaves behind."""
-        at = len(self.rules)
-        while at and not self.rules[at - 1].effects:
-            at -= 1
-        return at
+    def lasting(self) -> tuple[tuple[int, Rule], ...]:
+        """The rules that leave something behind, with their places, the last one first."""
+        numbered = tuple(enumerate(self.rules))
+        return tuple((number, rule) for number, rule in reversed(numbered) if rule.effects)
 
     @cached_property
     def allowing(self) -> tuple[Rule, ...]:
