@@ -119,9 +119,7 @@ def prove_rendered(
     rendered = vendor.compiler.render(policies, placement)
     config = vendor.modeller.parse(rendered.config.text())
     case = _Case(vendor, placement, rendered, budget)
-    check = case.check(
-        "the rendered rules", vendor.modeller.model(config), verify.prove, late=True
-    )
+    check = case.check("the rendered rules", vendor.modeller.model(config), verify.prove, late=True)
     return case.proof(device.name, policies, [check], begun)
 
 

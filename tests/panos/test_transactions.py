@@ -10,21 +10,8 @@ import pytest
 from knockctl.transaction import waiting
 from knockctl.transaction.job import Result
 from knockctl.transaction.steps import Step
-from knockctl_panos import jobs
 from tests.fixtures.panos_crew import OTHER, QUICK, SSH, WEB, policy
-from tests.fixtures.panos_site import FOREIGN, Site, meaning
-
-
-@pytest.fixture
-def site(device, certificate_files, tmp_path, monkeypatch):
-    """Make firewalls on TLS, each with operators: ``site(version="10.2.9").operator("ann")``."""
-    monkeypatch.setattr(jobs, "FIRST", 0.01)
-
-    def make(**switches):
-        switches = {"commit_time": 1.0, **switches}
-        return Site(device(**switches), certificate_files[1], tmp_path)
-
-    return make
+from tests.fixtures.panos_site import FOREIGN, meaning
 
 
 @pytest.mark.parametrize("version", ["9.1.16", "10.1.9", "11.2.4"])
