@@ -265,3 +265,10 @@ def test_what_panorama_pushed_stands_around_the_firewalls_own():
     document = Document.read(text)
     assert [node.name for node in document.rules()] == ["pre", "local", "theirs", "pos"]
     assert "pushed" in document.found("service")
+
+
+def test_of_device_groups_without_ours_the_innermost_is_meant():
+    text = panorama(group("all", "pre-rulebase", named("all")), group("own", "pre-rulebase", ""))
+    document = Document.read(text)
+    assert document.own.name == "own"
+    assert [node.name for node in document.rules()] == ["all"]
