@@ -25,6 +25,8 @@ from tests.fixtures.panos_naive import Naive
 from tests.fixtures.panos_policies import MODELLER, corner
 
 LAG, STEP, GRANT, LOCK = 5, 60, 120, 60
+SOON = 1 / 1024
+"""Seconds; sums of it are exact."""
 ME = "203.0.113.7"
 KNOCKS = (Knock("tcp", 101), Knock("udp", 102), Knock("tcp", 103))
 SERVICE, OTHER = Span("tcp", 22, 22), Span("tcp", 999, 999)
@@ -119,7 +121,7 @@ def burst(rng, policy, at):
     spans = [k.span for g in policy.generations for k in g.knocks]
     spans = [*spans, *rng.sample(spans, 2), SERVICE, OTHER, OTHER]
     rng.shuffle(spans)
-    return [(at + n / 1000, span) for n, span in enumerate(spans[: rng.randrange(2, 12)])]
+    return [(at + n * SOON, span) for n, span in enumerate(spans[: rng.randrange(2, 12)])]
 
 
 def random_trace(rng, policy):
@@ -127,7 +129,7 @@ def random_trace(rng, policy):
     at, reached, trace = 0.0, 0, []
     knocks = [k.span for k in rng.choice(policy.generations).knocks]
     for _ in range(rng.randrange(4, 14)):
-        at += rng.choice([0.001, 0.5, LAG - 0.5, LAG + 0.5, LAG + 0.5, LAG + 0.5, STEP + 1])
+        at += rng.choice([SOON, 0.5, LAG - 0.5, LAG + 0.5, LAG + 0.5, LAG + 0.5, STEP + 1])
         kind = rng.random()
         if kind < 0.6:
             trace.append((at, knocks[reached % len(knocks)]))
@@ -141,7 +143,7 @@ def random_trace(rng, policy):
         else:
             trace.append((at, rng.choice([OTHER, *knocks])))
             reached = rng.choice([0, reached])
-    trace.append((at + LAG + 0.1, SERVICE))
+    trace.append((at + LAG + 0.125, SERVICE))
     return trace
 
 
@@ -190,7 +192,7 @@ def test_the_seed_lets_in_who_sends_every_port_at_once():
     """Its last stage, then a burst: locked out for an hour, but in for the rest of the day."""
     policy = replace(P, wrong_knock="lockout", lockout=60, grant_duration=GRANT)
     config = corner(policy, tag_delay=LAG).rendered.config
-    burst = [(14.0 + n / 1000, span) for n, span in enumerate([OTHER, KNOCKS[2].span])]
+    burst = [(14.0 + n * SOON, span) for n, span in enumerate([OTHER, KNOCKS[2].span])]
     trace = [(0.0, KNOCKS[0].span), (7.0, KNOCKS[1].span), *burst, (14.0 + LAG + LOCK + 1, SERVICE)]
     assert not sound(policy, trace, trace[-1][0])
     assert list(play(config, trace))[-1] is Verdict.REFUSE
