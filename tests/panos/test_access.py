@@ -1,4 +1,4 @@
-"""Operating access on a firewall: who is in, let in, thrown out, forgiven; and what is forgotten."""
+"""Access on a firewall: who is in, let in, thrown out, forgiven; and what is forgotten."""
 
 from ipaddress import ip_address, ip_network
 
