@@ -139,6 +139,18 @@ def test_a_key_that_expires_midway(site, http_errors, step):
     assert here.clean()
 
 
+def test_with_a_password_a_key_that_ran_out_is_renewed(site):
+    here = site()
+    ann = here.operator()
+
+    def expire(device, at, phase):
+        del device
+        if phase == "before" and at in (Step.ARM, Step.READ_BACK):
+            here.device.do(here.twin.accounts.expire)
+
+    assert ann.deploy(SSH, observer=expire).result is Result.CONFIRMED
+
+
 def test_an_unknown_authority(site, tmp_path):
     folder = tmp_path / "other"
     folder.mkdir()
