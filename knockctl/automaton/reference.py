@@ -407,7 +407,7 @@ def _shielded(
     ]
 
 
-def _before_the_rules(
+def _before_the_rules(  # noqa: PLR0911 - one return for each kind of packet, in their order
     site: Site, states: Sequence[State], packet: Packet
 ) -> tuple[Verdict, str] | None:
     """Settle what is no event: other protocols, management, known flows, stray segments."""

@@ -1,6 +1,9 @@
 """The command line in this process: what needs no device."""
 
 import json
+import pathlib
+import re
+import time
 
 import jsonschema
 import pytest
@@ -84,7 +87,7 @@ def test_the_example_shows_what_is_not_served_and_what_is_secret(said, monkeypat
     folder = str(ROOT / "inventories" / "example")
     assert run(["-i", folder, "inventory"]) == 0
     out, _ = said()
-    assert "not served: no installed vendor package serves the platform 'paloalto_panos'" in out
+    assert "not served: no installed vendor package serves the platform 'cisco_ios'" in out
     assert run(["-i", folder, "policy", "check"]) == 0
     assert "edge-vpn: well-formed (secrets not resolved; see --resolve)" in said()[0]
     monkeypatch.setenv("EDGE_VPN_SEQUENCE", "tcp/41001 tcp/41002")
@@ -92,7 +95,10 @@ def test_the_example_shows_what_is_not_served_and_what_is_secret(said, monkeypat
     assert "knocks tcp/*** tcp/***" in said()[0]
     assert run(["-i", folder, "policy", "show", "edge-vpn", "--reveal"]) == 0
     assert "knocks tcp/41001 tcp/41002" in said()[0]
-    assert run(["-i", folder, "render", "bastion-east"]) == 0
+    assert run(["-i", folder, "render", "bastion-east", "fw-east"]) == 0
+    out, _ = said()
+    assert "kc-edge-vpn.0000-knock1" in out
+    assert not {"41001", "41002"} & set(re.findall("[0-9]+", out))
 
 
 def test_a_policy_file_is_shown_by_its_path(said):
@@ -142,6 +148,39 @@ def test_knocking_tells_whether_the_service_opened(said):
         assert run(["-o", "json", *argv]) == 0
     out, _ = said()
     assert json.loads(out.splitlines()[-1])["result"]["open"] is True
+
+
+FIREWALL = """\
+fw:
+  hostname: 127.0.0.1
+  platform: paloalto_panos
+  data: {knockctl: {policies: [ssh-knock], placement: {addresses: [127.0.0.1], tag_delay: LAG}}}
+"""
+
+
+def test_knocking_takes_as_long_as_the_device_needs(new, said):
+    """And says so; whoever wants to hurry is told what may come of it."""
+    hosts = pathlib.Path(new) / "hosts.yaml"
+    hosts.write_text(FIREWALL.replace("LAG", "1"))
+    begun = time.monotonic()
+    assert run(["-i", new, "knock", "fw"]) == 0
+    assert time.monotonic() - begun > 2
+    out, err = said()
+    assert "knocked 3 times on 127.0.0.1" in out
+    assert "fw may need 1 s to notice a knock: pausing 1.05 s after each" in err
+    assert run(["-i", new, "-o", "json", "knock", "fw", "--delay", "0"]) == 0
+    out, err = said()
+    assert json.loads(out)["result"]["pause"] == 0
+    assert "with 0 s between them some may count for nothing" in err
+    hosts.write_text(FIREWALL.replace("LAG", "0"))
+    assert run(["-i", new, "knock", "fw"]) == 0
+    assert said()[1] == ""
+
+
+def test_a_device_too_slow_for_the_policy_is_told(new, said):
+    (pathlib.Path(new) / "hosts.yaml").write_text(FIREWALL.replace("LAG", "60"))
+    assert run(["-i", new, "knock", "fw"]) == 1
+    assert "a knock may take 60 s to show: nobody could knock in time" in said()[1]
 
 
 def test_an_internal_error_is_one_line(said, monkeypatch, new):

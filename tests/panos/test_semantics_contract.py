@@ -7,6 +7,7 @@ import pytest
 
 from knockctl.automaton import verify
 from knockctl.automaton.alphabet import Of
+from knockctl.automaton.explore import Explorer
 from knockctl.automaton.letters import Claim, senders
 from knockctl.automaton.model import ConcreteClocks, Machine
 from knockctl.automaton.reference import Site
@@ -220,3 +221,19 @@ def test_an_accept_above_ours_is_found():
     assert result.status is Status.COUNTEREXAMPLE
     (row,) = result.findings[0].trace
     assert (row.packet, row.rule) == ("tcp/22 SYN", "rule 'above0'")
+
+
+# --- logs on their way --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("aggregate", ["no", "rule", "source"])
+def test_states_are_few_enough_to_see_them_all(together, aggregate):
+    switches = semantics.Switches(delay=5, together=together, aggregate=aggregate)
+    model = semantics.PanosModel(document_of(config()), switches=switches)
+    claim = Claim(Site((ONE_KNOCK,)), SCOPE, model, 4)
+    (sender, *_) = senders(claim)
+    alone = [replace(letter, event=None) for letter in sender.letters]
+    seen = Explorer(claim.site, model, alone, lambda _: None).run()
+    assert seen.complete
+    assert 2 < seen.states < 100

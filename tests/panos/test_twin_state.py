@@ -1,7 +1,10 @@
 """The device's state: tags and their log, log queries, sessions, availability, the version."""
 
+import datetime as dt
+
 import pytest
 from pan.xapi import PanXapiError
+from panos.errors import PanDeviceXapiError
 from panos.objects import Tag
 
 from knockctl_panos.twin import Session
@@ -299,6 +302,71 @@ def test_hit_counts_are_of_security_rules(still):
             still.xapi().op(path.format(vsys, base))
 
 
+# --- which rule a flow would meet ---
+
+RULES = f"{VSYS}/rulebase/security/rules"
+POLICY = """
+<address><entry name='host'><ip-netmask>198.51.100.13</ip-netmask></entry>
+ <entry name='lan'><ip-range>10.0.0.1-10.0.0.9</ip-range></entry></address>
+<address-group><entry name='out'><dynamic><filter>'locked'</filter></dynamic></entry>
+ <entry name='ours'><static><member>host</member><member>192.0.2.0/24</member></static></entry>
+</address-group>
+<service><entry name='ssh'><protocol><tcp><port>22,2000-2009</port></tcp></protocol></entry>
+</service>
+<service-group><entry name='all'><members><member>ssh</member></members></entry></service-group>
+"""
+TABLE = [
+    ("off", "any", "any", "any", "any", "allow", "<disabled>yes</disabled>"),
+    ("lock", "out", "ours", "any", "any", "drop", ""),
+    ("in", "out", "host", "all", "any", "allow", "<negate-source>yes</negate-source>"),
+    ("web", "lan", "any", "service-http", "trust", "allow", ""),
+    ("rest", "any", "any", "application-default", "any", "deny", ""),
+]
+
+
+@pytest.fixture
+def judged(still):
+    """A firewall with a few rules, and who is locked out."""
+    still.do(still.twin.load, VSYS, POLICY)
+    for name, source, destination, service, zone, action, more in TABLE:
+        words = {"from": zone, "to": "any", "source": source, "destination": destination}
+        words |= {"application": "any", "service": service}
+        lists = "".join(f"<{tag}><member>{word}</member></{tag}>" for tag, word in words.items())
+        rule = f"<entry name='{name}'>{lists}<action>{action}</action>{more}</entry>"
+        still.do(still.twin.load, RULES, rule)
+    still.do(still.twin.tags.add, "vsys1", "203.0.113.1", "locked")
+    return still.firewall()
+
+
+@pytest.mark.parametrize(
+    ("source", "port", "more", "rule"),
+    [
+        ("203.0.113.1", 22, {}, "lock"),
+        ("203.0.113.2", 22, {}, "in"),
+        ("203.0.113.2", 2005, {}, "in"),
+        ("203.0.113.2", 23, {}, "rest"),
+        ("203.0.113.2", 22, {"protocol": 17}, "rest"),
+        ("203.0.113.2", 22, {"protocol": 1}, "rest"),
+        ("10.0.0.5", 80, {"from_zone": "trust"}, "web"),
+        ("10.0.0.5", 80, {"from_zone": "untrust"}, "rest"),
+        ("10.0.0.10", 80, {"from_zone": "trust"}, "rest"),
+        ("2001:db8::1", 80, {"from_zone": "trust"}, "rest"),
+    ],
+)
+def test_the_sdk_asks_which_rule_a_flow_would_meet(judged, source, port, more, rule):
+    flow = {"protocol": 6, "port": port, **more}
+    found = judged.test_security_policy_match(source, "198.51.100.13", **flow)
+    numbers = {name: number for number, (name, *_) in enumerate(TABLE, 1)}
+    assert [(one["name"], one["index"]) for one in found] == [(rule, numbers[rule])]
+
+
+def test_all_rules_a_flow_matches_and_a_flow_half_described(judged):
+    found = judged.test_security_policy_match("203.0.113.1", "192.0.2.1", 6, port=22, show_all=True)
+    assert [one["name"] for one in found] == ["lock", "rest"]
+    with pytest.raises(PanDeviceXapiError, match="is missing 'source'"):
+        judged.op("<test><security-policy-match/></test>", cmd_xml=False)
+
+
 # --- the device ---
 
 
@@ -307,8 +375,7 @@ def test_version_clock_and_system(device):
     api = made.xapi()
     api.ad_hoc("type=version", modify_qs=True)
     assert api.element_result.findtext("sw-version") == "10.2.9"
-    api.op("show clock", cmd_xml=True)
-    assert api.element_root.findtext("result") == "2026/05/28 20:26:40"
+    assert made.firewall().clock() == dt.datetime(2026, 5, 28, 20, 26, 40)  # noqa: DTZ001
     api.op("show system info", cmd_xml=True)
     system = api.element_result.find("system")
     assert system.findtext("multi-vsys") == "on"

@@ -41,8 +41,8 @@ def adopt(running: PanosConfig, intended: PanosConfig, change_id: str) -> PanosC
             continue
         own = [(g, theirs) for g, theirs in there.items() if g[0] == mine[0] and g not in taken]
         same = (g for g, theirs in own if theirs == knocks)
-        # A sequence of which somebody took an object away is still this one.
-        less = (g for g, theirs in own if theirs < knocks)
+        # A sequence of which somebody took an object away is still this one; a shorter one is not.
+        less = (g for g, theirs in own if theirs < knocks and _last(theirs) == _last(knocks))
         found = next(iter((*same, *less)), None)
         taken |= {found} if found else set()
         names[mine] = found[1] if found else _fresh(mine, change_id, there)
@@ -59,6 +59,10 @@ def _sequences(config: PanosConfig) -> dict[Generation, Knocks]:
             knocks = found.setdefault((match["policy"], match["generation"]), set())
             knocks.add((int(match["number"]), protocol.children))
     return {generation: frozenset(knocks) for generation, knocks in found.items()}
+
+
+def _last(knocks: Knocks) -> int:
+    return max((number for number, _ in knocks), default=0)
 
 
 def _renamed(entry: Entry, names: Mapping[Generation, str]) -> Entry:

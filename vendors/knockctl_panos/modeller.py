@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from ipaddress import ip_network
 
 from knockctl.automaton.wire import Scope
@@ -16,12 +15,10 @@ from knockctl_panos.placement import PanosPlacement
 from knockctl_panos.semantics import Destinations, PanosModel, Switches, zone_interface
 
 
-@dataclass(frozen=True)
 class PanosModeller:
-    """Satisfies ``knockctl.vendor.Modeller``; machines are made with these switches."""
+    """Satisfies ``knockctl.vendor.Modeller``; its machines are made with the same switches."""
 
-    switches: Switches = field(default_factory=Switches)
-    evidence: str = "fact sheet"
+    evidence = "fact sheet"
     assumptions: tuple[str, ...] = (
         "a packet's log has become a tag within the placement's tag_delay, and no log is lost",
         "a tag that is registered again gets its full time anew",
@@ -31,6 +28,15 @@ class PanosModeller:
         "a TCP segment of no session is dropped before any rule: tcp-reject-non-syn is on",
         "no zone or DoS protection profile takes packets away before the rules see them",
     )
+
+    def __init__(self, switches: Switches | None = None) -> None:
+        """Make machines on which logs act at once, unless told otherwise."""
+        self.switches = switches or Switches()
+
+    def placed(self, placement: Placement) -> PanosModeller:
+        """Return a modeller whose machines take a placement's time from a log to its tags."""
+        place = PanosPlacement.model_validate(placement.model_dump())
+        return PanosModeller(Switches(delay=place.tag_delay, together=True))
 
     def scope(self, placement: Placement) -> Scope:
         """Return which packets are the policies' at all: those to listed addresses alone."""
@@ -77,5 +83,6 @@ def destinations_of(rules: Iterable[Entry]) -> Destinations:
             continue
         for text in rule.members("destination"):
             with contextlib.suppress(ValueError):
-                found.setdefault(zones, set()).add(ip_network(text))
+                network = ip_network(text)
+                found.setdefault(zones, set()).add(network)
     return tuple((tuple(sorted(some, key=str)), zones) for zones, some in found.items())

@@ -40,7 +40,7 @@ _QUOTED = re.compile(r"('[^']*')")
 
 def body(kind: str, children: Iterable[Node]) -> tuple[Node, ...]:
     """Return what an entry of a kind holds, in normal form."""
-    found = tuple(node for child in children if (node := _plain(child)))
+    found = _all_plain(children)
     if kind == RULES:
         found = _rule(found)
     elif kind == PROFILES:
@@ -49,7 +49,8 @@ def body(kind: str, children: Iterable[Node]) -> tuple[Node, ...]:
         found = tuple(_service(node) for node in found)
     elif kind == "address-group":
         found = tuple(_group(node) for node in found)
-    return _ordered(found)
+    # Once more: what only held defaults is empty now.
+    return _ordered(_all_plain(found))
 
 
 def ports(text: str) -> str:
@@ -75,11 +76,15 @@ def membership(text: str) -> str:
     return f"'{found}'" if bare else found
 
 
+def _all_plain(nodes: Iterable[Node]) -> tuple[Node, ...]:
+    return tuple(plain for node in nodes if (plain := _plain(node)))
+
+
 def _plain(node: Node) -> Node | None:
     """Sort members and the order of tags; None for an empty container."""
     if not node.children:
         return node if node.text or node.name or node.tag in _FLAGS else None
-    children = tuple(child for c in node.children if (child := _plain(c)))
+    children = _all_plain(node.children)
     if not children and not node.name:
         return None
     return replace(node, children=_ordered(children))

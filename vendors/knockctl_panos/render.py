@@ -98,7 +98,8 @@ class _Block:
 
     @cached_property
     def _built(self) -> list[Noticed]:
-        return list(self._all())
+        # A rule without ports would be one for every port.
+        return [one for one in self._all() if one[0].ports]
 
     @property
     def rules(self) -> list[Rule]:
@@ -172,9 +173,11 @@ class _Block:
             for c in self.chains:
                 yield from _wrong(c, "wrong-knock", own_knocks(c))
             for c in self.chains:
-                rule = c.refuse(c.part("hidden-knocks"), own_knocks(c), c.trusted, but=True)
-                if rule.ports:
-                    yield rule, c, []
+                yield (
+                    c.refuse(c.part("hidden-knocks"), own_knocks(c), c.trusted, but=True),
+                    c,
+                    [],
+                )
         for c in self.chains:
             yield from _wrong(c, "wrong", c.outside)
             yield from _stray(c)
@@ -219,7 +222,7 @@ def _repeats(c: PolicyRules) -> Iterator[Rule]:
 
 def _wrong(c: PolicyRules, what: str, ports: Sequence[Entry]) -> Iterator[Noticed]:
     """Rule 7."""
-    if c.punishes and ports:
+    if c.punishes:
         lock = c.policy.lockout if c.policy.wrong_knock == "lockout" else None
         source = [c.stage(one) for one in c.stages]
         rule = c.refuse(c.part(what), ports, source, noticed=True)
@@ -228,7 +231,7 @@ def _wrong(c: PolicyRules, what: str, ports: Sequence[Entry]) -> Iterator[Notice
 
 def _stray(c: PolicyRules) -> Iterator[Noticed]:
     """Rule 6."""
-    if c.policy.stray != "ignore" and c.outside:
+    if c.policy.stray != "ignore":
         lock = c.policy.lockout if c.policy.stray == "lockout" else None
         rule = c.refuse(c.part("stray"), c.outside, [c.granted], noticed=True)
         yield rule, c, c.lock(lock) if lock else c.end()

@@ -86,7 +86,7 @@ def _changes(entry: Node) -> Iterator[Change]:
             continue
         side = _side(action) or "source"
         adds = tagging.word("action") == "add-tag"
-        seconds = int(tagging.word("timeout") or 0) * MINUTE if adds else None
+        seconds = int(tagging.word("timeout", "0")) * MINUTE if adds else None
         yield from (Change(tag, side, seconds) for tag in tagging.members("tags"))
 
 

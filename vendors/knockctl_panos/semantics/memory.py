@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from knockctl.automaton.model import ClockName, Clocks
 from knockctl.automaton.wire import WirePacket
@@ -56,8 +56,13 @@ class Switches:
 
     delay: int = 0
     """Seconds from a packet to what its log changes."""
-    aggregate: bool = False
-    """Whether equal logs within five seconds act once."""
+    together: bool = False
+    """Whether logs on their way act together, with the last of them: a burst is judged as if
+    nothing had been logged yet. Far fewer states than with each log on its own."""
+    aggregate: Literal["no", "rule", "source"] = "no"
+    """Which logs within five seconds are one, and act once: those of one rule and pair of
+    addresses, or of the pair whatever the rule: all that is dropped has the same application and
+    subtype, and no more is compared."""
     refresh: bool = True
     """Whether registering a tag again renews its time."""
 
@@ -101,8 +106,9 @@ class Memory:
     def log(self, rule: str, changes: Iterable[Change]) -> None:
         """Write a rule's log of the packet: what it changes, changes now or later."""
         made = tuple((self._key(one.tag, one.side), one.seconds) for one in changes)
-        if self.switches.aggregate:
-            name = ("log", rule, str(self.packet.source), str(self.packet.destination))
+        if self.switches.aggregate != "no":
+            of = rule if self.switches.aggregate == "rule" else ""
+            name = ("log", of, str(self.packet.source), str(self.packet.destination))
             if name in self.logged:
                 return
             self.logged.add(name)
@@ -116,6 +122,10 @@ class Memory:
                     self.resets.add(("tag", *key))
 
     def _later(self, changes: tuple[tuple[Key, int | None], ...]) -> None:
+        if self.switches.together and self.waiting:
+            # Each sets a tag to something, whatever it was: the last one counts.
+            before = self.waiting.pop()
+            changes = tuple(sorted({**dict(before.changes), **dict(changes)}.items()))
         equal = [number for number, one in enumerate(self.waiting) if one.changes == changes]
         if len(equal) > 1:
             del self.waiting[equal[1]]

@@ -83,6 +83,12 @@ def name_of(element: Element) -> str:
     return element.get("name", "")
 
 
+def entry(container: Element | None, name: str) -> Element | None:
+    """Return the entry of a name, whatever characters that has."""
+    nodes = container if container is not None else ()
+    return next((node for node in nodes if name_of(node) == name), None)
+
+
 def identity(element: Element) -> tuple[str, str]:
     """Return what tells a node from its siblings: tag, and name or, for members, text."""
     own = text_of(element) if element.tag == "member" else element.get("name", "")

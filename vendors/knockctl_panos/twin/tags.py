@@ -114,10 +114,16 @@ class TagStore:
         action: Literal["add-tag", "remove-tag"],
         tag: str,
         minutes: int = 0,
+        *,
+        refresh: bool | None = None,
     ) -> bool:
-        """Do what a built-in action of a log-forwarding profile says; return whether it changed."""
+        """Do what a built-in action of a log-forwarding profile says; return whether it changed.
+
+        ``refresh`` None is what the device does.
+        """
+        again = self.refresh if refresh is None else refresh
         if action == "add-tag":
-            return self.add(vsys, ip, tag, minutes * 60, source=ACTION, refresh=self.refresh)
+            return self.add(vsys, ip, tag, minutes * 60, source=ACTION, refresh=again)
         return self.remove(vsys, ip, tag, source=ACTION)
 
     def reboot(self) -> None:
