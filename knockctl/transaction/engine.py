@@ -397,6 +397,8 @@ class Transaction(Frame):
                 and not intent.compiler.plan(reading, intent.config, self.job.change_id).changes
             )
             result = driver.fire(self.job.change_id)
+            if result == "cancelled" and self._held:
+                return self._settled_elsewhere(driver)
             # Where we take it back ourselves, a job may have ended only after we had read.
             applied = result == "fired" if self._held else applied
             driver.forget(self.job.change_id)

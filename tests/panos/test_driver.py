@@ -124,19 +124,31 @@ def test_a_key_that_expires_midway(site, http_errors, step):
     def expire(device, at, phase):
         del device
         if (at, phase) == (step, "before"):
-            here.device.do(here.twin.accounts.keys.clear)
+            here.device.do(here.twin.accounts.expire)
 
     outcome = ann.deploy(SSH, observer=expire)
     assert "the API key was refused" in outcome.message, outcome
-    bob = here.operator("bob", journal_path=ann.journal_path)
+    again = here.operator()
     if step is Step.READ_BACK:
         assert outcome.result is Result.PENDING
         assert "nothing on the device takes the change back" in outcome.message
-        assert bob.run("rollback", to_change=outcome.change_id).result is Result.ROLLED_BACK
+        assert again.run("rollback", to_change=outcome.change_id).result is Result.ROLLED_BACK
     else:
         failed(outcome, "nothing was changed")
     assert here.tree() == before
     assert here.clean()
+
+
+def test_with_a_password_a_key_that_ran_out_is_renewed(site):
+    here = site()
+    ann = here.operator()
+
+    def expire(device, at, phase):
+        del device
+        if phase == "before" and at in (Step.ARM, Step.READ_BACK):
+            here.device.do(here.twin.accounts.expire)
+
+    assert ann.deploy(SSH, observer=expire).result is Result.CONFIRMED
 
 
 def test_an_unknown_authority(site, tmp_path):
@@ -150,7 +162,7 @@ def test_an_unknown_authority(site, tmp_path):
     raises(HostKeyMismatch, here.operator(), ca_file=None)
 
 
-def test_a_certificate_for_another_name(site, certificate_files):
+def test_a_certificate_for_another_name(site):
     here = site()
     said = raises(HostKeyMismatch, here.operator(), host="localhost")
     assert "have the inventory's hostname be a name or address the certificate has" in said

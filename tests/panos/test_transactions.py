@@ -10,6 +10,7 @@ import pytest
 from knockctl.transaction import waiting
 from knockctl.transaction.job import Result
 from knockctl.transaction.steps import Step
+from knockctl_panos.twin import Switches
 from tests.fixtures.panos_crew import OTHER, QUICK, SSH, WEB, policy
 from tests.fixtures.panos_site import FOREIGN, meaning
 
@@ -121,14 +122,16 @@ def test_refused_at_any_request(site):
     assert refused > 4
 
 
-def test_refused_at_any_change_of_the_candidate(site):
-    here = site(multi_config=False)
-    ann = here.operator(placement={"multi_config": False})
+@pytest.mark.parametrize("at_once", [True, False], ids=["one request", "single requests"])
+def test_refused_at_any_change_of_the_candidate(site, at_once):
+    here = site()
+    ann = here.operator(placement={"multi_config": at_once})
     before = here.tree()
     for number in (1, 5, 12):
         here.faults.refuse_change_at = number
         said = ann.deploy(SSH)
         assert said.result is Result.FAILED, said
+        assert "timed out; nothing was changed" in said.message
         assert here.tree() == before
         assert here.clean()
     assert ann.deploy(SSH).result is Result.CONFIRMED
@@ -252,6 +255,16 @@ def until(ask, good):
     while not good(answer := ask()) and time.monotonic() < deadline:
         time.sleep(0.05)
     return answer
+
+
+def test_another_account_may_finish_it_where_it_may(site):
+    here, ann, before = deployed(site, admins=(*Switches().admins, ("bob", "b", "superuser")))
+    change = die_at(ann, Step.APPLY, "deploy", OTHER)
+    bob = here.operator("ann", login={"username": "bob", "password": "b"})
+    back = bob.run("rollback", to_change=change)
+    assert back.result is Result.ROLLED_BACK, back
+    assert here.tree() == before
+    assert here.clean()
 
 
 # --- jobs that fail, hang and vanish ------------------------------------------------------------

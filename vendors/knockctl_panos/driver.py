@@ -202,6 +202,8 @@ class PanosDriver:
         turned = self._locks.turn(hold)
         if turned is None:
             return "cancelled"
+        if turned.admin != hold.admin:
+            self._candidate.revert(hold.admin)
         return self._go_back(turned)
 
     def _without_hold(self, change_id: str) -> CancelResult:
