@@ -7,10 +7,16 @@ import pytest
 
 from knockctl.lab.clock import Clock
 from knockctl.lab.plane.local import Local
+from knockctl.policy.resolved import Knock
+from knockctl.ports import Span
+from knockctl_panos import xmltext
+from knockctl_panos.placement import PanosPlacement
 from knockctl_panos.plane.firewall import LabFirewall
 from knockctl_panos.plane.switches import Switches as PlaneSwitches
+from knockctl_panos.render import render
 from knockctl_panos.twin import Switches
 from tests.fixtures.frames import ACK, CLIENT, FIN, RST, SYN, icmp, packed, seen, tcp, udp
+from tests.fixtures.panos_crew import policy
 from tests.fixtures.panos_plane import SEED, VSYS, group, match, profile, rule, service, tag
 
 OUTSIDE = {4: "198.51.100.13", 6: "2001:db8:51::13"}
@@ -386,4 +392,47 @@ def test_resetting_leaves_nothing():
     assert bench.device.tags.addresses("vsys1") == []
     assert bench.device.sessions.listed() == []
     assert bench.logs("rule") == bench.logs("ip", kind="iptag") == []
+    assert bench.visit(tcp, 443)
+
+
+# --- bursts ---
+
+
+def burst(bench, last, knocks):
+    """Make all knocks but the last, then send that among wrong ones, faster than any tag comes."""
+    for make, port in knocks:
+        assert not bench.visit(make, port)
+        bench.wait(3)
+    for port in (9001, last, 9002):
+        bench.visit(tcp, port)
+    bench.wait(3)
+
+
+def test_in_the_seed_a_burst_of_all_ports_opens_once_its_lock_out_is_over():
+    bench = Bench(SEED)
+    burst(bench, 7003, [(tcp, 7001), (udp, 7002)])
+    assert bench.tags() == ["granted", "locked"]
+    bench.wait(3600)
+    assert bench.visit(tcp, 443), "a defect of the original: 23 hours of the grant are left"
+
+
+def test_what_is_rendered_stands_a_burst():
+    knocks = [Knock("tcp", port) for port in (7001, 7002, 7003)]
+    locking = {"wrong_knock": "lockout", "lockout": 3600, "scope": "all"}
+    wanted = policy(*map(str, knocks), name="gate", services=(Span.parse("tcp/443"),), **locking)
+    rendered = render([wanted], PanosPlacement(addresses=list(OUTSIDE.values()))).config
+    bench = Bench(
+        [
+            f"{VSYS}/{entry.kind}/entry[@name='{entry.name}']",
+            "".join(xmltext.printed(node) for node in entry.body),
+        ]
+        for entry in rendered.device_entries()
+    )
+    burst(bench, 7003, [(tcp, 7001), (tcp, 7002)])
+    assert {"kc-gate-in", "kc-gate-out"} <= set(bench.tags()), "logs were made of all of it"
+    bench.wait(3600)
+    assert not bench.visit(tcp, 443), "but the grant is void"
+    for port in (7001, 7002, 7003):
+        bench.visit(tcp, port)
+        bench.wait(3)
     assert bench.visit(tcp, 443)
