@@ -89,9 +89,12 @@ class Clock:
             timer.callback()
 
     def _run_due(self) -> None:
-        while self._timers and self._timers[0].when <= self.now():
-            self._run_first()
-        self._arm()
+        try:
+            while self._timers and self._timers[0].when <= self.now():
+                self._run_first()
+        finally:
+            # Whatever one timer came to, the others have their time.
+            self._arm()
 
     def _arm(self) -> None:
         if self._alarm is not None:

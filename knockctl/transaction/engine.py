@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from knockctl import __version__
+from knockctl.automaton.wire import Scope
 from knockctl.errors import (
     Conflict,
     DeviceError,
@@ -123,6 +124,7 @@ class Transaction(Frame):
                 intent.placement,
                 options.accept,
                 will_knock=options.probe_knock,
+                only_listed=self._scope(intent).only_listed,
             )
             if self._held:
                 endpoint = self._facts.endpoint if self._facts else None
@@ -134,6 +136,9 @@ class Transaction(Frame):
                 f" take {worst} s",
                 hint=f"give it at least {worst + 1} s, or lower timeouts.command and .probe",
             )
+
+    def _scope(self, intent: Intent) -> Scope:
+        return self.services.vendor(self.job.device.platform).modeller.scope(intent.placement)
 
     def _change(self, driver: AnyDriver, intent: Intent) -> Outcome:
         """Everything from arming on: from here the device may take the change back itself."""
@@ -392,6 +397,8 @@ class Transaction(Frame):
                 and not intent.compiler.plan(reading, intent.config, self.job.change_id).changes
             )
             result = driver.fire(self.job.change_id)
+            if result == "cancelled" and self._held:
+                return self._settled_elsewhere(driver)
             # Where we take it back ourselves, a job may have ended only after we had read.
             applied = result == "fired" if self._held else applied
             driver.forget(self.job.change_id)

@@ -42,13 +42,17 @@ def check_management(
     options_accept: frozenset[str],
     *,
     will_knock: bool,
+    only_listed: bool = False,
 ) -> None:
     """Raise when the change would govern the very endpoint this connection uses.
 
     Not when the source, as the device sees it, is listed under ``placement.management`` or
     trusted by every policy that governs the port, and not when ``--probe`` knocks anyway.
+    ``only_listed``: a family with no address listed is not governed on this device.
     """
     if endpoint is None or will_knock or MANAGEMENT in options_accept:
+        return
+    if only_listed and endpoint.address not in placement.addresses:
         return
     if not protects(placement, endpoint.address) or manages(placement, endpoint):
         return

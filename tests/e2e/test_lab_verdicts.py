@@ -99,9 +99,10 @@ def scenes_over_both():
     ]
 
 
-def visits(lab, scenes, last="11"):
+def visits(lab, scenes, last="11", patience=visitor.PATIENCE):
     """Play scenes in kc-wan, side by side."""
-    done = lab.run("wan", sys.executable, visitor.__file__, json.dumps(scenes), last)
+    argv = [visitor.__file__, json.dumps(scenes), last, patience]
+    done = lab.run("wan", sys.executable, *argv)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

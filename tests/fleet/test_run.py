@@ -3,6 +3,8 @@
 import threading
 from dataclasses import dataclass
 
+import pytest
+
 from knockctl.fleet.run import run_all, worst
 
 
@@ -59,3 +61,30 @@ def test_the_worst_exit_code_counts():
         ([4, 1, 3], 1),
     ):
         assert worst([0, *codes]) == expected
+
+
+def test_interrupted_what_waits_is_told_to_end_and_reported():
+    stop, seen = threading.Event(), []
+
+    def work(job):
+        if job == "quick":
+            return Result(job)
+        assert stop.wait(20)
+        return Result(f"{job} stopped")
+
+    def done(result):
+        seen.append(result.name)
+        if result.name == "quick":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_all(
+            ["quick", "waiting", "never begun"],
+            work,
+            lambda job, _: Result(job),
+            workers=1 + 1,
+            done=done,
+            interrupted=stop.set,
+        )
+    assert seen[0] == "quick"
+    assert "waiting stopped" in seen

@@ -16,7 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from panos.firewall import Firewall
 from panos.panorama import Panorama
 
-from knockctl_panos.twin import Appliance, Clock, Switches, served
+from knockctl_panos import jobs
+from knockctl_panos.twin import Appliance, Clock, Host, Switches
+from tests.fixtures.panos_site import Site
 
 START = 1_780_000_000  # 2026-05-28 20:26:40 UTC
 VSYS = "/config/devices/entry[@name='localhost.localdomain']/vsys/entry[@name='vsys1']"
@@ -125,13 +127,12 @@ def device(certificate):
 
     With ``scale=0`` their time stands still.
     """
-    with contextlib.ExitStack() as stack:
+    with contextlib.closing(Host()) as host:
 
         def make(*, scale=100, **switches):
             clock = Clock(start=START, scale=scale)
             twin = Appliance(Switches(**switches), clock=clock)
-            host = stack.enter_context(served(twin, certificate[0]))
-            return Device(twin, host, certificate[1])
+            return Device(twin, host.serve(twin, certificate[0]), certificate[1])
 
         yield make
 
@@ -141,3 +142,15 @@ def _polls_often(monkeypatch):
     """pan-os-python asks for a job every half second, whatever it was told."""
     slept = time.sleep
     monkeypatch.setattr(panos.base.time, "sleep", lambda seconds: slept(min(seconds, 0.02)))
+
+
+@pytest.fixture
+def site(device, certificate_files, tmp_path, monkeypatch):
+    """Make firewalls, each with operators: ``site(version="10.2.9").operator("ann")``."""
+    monkeypatch.setattr(jobs, "FIRST", 0.01)
+
+    def make(**switches):
+        made = device(**{"commit_time": 1.0, **switches})
+        return Site(made, certificate_files[1], tmp_path)
+
+    return make

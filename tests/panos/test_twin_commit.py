@@ -269,12 +269,27 @@ def test_changes_are_listed_by_administrator_and_place(still):
     mine.op("<show><config><list><changes></changes></list></config></show>")
     found = [(n.findtext("owner"), n.findtext("component-type")) for n in mine.element_result[0]]
     assert found == [("admin", "vsys1"), ("ann", "shared")]
+    assert mine.element_result[0][1].findtext("xpath") == "/config/shared/tag/entry[@name='s']"
     mine.op("<show><config><list><admins/></list></config></show>")
     assert [node.text for node in mine.element_result[0]] == ["admin", "ann"]
     mine.op("<show><config><list><change-summary/></list></config></show>")
     assert [node.get("name") for node in mine.element_result[0]] == ["vsys1", "shared"]
     with pytest.raises(PanXapiError, match="is unexpected"):
         mine.op("<show><config><diff/></config></show>")
+
+
+def test_changes_of_a_list_are_listed_by_entry(still):
+    api = still.xapi()
+    api.set(VSYS, "<tag><entry name='a'/><entry name='b'/></tag><display-name>x</display-name>")
+    api.delete(entry("tag", "a"))
+    api.op("<show><config><list><changes></changes></list></config></show>")
+    found = [(n.findtext("xpath"), n.findtext("action")) for n in api.element_result[0]]
+    assert found == [
+        (entry("tag", "a"), "SET"),
+        (entry("tag", "b"), "SET"),
+        (f"{VSYS}/display-name", "SET"),
+        (entry("tag", "a"), "DELETE"),
+    ]
 
 
 def test_snapshots_and_versions_come_back(still):

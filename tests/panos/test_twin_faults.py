@@ -9,6 +9,7 @@ import urllib.parse
 import pytest
 from pan.xapi import PanXapiError
 
+from knockctl_panos.twin import Appliance, served
 from tests.panos.conftest import VSYS
 
 GONE = (PanXapiError, OSError, http.client.HTTPException)
@@ -179,10 +180,10 @@ def test_a_bad_key_in_both_styles(pair, errors, said):
 
 
 @pytest.mark.parametrize(
-    ("version", "said"), [("11.2.4", "API key expired"), ("10.1.3", "Invalid credentials.")]
+    ("text", "said"), [("API key expired", "API key expired"), ("", "Invalid credentials.")]
 )
-def test_a_key_is_good_for_its_lifetime(pair, version, said):
-    made, api = pair(scale=0, key_lifetime=10, version=version)
+def test_a_key_is_good_for_its_lifetime(pair, text, said):
+    made, api = pair(scale=0, key_lifetime=10, version="10.1.3", expired_text=text)
     made.advance(599)
     tag(api, "a")
     made.advance(1)
@@ -199,6 +200,14 @@ def test_a_new_password_voids_the_keys(pair):
     with pytest.raises(PanXapiError, match="Invalid Credential"):
         tag(api, "a")
     tag(made.xapi(password="new"), "a")
+
+
+def test_a_device_is_served_by_itself_without_tls(device):
+    with served(Appliance()) as host:
+        api = device().xapi(use_http=True)
+        api.uri = f"http://127.0.0.1:{host.port}/api/"
+        tag(api, "a")
+        assert host.call(lambda: host.server.device.trees.changes[0].admin) == "admin"
 
 
 def test_the_certificate_is_verified(pair):

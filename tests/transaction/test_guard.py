@@ -68,3 +68,13 @@ def test_a_trusted_source_or_a_port_nothing_governs_is_free():
     management(replace(SSH, otherwise="refuse", public=(Span.parse("tcp/2222"),)), endpoint=other)
     with pytest.raises(GuardError):
         management(replace(SSH, otherwise="refuse"), endpoint=other)
+
+
+def test_where_only_listed_addresses_are_governed_another_family_is_not():
+    listed = Placement(addresses=(ip_address("198.51.100.1"),))
+    there = Endpoint(ip_address("2001:db8::1"), ip_address("2001:db8::2"), 22)
+    with pytest.raises(GuardError):
+        check_management(there, [SSH], listed, NONE, will_knock=False)
+    check_management(there, [SSH], listed, NONE, will_knock=False, only_listed=True)
+    with pytest.raises(GuardError):
+        check_management(HERE, [SSH], listed, NONE, will_knock=False, only_listed=True)

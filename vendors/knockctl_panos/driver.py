@@ -59,12 +59,15 @@ class PanosDriver:
         self.location = Location.of(self.placement)
         self.said: Callable[[str], None] = _nobody
         self._session = Session(target)
-        self._jobs = Jobs(self._session, lambda words: self.said(words))
+        self._jobs = Jobs(self._session, self._say)
         self._locks = Locks(self._session, self.location)
         self._candidate = Candidate(self._session, self.location, self._jobs)
         self._known: dict[str, PanosConfig] = {}
         self._hold: Hold | None = None
         self._change: PanosRemediation | None = None
+
+    def _say(self, words: str) -> None:
+        self.said(words)
 
     def __enter__(self) -> Self:
         """Connect and log in."""
@@ -199,6 +202,8 @@ class PanosDriver:
         turned = self._locks.turn(hold)
         if turned is None:
             return "cancelled"
+        if turned.admin != hold.admin:
+            self._candidate.revert(hold.admin)
         return self._go_back(turned)
 
     def _without_hold(self, change_id: str) -> CancelResult:
@@ -289,9 +294,10 @@ class PanosDriver:
         """The commit was lost sight of: wait until the device answers, and see what it runs."""
         reader.answering(self._session, self.said)
         self._jobs.settle(hold.admin)
-        if self._mark() == way.intended.revision and not plan(
-            self.read(), way.intended, way.change_id
-        ).changes:
+        if (
+            self._mark() == way.intended.revision
+            and not plan(self.read(), way.intended, way.change_id).changes
+        ):
             return
         said = error.message if error else "the device knows its commit no more"
         raise CommandRefused(

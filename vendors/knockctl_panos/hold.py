@@ -162,9 +162,10 @@ class Locks:
         return True
 
     def turn(self, hold: Hold) -> Hold | None:
-        """Decide to take a change back; None where it was settled meanwhile."""
-        if hold.back:
-            return hold
+        """Decide to take a change back; None where it was settled meanwhile.
+
+        The lock is then our own account's, whoever had it.
+        """
         if not self.release(hold):
             return None
         return self.take(replace(hold, back=True))

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 from knockctl.errors import CommandRefused, ConnectionCut, Unreachable
 from knockctl_panos.session import Session
 
-_FIRST, _LONGEST, _GROWS = 0.1, 2.0, 1.5
+FIRST, _LONGEST, _GROWS = 0.1, 2.0, 1.5
 """Seconds between two looks at a job."""
 _OURS = ("Commit", "CommitAll", "Validate")
 
@@ -96,7 +96,7 @@ def _device(entry: ET.Element) -> tuple[str, bool, str]:
 
 def _pauses(deadline: float) -> Iterator[None]:
     """Yield at once, and then after growing pauses, until it is too late."""
-    pause = _FIRST
+    pause = FIRST
     yield
     while (left := deadline - time.monotonic()) > 0:
         time.sleep(min(pause, left))

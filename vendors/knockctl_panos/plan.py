@@ -15,6 +15,7 @@ from typing import Literal
 from knockctl.errors import GuardError
 from knockctl.vendor import Change, Neighbour, Reading
 from knockctl_panos.config import KINDS, OWN, RULES, Entry, Kind, PanosConfig
+from knockctl_panos.generations import adopt
 from knockctl_panos.order import rising
 from knockctl_panos.reading import PanosReading, foreign
 from knockctl_panos.xmltext import Node, printed
@@ -57,29 +58,30 @@ class PanosRemediation:
 
 
 def plan(running: Reading[PanosConfig], intended: PanosConfig, change_id: str) -> PanosRemediation:
-    """Return the way from running to intended; ``intended`` has the names the device has.
+    """Return the way from running to intended.
 
     Raises ``GuardError`` where our rules are to go beside one that is not there.
     """
     before = running.config
+    goal = adopt(before, intended, change_id)
     reading = running if isinstance(running, PanosReading) else _alone(running)
-    settled = None if intended.empty else intended.revision or change_id
-    difference = _Difference(reading, before, intended, settled)
+    settled = None if goal.empty else intended.revision or change_id
+    difference = _Difference(reading, before, goal, settled)
     changes, operations = difference.found()
     if not changes:
         return PanosRemediation(change_id, before, before, before.revision, (), keeps_grants=True)
-    marked = intended.marked(settled)
+    marked = goal.marked(settled)
     return PanosRemediation(
         change_id,
         before,
         marked,
         settled,
         tuple(changes),
-        keeps_grants=_grants_kept(before, intended),
+        keeps_grants=_grants_kept(before, goal),
         shadows=difference.shadows(),
         operations=(*_marking(before, marked, operations), *operations),
-        dropped=tuple(t for t in _tags(before) if t not in set(_tags(intended))),
-        freed=tuple(_trusted(intended) - _trusted(before)),
+        dropped=tuple(t for t in _tags(before) if t not in set(_tags(goal))),
+        freed=tuple(_trusted(goal) - _trusted(before)),
     )
 
 

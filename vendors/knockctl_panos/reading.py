@@ -31,6 +31,8 @@ class PanosReading(Reading[PanosConfig]):
     def judging(self, names: Iterable[str], config: PanosConfig) -> tuple[Neighbour, ...]:
         """Return those of some foreign rules that may judge packets which a config governs."""
         chosen = set(names)
+        if not chosen:
+            return ()
         return self._met((rule for rule in self.rules if rule.get("name") in chosen), config)
 
     def pushed_above(self, config: PanosConfig) -> tuple[Neighbour, ...]:

@@ -16,7 +16,7 @@ import pan.xapi
 from panos.base import PanDevice
 from panos.firewall import Firewall
 
-from knockctl.errors import ConnectionCut, DeviceError, Unreachable, Where
+from knockctl.errors import AuthenticationFailed, ConnectionCut, DeviceError, Unreachable, Where
 from knockctl.vendor import Target
 from knockctl_panos.refusals import NO_OBJECT, no_link, refused
 
@@ -47,7 +47,7 @@ class Device(Firewall):  # type: ignore[misc] # pan-os-python says no types
             None if login.api_key else login.password or "",
             login.api_key,
             port=target.port or PORT,
-            timeout=target.timeouts.command,
+            timeout=target.timeouts.connect,
         )
 
     def generate_xapi(self) -> Any:
@@ -64,7 +64,9 @@ class Device(Firewall):  # type: ignore[misc] # pan-os-python says no types
     def _isolated(self, **login: str) -> Any:
         host, port = self._target.host, self._target.port or PORT
         words = {"hostname": host, "port": port, "timeout": self.timeout, "pan_device": self}
-        xapi = PanDevice.XapiWrapper(ssl_context=self._context, **words, **login)
+        xapi = PanDevice.XapiWrapper(**words, **login)
+        # Given to the constructor, it would make an outdated one of its own, with a warning.
+        xapi.ssl_context = self._context
         for name in ("api_username", "api_password", "api_key", "serial"):
             setattr(xapi, name, login.get(name))
         shown = f"[{host}]" if ":" in host else host
@@ -85,19 +87,19 @@ class Session:
 
     def __enter__(self) -> Self:
         """Log in, and ask what the device is."""
-        self._device = Device(self.target, self._context())
+        self._log_in()
         with self._errors("connecting", Unreachable):
-            # Asked for by whoever reads it first: with a password it is a request of its own.
-            _ = self._device.api_key
-            self._device.timeout = self.target.timeouts.connect
-            self._refresh()
-        self._device.timeout = self._device.xapi.timeout = self.target.timeouts.command
-        return self
-
-    def _refresh(self) -> None:
-        result = self.op("<show><system><info></info></system></show>")
+            result = self.op("<show><system><info></info></system></show>")
         found = result.find("system")
         self.system = {c.tag: c.text or "" for c in (found if found is not None else ())}
+        return self
+
+    def _log_in(self) -> None:
+        self._device = Device(self.target, self._context())
+        with self._errors("logging in", Unreachable):
+            # Asked for by whoever reads it first: with a password it is a request of its own.
+            _ = self._device.api_key
+        self._device.timeout = self.target.timeouts.command
 
     def __exit__(
         self,
@@ -177,6 +179,16 @@ class Session:
         self._ask("user-id", lambda x: x.user_id(cmd=message, vsys=vsys))
 
     def _ask(self, what: str, send: Callable[[Any], object]) -> ET.Element:
+        try:
+            return self._once(what, send)
+        except AuthenticationFailed:
+            # A key runs out where the device says so; with a password we can have another.
+            if self.target.credentials.api_key or not self.system:
+                raise
+            self._log_in()
+            return self._once(what, send)
+
+    def _once(self, what: str, send: Callable[[Any], object]) -> ET.Element:
         self.round_trips += 1
         with self._errors(what, ConnectionCut):
             xapi = self._xapi
@@ -185,6 +197,10 @@ class Session:
             if root is None:
                 raise no_link(f"{what}: the answer is no XML", ConnectionCut, self.target)
             return root  # type: ignore[no-any-return]
+
+    def system_time(self) -> str:
+        """Return the device's time, as it prints it."""
+        return " ".join("".join(self.op("<show><clock></clock></show>").itertext()).split())
 
     def probe(self) -> None:
         """Connect, log in, and ask something, beside this connection."""
@@ -196,16 +212,21 @@ class Session:
         try:
             yield
         except pan.xapi.PanXapiError as error:
-            code = self._code()
-            raise refused(what, str(error), code, self.target, lost) from None
+            root = getattr(self._made, "element_root", None)
+            code = str(getattr(self._made, "status_code", None) or "")
+            text = str(error)
+            if text in ("None", "") and root is not None:
+                # An answer with answers inside it has no message of its own.
+                text = " ".join("".join(root.itertext()).split()) or "no reason given"
+            raise refused(what, text, code, self.target, lost) from None
         except (OSError, http.client.HTTPException) as error:
             said = "no answer in time" if isinstance(error, TimeoutError) else str(error)
             raise no_link(f"{what}: {said or type(error).__name__}", lost, self.target) from None
 
-    def _code(self) -> str:
-        device = self._device
-        made = getattr(device, "_xapi_private", None) if device is not None else None
-        return str(made.status_code or "") if made is not None else ""
+    @property
+    def _made(self) -> Any:
+        """The SDK's connection, if it has been made."""
+        return getattr(self._device, "_xapi_private", None)
 
 
 def _result(root: ET.Element) -> ET.Element:

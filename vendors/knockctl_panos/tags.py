@@ -21,9 +21,7 @@ _HARMLESS = ("already exists, ignore", "does not exist, ignore unreg")
 class Tags:
     """The registered addresses of one vsys, as far as their tags are ours."""
 
-    def __init__(
-        self, session: Session, location: Location, freed: Sequence[Network] = ()
-    ) -> None:
+    def __init__(self, session: Session, location: Location, freed: Sequence[Network] = ()) -> None:
         """``freed`` are sources that nothing is to be remembered of any more."""
         self._session, self._location, self._freed = session, location, freed
 
@@ -58,7 +56,9 @@ class Tags:
         if gone:
             self.unregister(gone)
 
-    def _stale(self, found: Registered, known: frozenset[str]) -> Iterator[tuple[Network, list[str]]]:
+    def _stale(
+        self, found: Registered, known: frozenset[str]
+    ) -> Iterator[tuple[Network, list[str]]]:
         for network, tags in found.items():
             trusted = any(_within(network, one) for one in self._freed)
             stale = sorted(tags if trusted else tags - known)

@@ -17,22 +17,24 @@ from ipaddress import ip_address
 from knockctl.errors import KnockctlError
 from knockctl.lab import authority, listen, passwords
 from knockctl.lab.plan import Place
+from knockctl.lab.plane import services, wires
+from knockctl.lab.plane.control import Control
+from knockctl.lab.plane.local import Local
+from knockctl.lab.plane.ports import Port
+from knockctl.lab.plane.tracker import Tracker
 from knockctl.ports import Span
-from knockctl_routeros.plane import services, wires
-from knockctl_routeros.plane.connections import PATHS, Connections
-from knockctl_routeros.plane.control import Control
+from knockctl_routeros.plane.connections import PATHS, TIMES, Connections
+from knockctl_routeros.plane.control import control
 from knockctl_routeros.plane.judge import Judge
-from knockctl_routeros.plane.ports import Port
-from knockctl_routeros.plane.tracker import Tracker
 from knockctl_routeros.twin import Router, Server, Switches
 from knockctl_routeros.twin.switches import ALL_POLICIES
 
 VERSION = "KNOCKCTL_LAB_ROUTEROS_VERSION"
 """Names the environment's word for the version to be; ``control`` changes it later."""
 SERVICES = "tcp/80,tcp/443,tcp/8080,tcp/8291,udp/443,udp/4501,udp/5353"
+BANNER = b"SSH-2.0-ROSSSH\r\n"
 NETWORKS = ("192.0.2.0/24", "198.51.100.0/24")
 _LIMITED = ",".join(word for word in ALL_POLICIES if word not in ("policy", "test"))
-_PATIENCE = 10.0
 
 
 class LabRouter(Router):
@@ -56,7 +58,7 @@ class MikrotikRouter:
     """Satisfies ``knockctl.lab.lab.Twin``."""
 
     needs: dict[str, str] = field(default_factory=lambda: {"ip": "iproute2"})
-    snapshot: str = f"{sys.executable} -m knockctl_routeros.plane.export mikrotik1"
+    snapshot: str = f"{sys.executable} -m knockctl.lab.plane.export mikrotik1"
 
     def run(self, place: Place) -> None:
         """Take the wires, open the API and the listeners, then judge what comes."""
@@ -70,9 +72,10 @@ MIKROTIK1 = MikrotikRouter()
 
 
 async def _live(place: Place) -> None:
-    tracker = Tracker()
+    tracker = Tracker(TIMES)
     router = LabRouter(_switches(place), tracker)
-    judge = Judge(router, tracker, [ip_address(a) for a in _addresses(place)], NETWORKS)
+    local = Local([ip_address(a) for a in _addresses(place)], NETWORKS)
+    judge = Judge(router, tracker, local)
     router.on_change = judge.changed
     outside = [f"{place.outside}/24", f"{place.outside6}/64"]
     taken = [
@@ -82,8 +85,7 @@ async def _live(place: Place) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for wire in taken:
         Port(wire, judge).attach(asyncio.get_running_loop())
-    control = Control(router, tracker, router.switches)
-    await asyncio.gather(_serve(place, router, control), _ready(place))
+    await asyncio.gather(_serve(place, router, control(router, tracker)), _ready(place))
 
 
 def _addresses(place: Place) -> list[str]:
@@ -106,13 +108,14 @@ def _switches(place: Place) -> Switches:
     )
 
 
-async def _serve(place: Place, router: Router, control: Control) -> None:
+async def _serve(place: Place, router: Router, obeys: Control) -> None:
     """Serve the API on all addresses, as a router does, and everything else; never ends."""
     folder = place.state.parent
     certificate, key = authority.certify(folder, place.state, place.name, _addresses(place))
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
-    kept = [await control.listen(place.state), await services.terminal(_addresses(place))]
+    talks = services.terminal(_addresses(place), BANNER)
+    kept = [await obeys.listen(place.state), await talks]
     server = Server(router, "", tls=tls)
     await server.start()
     try:
@@ -126,18 +129,5 @@ async def _serve(place: Place, router: Router, control: Control) -> None:
 
 async def _ready(place: Place) -> None:
     """Wait until everything answers, then say so."""
-    for address in _addresses(place):
-        for port in (8728, 8729, 22, 8291):
-            await asyncio.wait_for(_answers(address, port), _PATIENCE)
+    await services.answering(_addresses(place), (8728, 8729, 22, 8291))
     (place.state / "ready").touch()
-
-
-async def _answers(address: str, port: int) -> None:
-    while True:
-        try:
-            _, writer = await asyncio.open_connection(address, port)
-        except OSError:
-            await asyncio.sleep(0.02)
-        else:
-            writer.close()
-            return

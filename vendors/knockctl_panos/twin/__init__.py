@@ -11,7 +11,7 @@ from __future__ import annotations
 from knockctl_panos.twin.appliance import Appliance
 from knockctl_panos.twin.clock import Clock
 from knockctl_panos.twin.faults import Faults
-from knockctl_panos.twin.server import Served, Server, served
+from knockctl_panos.twin.server import Host, Served, Server, served
 from knockctl_panos.twin.sessions import Session, Sessions, SessionTable
 from knockctl_panos.twin.switches import Switches
 
@@ -19,6 +19,7 @@ __all__ = [
     "Appliance",
     "Clock",
     "Faults",
+    "Host",
     "Served",
     "Server",
     "Session",

@@ -68,16 +68,9 @@ class Accounts:
         if not user:
             raise Refusal(FORBIDDEN, self.switches.bad_credentials)
         if lifetime and self.clock.now() >= issued + lifetime:
-            raise Refusal(FORBIDDEN, "API key expired" if self._says_so else self._bad)
+            said = self.switches.expired_text or self.switches.bad_credentials
+            raise Refusal(FORBIDDEN, said)
         return Actor(user, self._admins[user][1])
-
-    @property
-    def _says_so(self) -> bool:
-        return self.switches.since(11, 1)
-
-    @property
-    def _bad(self) -> str:
-        return self.switches.bad_credentials
 
     def expire(self) -> None:
         """Let no key be good any more, as ``expire all`` in the device's settings does."""

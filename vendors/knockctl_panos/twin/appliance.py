@@ -56,7 +56,7 @@ class Appliance:
         queue = self.switches.queue_time
         self.jobs = Jobs(self.clock, self.faults, queue, lambda: self.power_off(crashed=True))
         self.logs = Logs(self.clock, self.switches.serial, self.switches.log_job_time)
-        self.tags = TagStore(self.clock, self.logs.tagged)
+        self.tags = TagStore(self.clock, self.logs.tagged, refresh=self.switches.action_refreshes)
         self.hits: dict[tuple[str, str], Hits] = {}
         """By vsys and name of a rule."""
         self.multi_config = self.switches.has_multi_config

@@ -39,12 +39,13 @@ def config_saved(asked: Asked) -> Answer:
 
 @command("show config list changes")
 def config_changes(asked: Asked) -> Answer:
-    """List the changes not committed, one journal entry each."""
+    """List what is changed and not committed, entry by entry."""
     entries = []
-    for change in asked.device.trees.changes:
+    changes = asked.device.trees.changes
+    for change, place in ((c, place) for c in changes for place in c.edit.places):
         entry = markup.make("entry")
         words = {
-            "xpath": change.edit.path,
+            "xpath": place,
             "owner": change.admin,
             "action": change.edit.action.upper(),
             "admin-history": change.admin,

@@ -6,7 +6,6 @@ says which children exclude each other and which places exist; references are ot
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement
@@ -37,6 +36,16 @@ class Edit:
     """``from`` of a clone."""
 
     @property
+    def places(self) -> list[str]:
+        """The paths of what it changes, down to entries: a set of a list changes its entries."""
+        *_, above, last = self.parsed.tags
+        whole = last == "entry" and above not in ("vsys", "device-group")
+        if self.action != "set" or whole:
+            return [self.path]
+        found = [place for node in markup.fragment(self.element) for place in _places(node)]
+        return [f"{self.path}/{place}" for place in found]
+
+    @property
     def parsed(self) -> xpath.Path:
         """The path, read.
 
@@ -44,6 +53,14 @@ class Edit:
             Refusal: it is none.
         """
         return xpath.parse(self.path)
+
+
+def _places(node: Element) -> list[str]:
+    if node.tag == "entry":
+        return [f"entry[@name='{markup.name_of(node)}']"]
+    if node.find(".//entry") is None:
+        return [node.tag]
+    return [f"{node.tag}/{place}" for child in node for place in _places(child)]
 
 
 def perform(
@@ -71,16 +88,6 @@ def perform(
     return _clone(root, path, edit, known)
 
 
-def name_rules(tree: Element, other: Element | None = None) -> None:
-    """Give every rule that has none an identity: that of the rule so named in the other tree."""
-    known: dict[str, str] = {}
-    for rule in markup.rules(other) if other is not None else ():
-        known.setdefault(markup.name_of(rule), rule.get("uuid", ""))
-    for rule in markup.rules(tree):
-        if not rule.get("uuid"):
-            rule.set("uuid", known.get(markup.name_of(rule)) or str(uuid.uuid4()))
-
-
 def _checked(element: Element, place: schema.Node, path: tuple[str, ...]) -> None:
     """Refuse a node that the schema does not allow; ``path`` names the place above it."""
     wrong = list(schema.complaints(element, place, path))
@@ -99,60 +106,52 @@ def _label(path: xpath.Path) -> tuple[str, ...]:
     return tuple(said) or ("config",)
 
 
-def _resolved(root: Element, path: xpath.Path, node: Element, label: str) -> None:
-    """Refuse a node, or what a fragment holds, whose references lead nowhere."""
-    part = markup.make(root.tag)
-    above, _ = _ensure(part, path.parent())
-    above.append(node)
-    lost = references.dangling(root, part)
+def _resolved(root: Element, shells: list[Element], content: Iterable[Element]) -> None:
+    """Refuse content, to be put into the last of some nodes, whose references lead nowhere."""
+    shells[-1].extend(content)
+    lost = references.dangling(root, shells[0])
     if lost:
-        said = [references.complaint(one) for one in lost]
-        raise Refusal(INVALID_OBJECT, *said, f" {label} is invalid")
+        raise Refusal(INVALID_OBJECT, *(references.complaint(one) for one in lost))
 
 
 def _set(
     root: Element, path: xpath.Path, text: str, place: schema.Node, *, resolve: bool
 ) -> list[Element]:
     wanted = markup.fragment(text)
-    holder = markup.make(path.steps[-1].tag, wanted)
-    if path.steps[-1].name is not None:
-        holder.set("name", path.steps[-1].name)
-    if isinstance(place, schema.Leaf) and not wanted:
-        holder.text = markup.read(f"<text>{text}</text>").text
+    shells = _shell(root, path)
+    holder = markup.make(path.steps[-1].tag, wanted, **shells[-1].attrib)
     _unmarked(holder)
     _checked(holder, place, _label(path))
-    _reachable(root, path)
     if resolve:
-        _resolved(root, path, holder, _label(path)[-1])
+        _resolved(root, shells, wanted)
     target, made = _ensure(root, path)
     touched: list[Element] = [made] if made is not None else []
-    if holder.text:
-        target.text = holder.text
-        touched.append(target)
-    for child in wanted:
-        _merge(target, child, place, touched)
+    _merge(target, wanted, place, touched)
     return touched
 
 
-def _merge(target: Element, child: Element, place: schema.Node, touched: list[Element]) -> None:
-    """Merge a child into a node: what is there stays, unless it excludes the new."""
-    below = _described(place, child)
-    if isinstance(place, schema.Group) and child.tag in place.one_of:
-        for other in [node for node in target if node.tag in place.one_of]:
-            if other.tag != child.tag:
-                target.remove(other)
-    existing = next((node for node in target if markup.same(node, child)), None)
-    if existing is None:
-        added = markup.clone(child)
-        target.append(added)
-        touched.append(added)
-        return
-    existing.attrib.update(child.attrib)
-    if not len(child) and markup.text_of(existing) != markup.text_of(child):
-        existing.text = child.text
-        touched.append(existing)
-    for inner in child:
-        _merge(existing, inner, below, touched)
+def _merge(
+    target: Element, children: Iterable[Element], place: schema.Node, touched: list[Element]
+) -> None:
+    """Merge children into a node: what is there stays, unless it excludes the new."""
+    known = {markup.identity(node): node for node in target}
+    for child in children:
+        if isinstance(place, schema.Group) and child.tag in place.one_of:
+            for other in [node for node in target if node.tag in place.one_of]:
+                if other.tag != child.tag:
+                    target.remove(other)
+        existing = known.get(markup.identity(child))
+        if existing is None:
+            added = markup.clone(child)
+            target.append(added)
+            touched.append(added)
+            known[markup.identity(added)] = added
+            continue
+        existing.attrib.update(child.attrib)
+        if not len(child) and markup.text_of(existing) != markup.text_of(child):
+            existing.text = child.text
+            touched.append(existing)
+        _merge(existing, child, _described(place, child), touched)
 
 
 def _described(place: schema.Node, child: Element) -> schema.Node:
@@ -161,20 +160,30 @@ def _described(place: schema.Node, child: Element) -> schema.Node:
     return place.entry if isinstance(place, schema.Entries) else schema.ANY
 
 
-def _reachable(root: Element, path: xpath.Path) -> None:
-    """Refuse a path that names several nodes, or one that can't be made."""
-    if len(path.select(root)) > 1 or any(
-        step.deep or step.tag == "*" or (step.tag == "entry" and step.name is None)
-        for step in path.steps
-    ):
-        raise Refusal(BAD_XPATH, f"Invalid Xpath: {path.source}", plain=True)
+def _shell(root: Element, path: xpath.Path) -> list[Element]:
+    """Return the nodes a path leads over, empty: copies of those there are, new ones for the rest.
+
+    Raises:
+        Refusal: it names several nodes, or one that can't be made.
+    """
+    node: Element | None = root
+    shells = [Element(root.tag)]
+    for step in path.steps[1:]:
+        found = [] if node is None else xpath.below((node,), step)
+        vague = step.deep or step.tag == "*" or (step.tag == "entry" and step.name is None)
+        if len(found) > 1 or (not found and vague):
+            raise Refusal(BAD_XPATH, f"Invalid Xpath: {path.source}", plain=True)
+        node = found[0][-1] if found else None
+        name = step.name if node is None else node.get("name")
+        shells.append(SubElement(shells[-1], step.tag, {"name": name} if name else {}))
+    return shells
 
 
 def _ensure(root: Element, path: xpath.Path) -> tuple[Element, Element | None]:
     """Return the one node a path names, made where missing, and the topmost node made."""
     node, made = root, None
     for step in path.steps[1:]:
-        found = xpath.Path(path.source, (xpath.Step(node.tag), step)).select(node)
+        found = xpath.below((node,), step)
         if found:
             node = found[0][-1]
             continue
@@ -192,12 +201,11 @@ def _edit(
     if wanted.tag != last.tag or (last.name is not None and markup.name_of(wanted) != last.name):
         raise Refusal(INVALID_OBJECT, "edit failed, may need to override template object first")
     _checked(wanted, place, _label(path))
-    found = path.select(root)
-    if len(found) > 1:
-        raise Refusal(BAD_XPATH, f"Invalid Xpath: {path.source}", plain=True)
-    _reachable(root, path)
+    shells = _shell(root, path)
     if resolve:
-        _resolved(root, path, wanted, _label(path)[-1])
+        shells[-1].attrib.update(wanted.attrib)
+        _resolved(root, shells, wanted)
+    found = path.select(root)
     if not found:
         parent, _ = _ensure(root, path.parent())
         parent.append(wanted)
@@ -206,7 +214,7 @@ def _edit(
     if old.get("uuid") and not wanted.get("uuid"):
         wanted.set("uuid", old.get("uuid", ""))
     if wanted.tag == "rules":
-        name_rules(wanted, markup.make("rulebase", [old]))
+        markup.name_rules(wanted, markup.make("rulebase", [old]))
     above[list(above).index(old)] = wanted
     return [wanted]
 
@@ -224,13 +232,11 @@ def _delete(root: Element, path: xpath.Path) -> list[Element]:
     found = path.select(root)
     if not found:
         raise Refusal(NO_OBJECT, "Object doesn't exist")
-    for chain in found:
-        for inner in [chain, *((*chain, entry) for entry in chain[-1].findall("entry"))]:
-            using = references.users(root, inner) if inner[-1].tag == "entry" else []
-            if using:
-                name = markup.name_of(inner[-1])
-                head = f" {name} cannot be deleted because of references from:"
-                raise Refusal(REFERENCED, head, *using)
+    inside = [(*chain, entry) for chain in found for entry in chain[-1].findall("entry")]
+    entries = [chain for chain in found + inside if chain[-1].tag == "entry"]
+    for name, using in references.users(root, entries).items():
+        head = f" {name} cannot be deleted because of references from:"
+        raise Refusal(REFERENCED, head, *using)
     for chain in found:
         chain[-2].remove(chain[-1])
     return [found[0][-2]]

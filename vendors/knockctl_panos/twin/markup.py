@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+import uuid
 from collections.abc import Iterable, Iterator
 from xml.etree.ElementTree import Element, ParseError, SubElement, fromstring, tostring
 
@@ -32,9 +33,12 @@ def fragment(text: str) -> list[Element]:
     """Read any number of elements side by side.
 
     Raises:
-        Refusal: as ``read``.
+        Refusal: as ``read``; or text between them.
     """
-    return list(read(f"<fragment>{_DECLARATION.sub('', text)}</fragment>"))
+    root = read(f"<fragment>{_DECLARATION.sub('', text)}</fragment>")
+    if "".join([root.text or "", *(node.tail or "" for node in root)]).strip():
+        raise Refusal(MALFORMED, "Malformed Request", plain=True)
+    return list(root)
 
 
 def write(element: Element) -> str:
@@ -79,13 +83,16 @@ def name_of(element: Element) -> str:
     return element.get("name", "")
 
 
-def same(left: Element, right: Element) -> bool:
-    """Tell whether two nodes are the same one of a tree: tag, and name or, for members, text."""
-    if left.tag != right.tag:
-        return False
-    if left.tag == "member":
-        return text_of(left) == text_of(right)
-    return left.get("name") == right.get("name")
+def entry(container: Element | None, name: str) -> Element | None:
+    """Return the entry of a name, whatever characters that has."""
+    nodes = container if container is not None else ()
+    return next((node for node in nodes if name_of(node) == name), None)
+
+
+def identity(element: Element) -> tuple[str, str]:
+    """Return what tells a node from its siblings: tag, and name or, for members, text."""
+    own = text_of(element) if element.tag == "member" else element.get("name", "")
+    return element.tag, own
 
 
 def mark(element: Element, marks: dict[str, str]) -> None:
@@ -107,3 +114,15 @@ def rules(tree: Element) -> Iterator[Element]:
     """Yield the entries of all rule bases."""
     for parent in tree.iter("rules"):
         yield from parent.findall("entry")
+
+
+def name_rules(tree: Element, other: Element | None = None) -> None:
+    """Give every rule that has none an identity: that of the rule so named in the other tree."""
+    known: dict[str, list[str]] = {}
+    for rule in rules(other) if other is not None else ():
+        known.setdefault(name_of(rule), []).append(rule.get("uuid", ""))
+    for rule in rules(tree):
+        same = known.get(name_of(rule))
+        identity = same.pop(0) if same else ""
+        if not rule.get("uuid"):
+            rule.set("uuid", identity or str(uuid.uuid4()))

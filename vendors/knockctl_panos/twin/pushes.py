@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element
 
-from knockctl_panos.twin import answers, edits, markup, references
+from knockctl_panos.twin import answers, markup, references
 from knockctl_panos.twin.accounts import Actor
 from knockctl_panos.twin.answers import Answer
 from knockctl_panos.twin.appliance import Appliance
@@ -82,7 +82,7 @@ def _wanted(device: Appliance, serial: str, admins: list[str]) -> Element:
     for change in (c for version in device.trees.versions for c in version.changes):
         if change.number not in had and change.admin in admins:
             change.run(tree, device.trees.known)
-    edits.name_rules(tree, device.trees.running)
+    markup.name_rules(tree, device.trees.running)
     return tree
 
 

@@ -143,7 +143,7 @@ def complaint(reference: Reference) -> str:
 def renamed(root: Element, chain: tuple[Element, ...], old: str) -> list[Element]:
     """Have all references to a renamed object follow; return the nodes changed."""
     kind = _kind(chain)
-    owner = next((n for n in reversed(chain[:-1]) if n.tag in ("entry", "shared")), root)
+    owner = _owner(root, chain)
     new, changed = markup.name_of(chain[-1]), []
     for _, scope in scopes(root):
         if scope is owner or owner.tag == "shared":
@@ -154,21 +154,28 @@ def renamed(root: Element, chain: tuple[Element, ...], old: str) -> list[Element
     return changed
 
 
+def _owner(root: Element, chain: tuple[Element, ...]) -> Element:
+    """Return the scope that an object belongs to."""
+    return next((node for node in reversed(chain[:-1]) if node.tag in ("entry", "shared")), root)
+
+
 def _kind(chain: tuple[Element, ...]) -> str:
     container = chain[-2].tag
     return "log-settings/profiles" if container == "profiles" else container
 
 
-def users(root: Element, chain: tuple[Element, ...]) -> list[str]:
-    """Return what refers to an object, as the device lists it: nothing may be left."""
-    kind, name = _kind(chain), markup.name_of(chain[-1])
-    owner = next((n for n in reversed(chain[:-1]) if n.tag in ("entry", "shared")), root)
-    found = []
+def users(root: Element, chains: list[tuple[Element, ...]]) -> dict[str, list[str]]:
+    """Return what refers to objects, as the device lists it, by the names of those in use."""
+    wanted = {(_kind(chain), markup.name_of(chain[-1])): _owner(root, chain) for chain in chains}
+    names = {name for _, name in wanted}
+    found: dict[str, list[str]] = {}
     for label, scope in scopes(root):
-        if scope is owner or owner.tag == "shared":
-            found += [
-                f" {label} -> {reference}"
-                for reference in references(scope)
-                if kind in reference.kinds and reference.name == name and not reference.literal
-            ]
+        if not any(node.text in names for node in scope.iter()):
+            continue
+        for reference in references(scope):
+            for kind in reference.kinds:
+                owner = wanted.get((kind, reference.name))
+                visible = owner is not None and (owner is scope or owner.tag == "shared")
+                if visible and not reference.literal:
+                    found.setdefault(reference.name, []).append(f" {label} -> {reference}")
     return found

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import ssl
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import TypeVar
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import closing, contextmanager, suppress
+from typing import Any, TypeVar
 
 from knockctl_panos.twin import api, wire
 from knockctl_panos.twin.answers import XML
@@ -138,13 +138,43 @@ async def _finish(writer: asyncio.StreamWriter) -> None:
         await writer.wait_closed()
 
 
-class Served:
-    """A device served by a thread of its own."""
+class Host:
+    """A thread whose loop serves devices: those that know each other belong to one."""
 
-    def __init__(self, server: Server, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self) -> None:
+        """Start the thread."""
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="twin", daemon=True)
+        self._thread.start()
+        self._servers: list[Server] = []
+
+    def serve(self, device: Appliance, tls: ssl.SSLContext | None = None) -> Served:
+        """Serve a device on a free port of the loopback."""
+        server = Server(device, port=0, tls=tls)
+        self.wait(server.start())
+        self._servers.append(server)
+        return Served(server, self)
+
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """Have something done in the thread, and return its result."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
+
+    def close(self) -> None:
+        """Stop all servers, and the thread."""
+        for server in self._servers:
+            self.wait(server.stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(20)
+        self._loop.close()
+
+
+class Served:
+    """A device served by another thread."""
+
+    def __init__(self, server: Server, host: Host) -> None:
         """Take a server that runs in the loop of another thread."""
         self.server = server
-        self._loop = loop
+        self._host = host
 
     @property
     def port(self) -> int:
@@ -157,25 +187,15 @@ class Served:
         async def inside() -> T:
             return function()
 
-        return asyncio.run_coroutine_threadsafe(inside(), self._loop).result(20)
+        return self._host.wait(inside())
 
     def settle(self) -> None:
         """Wait until the port is open or closed, as it should be."""
-        asyncio.run_coroutine_threadsafe(self.server.follow(), self._loop).result(20)
+        self._host.wait(self.server.follow())
 
 
 @contextmanager
 def served(device: Appliance, tls: ssl.SSLContext | None = None) -> Iterator[Served]:
     """Serve a device on a free port of the loopback, in a thread, until the block ends."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="twin", daemon=True)
-    thread.start()
-    server = Server(device, port=0, tls=tls)
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result(20)
-    try:
-        yield Served(server, loop)
-    finally:
-        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(20)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(20)
-        loop.close()
+    with closing(Host()) as host:
+        yield host.serve(device, tls)

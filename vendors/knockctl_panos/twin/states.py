@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from xml.etree.ElementTree import Element
 
 from knockctl_panos.twin import answers, markup, pushes, userid
 from knockctl_panos.twin.answers import Answer
 from knockctl_panos.twin.appliance import Appliance
 from knockctl_panos.twin.groups import members
+from knockctl_panos.twin.match import Flow, Matcher
 from knockctl_panos.twin.operations import Asked, command
 from knockctl_panos.twin.refusals import IMPOSSIBLE, INVALID_COMMAND, NO_OBJECT, Refusal
 from knockctl_panos.twin.sessions import Hits, chosen
@@ -55,7 +57,8 @@ def system_info(asked: Asked) -> Answer:
 @command("show clock")
 def clock(asked: Asked) -> Answer:
     """Print the time."""
-    return answers.text(asked.device.stamp)
+    moment = time.gmtime(asked.device.clock.now())
+    return answers.text(time.strftime("%a %b %d %H:%M:%S UTC %Y", moment))
 
 
 @command("show high-availability state")
@@ -142,6 +145,27 @@ def dynamic_groups(asked: Asked) -> Answer:
         entry.append(markup.make("member-list", rows))
         entries.append(entry)
     return answers.result(markup.make("dyn-addr-grp", entries))
+
+
+@command("test security-policy-match")
+def policy_match(asked: Asked) -> Answer:
+    """Tell which rules a flow would meet: the first, or all."""
+    node = asked.node
+    words = ("source", "destination", "protocol", "destination-port", "from", "to", "application")
+    flow = Flow(*(node.findtext(word, "") for word in words))
+    if not (flow.source and flow.destination and flow.protocol):
+        raise Refusal(INVALID_COMMAND, "security-policy-match is missing 'source'")
+    found = Matcher(asked.device, asked.vsys or "vsys1").matching(flow)
+    shown = found if node.findtext("show-all") == "yes" else found[:1]
+    rules = [
+        _filled(
+            "entry",
+            {"index": str(number), "action": rule.findtext("action", "")},
+            name=markup.name_of(rule),
+        )
+        for number, rule in shown
+    ]
+    return answers.result(markup.make("rules", rules))
 
 
 @command("show rule-hit-count vsys vsys-name entry")

@@ -59,6 +59,8 @@ class Switches:
     """Minutes for which an API key is good; 0: for ever."""
     http_errors: bool = False
     """A bad key is answered by HTTP status 403, not by 200 with an error in the document."""
+    expired_text: str = ""
+    """How a key past its lifetime is refused. Empty: as a wrong one."""
     credentials_text: str = ""
     """How a wrong password is refused. Empty: by version (a guess: new words since 11.0)."""
     multi_config: bool | None = None

@@ -14,6 +14,8 @@ LONGEST = 2_592_000
 """Seconds for which a tag can be registered: 30 days, as in the 43,200 minutes of an action."""
 MOST = 32
 """Tags on one address."""
+ACTION = "log-forwarding"
+"""What registers by a built-in action."""
 Event = Literal["register", "unregister"]
 
 
@@ -48,6 +50,8 @@ class TagStore:
     log: Callable[[TagEvent], None] = lambda _: None
     watchers: list[Callable[[str, str], None]] = field(default_factory=list)
     """Called with vsys and address after each change, an expiry included."""
+    refresh: bool = True
+    """An action on an address that has the tag gives it the full time again."""
     _held: dict[tuple[str, str], dict[str, Tagged]] = field(default_factory=dict)
 
     def tags(self, vsys: str, ip: str) -> dict[str, Tagged]:
@@ -111,12 +115,16 @@ class TagStore:
         tag: str,
         minutes: int = 0,
         *,
-        refresh: bool = True,
+        refresh: bool | None = None,
     ) -> bool:
-        """Do what a built-in action of a log-forwarding profile says; return whether it changed."""
+        """Do what a built-in action of a log-forwarding profile says; return whether it changed.
+
+        ``refresh`` None is what the device does.
+        """
+        again = self.refresh if refresh is None else refresh
         if action == "add-tag":
-            return self.add(vsys, ip, tag, minutes * 60, source="log-forwarding", refresh=refresh)
-        return self.remove(vsys, ip, tag, source="log-forwarding")
+            return self.add(vsys, ip, tag, minutes * 60, source=ACTION, refresh=again)
+        return self.remove(vsys, ip, tag, source=ACTION)
 
     def reboot(self) -> None:
         """Lose what is not persistent."""

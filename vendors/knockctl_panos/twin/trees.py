@@ -14,6 +14,9 @@ from knockctl_panos.twin import edits, markup, schema
 from knockctl_panos.twin.edits import Edit
 from knockctl_panos.twin.refusals import IMPOSSIBLE, NO_OBJECT, Refusal
 
+KEPT = 100
+"""Versions a device remembers."""
+
 
 @dataclass(frozen=True)
 class Change:
@@ -93,7 +96,7 @@ class Trees:
     count: int = 0
 
     def __post_init__(self) -> None:
-        edits.name_rules(self.running)
+        markup.name_rules(self.running)
         self.candidate = markup.clone(self.running)
         self.versions.append(Version(1, 0, "", "", markup.clone(self.running)))
 
@@ -104,7 +107,8 @@ class Trees:
             Refusal: the candidate is as before.
         """
         touched = edits.perform(self.candidate, edit, self.known, resolve=self.resolve)
-        edits.name_rules(self.candidate)
+        if "rules" in edit.path or "<rules" in edit.element:
+            markup.name_rules(self.candidate)
         self.count += 1
         change = Change(self.count, admin, when, stamp, edit)
         for node in touched:
@@ -156,7 +160,7 @@ class Trees:
             except Refusal as error:
                 said = f"{change.edit.path}: {error}"
                 raise Refusal(IMPOSSIBLE, "Partial changes cannot be applied", said) from error
-        edits.name_rules(tree, self.candidate)
+        markup.name_rules(tree, self.candidate)
         return tree
 
     def finish(self, plan: Plan, when: float, admin: str, description: str) -> int:
@@ -168,9 +172,10 @@ class Trees:
             markup.unmark(self.candidate, plan.numbers)
         else:
             self.candidate = markup.clone(self.running)
-        number = len(self.versions) + 1
+        number = self.versions[-1].number + 1
         kept = markup.clone(plan.tree)
         self.versions.append(Version(number, when, admin, description, kept, done))
+        del self.versions[:-KEPT]
         return number
 
     def revert(self, reverted: Iterable[Change]) -> None:
@@ -190,7 +195,7 @@ class Trees:
                 raise Refusal(IMPOSSIBLE, said, *error.lines) from error
             for node in touched:
                 markup.mark(node, change.marks)
-        edits.name_rules(tree, self.candidate)
+        markup.name_rules(tree, self.candidate)
         self.candidate, self.changes = tree, kept
 
     def reboot(self) -> None:

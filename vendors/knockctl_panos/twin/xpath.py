@@ -48,7 +48,7 @@ class Path:
         """Return the nodes it leads to, in document order, each with those above."""
         found: list[Chain] = [(root,)] if self.steps[0].tag in (root.tag, "*") else []
         for step in self.steps[1:]:
-            found = [chain for parent in found for chain in _below(parent, step)]
+            found = [chain for parent in found for chain in below(parent, step)]
         return found
 
     @property
@@ -67,15 +67,17 @@ class Path:
         return Path(self.source, self.steps[:-1])
 
 
-def _below(parent: Chain, step: Step) -> list[Chain]:
-    reached: list[Chain] = []
+def below(parent: Chain, step: Step) -> list[Chain]:
+    """Take one step from a node."""
+    if step.name is not None and not step.deep:
+        same = (c for c in parent[-1] if c.tag == step.tag and c.get("name") == step.name)
+        return [(*parent, child) for child in same]
     nodes = [(*parent, child) for child in parent[-1] if step.tag in (child.tag, "*")]
     if step.deep:
         nodes = [chain for chain in _descend(parent) if step.tag in (chain[-1].tag, "*")]
     for test in step.tests:
         nodes = [chain for place, chain in enumerate(nodes, 1) if _holds(test, chain[-1], place)]
-    reached.extend(nodes)
-    return reached
+    return nodes
 
 
 def _descend(parent: Chain) -> list[Chain]:

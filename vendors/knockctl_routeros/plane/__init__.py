@@ -3,15 +3,12 @@
 ===============  =================================================================
 module           subject
 ===============  =================================================================
-``wires``        an interface taken from the kernel, and the one it gets instead
-``frames``       Ethernet frames to packets as rules see them
-``answers``      what ``reject`` sends back
-``tracker``      which flows there are: connection tracking
 ``connections``  the tracked flows as a menu of the API
 ``rows``         the router's menus as a ruleset, its lists as a machine's state
 ``judge``        one packet against the present rules
-``ports``        frames from wire to kernel and back
-``control``      a socket by which tests break things
-``services``     what answers on the router's own ports
+``answers``      what ``reject-with`` sends back
+``control``      what tests can have a router do
 ===============  =================================================================
+
+Wires, frames and flows are every twin's: ``knockctl.lab.plane``.
 """

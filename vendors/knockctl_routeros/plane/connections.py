@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from knockctl_routeros.plane.tracker import TIMES, Connection, Tracker
+from knockctl.lab.plane.tracker import Connection, Tracker
 from knockctl_routeros.twin import times
 from knockctl_routeros.twin.store import Item, Table
 
+TIMES = {
+    "syn-sent": 5,
+    "syn-received": 5,
+    "established": 86_400,
+    "fin-wait": 10,
+    "time-wait": 10,
+    "close": 10,
+    "udp": 10,
+    "udp-stream": 180,
+    "icmp": 10,
+    "icmpv6": 10,
+    "generic": 600,
+}
+"""How long flows last without a packet, in seconds: the router's defaults (fact sheet 2.1)."""
 PATHS = {"/ip/firewall/connection": 4, "/ipv6/firewall/connection": 6}
 
 

@@ -1,4 +1,4 @@
-"""A socket by which tests break things: JSON objects, a line each, answered line by line.
+"""What tests can have a router do, by the words of ``knockctl.lab.plane.control``.
 
 =============  =================================================================
 word           what happens
@@ -16,78 +16,40 @@ word           what happens
 ``export``     nothing: the answer holds the configuration as ``export``
 ``reset``      firewall, scripts, jobs, files, flows, faults and switches as at the start
 =============  =================================================================
-
-Words of one object are obeyed in order. The answer says ``ok``, or ``error``, and ``now``.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import json
-import socket
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from knockctl.lab.plan import Place
-from knockctl_routeros.plane.tracker import Tracker
+from knockctl.lab.plane.control import Control, Words
+from knockctl.lab.plane.tracker import Tracker
 from knockctl_routeros.twin import Faults, Router, Switches
 from knockctl_routeros.twin.traps import Trap
 
-NAME = "control"
 _RESET = ("/system/script", "/system/scheduler", "/file")
 
 
-def tell(place: Place, **words: Any) -> dict[str, Any]:
-    """Have a router of the lab do something, from wherever its state can be seen."""
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.settimeout(10)
-        sock.connect(str(place.state / NAME))
-        sock.sendall(json.dumps(words).encode() + b"\n")
-        with sock.makefile("rb") as answers:
-            answer: dict[str, Any] = json.loads(answers.readline())
-    return answer
+def control(router: Router, tracker: Tracker) -> Control:
+    """Return what obeys for a router; its switches are those it is reset to."""
+    words = _Router(router, tracker, router.switches).words()
+    return Control(words, router.clock.now, (Trap,))
 
 
 @dataclass(slots=True)
-class Control:
-    """Obeys."""
+class _Router:
+    """Does what words say."""
 
     router: Router
     tracker: Tracker
     switches: Switches
     """Those the router began with."""
 
-    async def listen(self, folder: Path) -> asyncio.Server:
-        """Listen in a folder that only root can open."""
-        return await asyncio.start_unix_server(self._serve, folder / NAME)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while line := await reader.readline():
-                answer = {**self.obey(line), "now": self.router.clock.now()}
-                writer.write(json.dumps(answer).encode() + b"\n")
-                await writer.drain()
-        writer.close()
-
-    def obey(self, line: bytes) -> dict[str, object]:
-        """Carry out one line."""
-        said: dict[str, object] = {}
-        try:
-            for word, value in json.loads(line).items():
-                if word == "export":
-                    said[word] = self.router.export()
-                else:
-                    self._word(word)(value)
-        except (ValueError, TypeError, KeyError, AttributeError, Trap) as error:
-            return {"ok": False, "error": f"{type(error).__name__}: {error}"}
-        return {"ok": True, **said}
-
-    def _word(self, word: str) -> Callable[[Any], None]:
+    def words(self) -> Words:
+        """Return what happens at each word."""
         router = self.router
-        known: dict[str, Callable[[Any], None]] = {
+        return {
             "cut_after": lambda n: self._faults({"cut_at": n + 1, "cut_executes": False}),
             "slow": lambda seconds: self._faults({"delay": seconds}),
             "reboot": router.reboot,
@@ -98,9 +60,9 @@ class Control:
             "scale": lambda scale: setattr(router.clock, "scale", float(scale)),
             "advance": router.clock.advance,
             "load": router.load,
+            "export": lambda _: router.export(),
             "reset": lambda _: self._reset(),
         }
-        return known[word]
 
     def _faults(self, fields: dict[str, Any]) -> None:
         faults = self.router.faults

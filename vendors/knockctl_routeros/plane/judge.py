@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv4Network
+from collections.abc import Sequence
+from dataclasses import replace
 
 from knockctl.automaton.model import ConcreteClocks, Machine, Reaction
 from knockctl.automaton.verdict import Verdict
-from knockctl.automaton.wire import Address, Flow
-from knockctl_routeros.plane.frames import Seen
+from knockctl.lab.plane.frames import Seen
+from knockctl.lab.plane.judging import Answer, Judgement
+from knockctl.lab.plane.local import Local
+from knockctl.lab.plane.tracker import Tracker
+from knockctl_routeros.plane.answers import answer
 from knockctl_routeros.plane.rows import LISTS, Key, Reading, read
-from knockctl_routeros.plane.tracker import Tracker
 from knockctl_routeros.semantics import RouterModel
 from knockctl_routeros.twin import Router
 from knockctl_routeros.twin.store import Item
 
 State = tuple[tuple[Key, int], ...]
 FOREVER, STATIC = 0, -1
-_EVERYONE = IPv4Address("255.255.255.255")
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What becomes of a packet."""
-
-    accepted: bool
-    flow: Flow
-    reject_with: str | None = None
-    """How a refusal is answered; None for silence."""
 
 
 class Judge:
@@ -38,14 +28,11 @@ class Judge:
     and whatever the model can't interpret are not so.
     """
 
-    def __init__(
-        self, router: Router, tracker: Tracker, local: Collection[Address], nets: Collection[str]
-    ) -> None:
-        """Judge for a router with these addresses, on these IPv4 networks."""
+    def __init__(self, router: Router, tracker: Tracker, local: Local) -> None:
+        """Judge for a router that has these addresses."""
         self.router = router
         self.tracker = tracker
-        self._local = frozenset(local)
-        self._broadcasts = {_EVERYONE} | {IPv4Network(net).broadcast_address for net in nets}
+        self.addressed = local.addressed
         self._machine: Machine[State] | None = None
         self._reading: Reading | None = None
         self._chances: dict[int, frozenset[str]] = {}
@@ -55,24 +42,11 @@ class Judge:
         if not path.endswith("/connection"):
             self._machine = None
 
-    def kind(self, address: Address) -> str:
-        """Tell what an address is to the router: as ``WirePacket.destination_type``."""
-        if address in self._local or (address.version == 6 and address.is_link_local):
-            return "LOCAL"
-        if address in self._broadcasts:
-            return "BROADCAST"
-        return "MULTICAST" if address.is_multicast else "UNICAST"
-
     def hears(self, interface: str) -> bool:
         """Tell whether the router has power and the interface is not disabled."""
         rows = self.router.table("/interface").items
         off = any(r.get("name") == interface and r.get("disabled") == "true" for r in rows)
         return self.router.powered and not off
-
-    def addressed(self, seen: Seen) -> Seen:
-        """Return a packet with what its destination is to this router."""
-        kind = self.kind(seen.packet.destination)
-        return replace(seen, packet=replace(seen.packet, destination_type=kind))
 
     def judge(self, seen: Seen) -> Judgement:
         """Judge an ``addressed`` packet that came in.
@@ -82,7 +56,7 @@ class Judge:
         now = self.router.clock.now()
         flow = self.tracker.flow(seen, now)
         if seen.packet.destination_type == "UNICAST":
-            return Judgement(accepted=False, flow=flow)
+            return Judgement(accepted=False)
         machine, reading = self._current(now)
         packet = replace(seen.packet, flow=flow, chances=self._chances[seen.packet.family])
         before = machine.state
@@ -92,10 +66,14 @@ class Judge:
         for path, item in hit:
             self.router.count(path, item.number, seen.size)
         if reaction.verdict is not Verdict.ACCEPT:
-            return Judgement(accepted=False, flow=flow, reject_with=_answer(hit))
+            return Judgement(accepted=False, answer=_answer(hit, packet.family))
         if flow != "untracked" and not any(i.get("action") == "notrack" for _, i in hit):
             self.tracker.accepted(seen, now)
-        return Judgement(accepted=True, flow=flow)
+        return Judgement(accepted=True)
+
+    def sent(self, seen: Seen) -> None:
+        """Track what the router itself sends."""
+        self.tracker.accepted(seen, self.router.clock.now())
 
     def _current(self, now: float) -> tuple[Machine[State], Reading]:
         machine, reading = self._machine, self._reading
@@ -142,11 +120,11 @@ def _row(key: Key) -> tuple[str, dict[str, str]]:
     return LISTS[version], {"list": name, "address": f"{address}/128" if version == 6 else address}
 
 
-def _answer(hit: Sequence[tuple[str, Item]]) -> str | None:
+def _answer(hit: Sequence[tuple[str, Item]], family: int) -> Answer | None:
     """Return how the rule that refused a packet, the last that matched, answers it."""
     if not hit or hit[-1][1].get("action") != "reject":
         return None
-    return hit[-1][1].get("reject-with", "icmp-network-unreachable")
+    return answer(hit[-1][1].get("reject-with", "icmp-network-unreachable"), family)
 
 
 def _likely(model: RouterModel, family: int) -> frozenset[str]:

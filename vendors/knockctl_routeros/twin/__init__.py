@@ -8,7 +8,7 @@ the notes of people who drove real routers.
 
 from __future__ import annotations
 
-from knockctl_routeros.twin.clock import Clock
+from knockctl.lab.clock import Clock
 from knockctl_routeros.twin.faults import Faults
 from knockctl_routeros.twin.router import Router
 from knockctl_routeros.twin.server import Served, Server, served

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from knockctl_routeros.twin.clock import Clock, Timer
+from knockctl.lab.clock import Clock, Timer
 from knockctl_routeros.twin.traps import INTERRUPTED, Trap
 
 

@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from knockctl.lab.clock import Clock
 from knockctl_routeros.twin import factory, jobs, times
-from knockctl_routeros.twin.clock import Clock
 from knockctl_routeros.twin.commands import GENERIC, Reply, Request, everything
 from knockctl_routeros.twin.export import exported
 from knockctl_routeros.twin.faults import Faults

@@ -11,8 +11,8 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from knockctl.lab.clock import Timer
 from knockctl_routeros.twin import times
-from knockctl_routeros.twin.clock import Timer
 from knockctl_routeros.twin.store import Item
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Frames from wire to kernel and back, in the loop that serves the router."""
+"""Frames from wire to kernel and back, in the loop that serves the device."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import contextlib
 import os
 from dataclasses import dataclass
 
-from knockctl_routeros.plane import wires
-from knockctl_routeros.plane.answers import rejection
-from knockctl_routeros.plane.frames import ETHERNET, Malformed, parse
-from knockctl_routeros.plane.judge import Judge
-from knockctl_routeros.plane.wires import Wire
+from knockctl.lab.plane import wires
+from knockctl.lab.plane.answers import rejection
+from knockctl.lab.plane.frames import ETHERNET, Malformed, parse
+from knockctl.lab.plane.judging import Judge
+from knockctl.lab.plane.wires import Wire
 
 _AT_ONCE = 64
-"""Frames of one side before the other side, and the API, have their turn."""
+"""Frames of one side before the other side, and management, have their turn."""
 
 
 @dataclass(slots=True)
 class Port:
-    """One interface of the router. Without power, or disabled, it hears and says nothing."""
+    """One interface of the device. Without power, or disabled, it hears and says nothing."""
 
     wire: Wire
     judge: Judge
@@ -45,7 +45,7 @@ class Port:
                     _write(self.wire.outside.fileno(), data)
 
     def _ours(self, frame: bytes) -> bool:
-        """Tell whether a frame is for this router, or for everybody."""
+        """Tell whether a frame is for this device, or for everybody."""
         if len(frame) <= ETHERNET or not self.judge.hears(self.wire.name):
             return False
         return frame[:6] == self.wire.hardware or bool(frame[0] & 1)
@@ -59,8 +59,8 @@ class Port:
             return True
         seen = self.judge.addressed(seen)
         found = self.judge.judge(seen)
-        if found.reject_with is not None:
-            answer = rejection(frame, seen, found.reject_with)
+        if found.answer is not None:
+            answer = rejection(frame, seen, found.answer)
             if answer is not None:
                 _write(self.wire.outside.fileno(), bytes(wires.HEADER) + answer)
         return found.accepted
@@ -69,7 +69,7 @@ class Port:
         with contextlib.suppress(Malformed):
             seen = parse(frame, self.wire.name)
             if seen is not None:
-                self.judge.tracker.accepted(seen, self.judge.router.clock.now())
+                self.judge.sent(seen)
 
 
 def _write(number: int, data: bytes) -> None:

@@ -1,11 +1,11 @@
-"""Prints a lab router's own ``/export``, without the header that says when."""
+"""Prints a lab device's own configuration, without comments such as a header that says when."""
 
 from __future__ import annotations
 
 import sys
 
 from knockctl.lab.plan import PLACES
-from knockctl_routeros.plane.control import tell
+from knockctl.lab.plane.control import tell
 
 
 def main(name: str) -> None:

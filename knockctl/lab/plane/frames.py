@@ -55,7 +55,7 @@ def parse(frame: bytes, interface: str) -> Seen | None:
     """Read a frame; None for one that passes unjudged.
 
     Raises:
-        Malformed: it is no packet, or of a protocol that the router doesn't speak.
+        Malformed: it is no packet, or of a protocol that devices don't speak.
     """
     kind = int.from_bytes(frame[12:14])
     if kind == ARP:

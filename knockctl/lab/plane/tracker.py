@@ -1,32 +1,31 @@
 """Connection tracking: which flows there are, as far as rules ask for it.
 
-Times are the router's defaults (fact sheet 2.1). Whatever the sheet doesn't say is as in the
-Linux kernel, of which RouterOS is made: a flow that was refused is forgotten at once, a segment
-in the middle of an unknown flow begins one if it is a bare ACK (``loose-tcp-tracking``).
+Times are the device's. Whatever else a vendor doesn't document is as in the Linux kernel: a flow
+that was refused is forgotten at once.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from knockctl.automaton.wire import FLAGS, Address, Flow, WirePacket
-from knockctl_routeros.plane.frames import Seen
+from knockctl.lab.plane.frames import Seen
 
-TIMES = {
-    "syn-sent": 5,
-    "syn-received": 5,
-    "established": 86_400,
-    "fin-wait": 10,
-    "time-wait": 10,
-    "close": 10,
-    "udp": 10,
-    "udp-stream": 180,
-    "icmp": 10,
-    "icmpv6": 10,
-    "generic": 600,
-}
+STATES = (
+    "syn-sent",
+    "syn-received",
+    "established",
+    "fin-wait",
+    "time-wait",
+    "close",
+    "udp",
+    "udp-stream",
+    "icmp",
+    "icmpv6",
+    "generic",
+)
 _CLOSING = ("time-wait", "close")
 _REQUESTS = {"icmp": (8, 13, 15, 17), "icmpv6": (128,)}
 _EXEMPT = (130, 133, 134, 135, 136, 143)
@@ -46,8 +45,12 @@ class Connection:
     key: Key
     since: float
     state: str
-    """One of ``TIMES``."""
+    """One of ``STATES``."""
     deadline: float = 0.0
+    by: str = ""
+    """The rule that let its first packet in, where the device remembers."""
+    interface: str = ""
+    """Where its first packet came in, or went out."""
     answered: bool = False
     closed_by: frozenset[bool] = frozenset()
     """Which directions have sent a FIN; True is the first packet's."""
@@ -64,7 +67,6 @@ class Connection:
             self._segment(packet.flags, first=first)
         elif self.key[0] == "udp" and self.answered and now - self.since > _STREAM_AFTER:
             self.state = "udp-stream"
-        self.deadline = now + TIMES[self.state]
 
     def _segment(self, flags: int, *, first: bool) -> None:
         if flags & FLAGS["rst"]:
@@ -79,10 +81,16 @@ class Connection:
 
 
 class Tracker:
-    """Remembers flows; times are the router's, in seconds."""
+    """Remembers flows; times are the device's, in seconds.
 
-    def __init__(self) -> None:
+    ``times`` says how long a flow of each of ``STATES`` lasts without a packet.
+    """
+
+    def __init__(self, times: Mapping[str, float], *, loose: bool = True) -> None:
         """Know no flow."""
+        self.loose = loose
+        """A bare ACK in the middle of an unknown flow begins one."""
+        self._times = times
         self._flows: dict[Key, Connection] = {}
         self._numbers = itertools.count(1)
         self._swept = 0.0
@@ -93,30 +101,34 @@ class Tracker:
             return "related" if self._find(seen.about, now)[0] else "invalid"
         found, first = self._find(seen.packet, now)
         if found is None or (first and _reopens(found, seen.packet)):
-            return _beginning(seen.packet)
+            return self._beginning(seen.packet)
         return "known" if found.answered or not first else "unanswered"
 
-    def accepted(self, seen: Seen, now: float) -> None:
-        """Note a packet that was let in, or that went out."""
+    def accepted(self, seen: Seen, now: float, by: str = "") -> Connection | None:
+        """Note a packet that was let in, ``by`` which rule, or that went out; return its flow."""
         if seen.about is not None:
-            return
+            return None
         packet = seen.packet
         found, first = self._find(packet, now)
         if found is None or (first and _reopens(found, packet)):
-            if _beginning(packet) != "fresh":
-                return
-            found, first = self._begin(packet, now), True
+            if self._beginning(packet) != "fresh":
+                return None
+            found, first = self._begin(packet, now, by), True
         found.take(packet, first=first, now=now)
+        found.deadline = now + self._times[found.state]
+        return found
 
-    def _begin(self, packet: WirePacket, now: float) -> Connection:
+    def _begin(self, packet: WirePacket, now: float, by: str) -> Connection:
         if now - self._swept > _SWEEP:
             self._flows = {k: flow for k, flow in self._flows.items() if flow.deadline > now}
             self._swept = now
-        state = packet.protocol if packet.protocol in TIMES else "generic"
+        state = packet.protocol if packet.protocol in STATES else "generic"
         if packet.protocol == "tcp":
             state = "syn-sent" if packet.opening else "established"
         key = _key(packet)
-        self._flows[key] = Connection(next(self._numbers), key, now, state)
+        self._flows[key] = Connection(
+            next(self._numbers), key, now, state, by=by, interface=packet.interface
+        )
         return self._flows[key]
 
     def _find(self, packet: WirePacket, now: float) -> tuple[Connection | None, bool]:
@@ -141,6 +153,19 @@ class Tracker:
         """Forget every flow."""
         self._flows.clear()
 
+    def _beginning(self, packet: WirePacket) -> Flow:
+        """Return what a packet of no known flow is."""
+        if packet.protocol == "tcp":
+            bare = packet.flags & (FLAGS["syn"] | FLAGS["fin"] | FLAGS["rst"] | FLAGS["ack"])
+            middle = self.loose and bare == FLAGS["ack"]
+            return "fresh" if packet.opening or middle else "invalid"
+        if packet.protocol in _REQUESTS:
+            kind = packet.icmp >> 8
+            if packet.protocol == "icmpv6" and kind in _EXEMPT:
+                return "untracked"
+            return "fresh" if kind in _REQUESTS[packet.protocol] else "invalid"
+        return "fresh"
+
 
 def _key(packet: WirePacket) -> Key:
     return (
@@ -155,16 +180,3 @@ def _key(packet: WirePacket) -> Key:
 def _reopens(found: Connection, packet: WirePacket) -> bool:
     """Tell whether a packet begins a new connection in the place of one that is over."""
     return found.tcp and packet.opening and found.state in _CLOSING
-
-
-def _beginning(packet: WirePacket) -> Flow:
-    """Return what a packet of no known flow is."""
-    if packet.protocol == "tcp":
-        bare = packet.flags & (FLAGS["syn"] | FLAGS["fin"] | FLAGS["rst"] | FLAGS["ack"])
-        return "fresh" if packet.opening or bare == FLAGS["ack"] else "invalid"
-    if packet.protocol in _REQUESTS:
-        kind = packet.icmp >> 8
-        if packet.protocol == "icmpv6" and kind in _EXEMPT:
-            return "untracked"
-        return "fresh" if kind in _REQUESTS[packet.protocol] else "invalid"
-    return "fresh"

@@ -1,0 +1,106 @@
+"""What tests can have a firewall do, by the words of ``knockctl.lab.plane.control``.
+
+============  ==================================================================
+word          what happens
+============  ==================================================================
+``cut_after`` the connection is lost when the request after so many comes
+``slow``      so many of our seconds pass before each answer
+``reboot``    a restart that takes so many of the firewall's seconds
+``power``     power comes (true) or goes (false)
+``faults``    fields of ``twin.faults.Faults``
+``switches``  fields of ``twin.switches.Switches``
+``plane``     fields of ``plane.switches.Switches``
+``scale``     how fast the firewall's clock runs
+``advance``   so many of the firewall's seconds pass at once
+``load``      a list of xpath and element, put into both configurations at once
+``export``    nothing: the answer holds the running configuration
+``logs``      nothing: the answer holds all logs of this kind
+``tags``      nothing: the answer holds the tags of this address
+``reset``     configuration, locks, jobs, tags, sessions, logs, faults, switches as at the start
+============  ==================================================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from knockctl.lab.plane.control import Control, Words
+from knockctl_panos.plane.firewall import LabFirewall
+from knockctl_panos.plane.switches import Switches as PlaneSwitches
+from knockctl_panos.twin import Faults, Switches
+from knockctl_panos.twin.refusals import Refusal
+
+
+def control(firewall: LabFirewall) -> Control:
+    """Return what obeys for a firewall; its switches are those it is reset to."""
+    words = _Firewall(firewall, firewall.appliance.switches, firewall.switches)
+    return Control(words.words(), firewall.clock.now, (Refusal,))
+
+
+@dataclass(slots=True)
+class _Firewall:
+    """Does what words say."""
+
+    firewall: LabFirewall
+    switches: Switches
+    plane: PlaneSwitches
+
+    def words(self) -> Words:
+        """Return what happens at each word."""
+        firewall, device = self.firewall, self.firewall.appliance
+        return {
+            "cut_after": lambda n: self._faults({"cut_at": n + 1, "cut_executes": False}),
+            "slow": lambda seconds: self._faults({"delay": seconds}),
+            "reboot": self._reboot,
+            "power": lambda on: device.power_on() if on else device.power_off(),
+            "faults": self._faults,
+            "switches": self._switches,
+            "plane": lambda fields: firewall.switch(
+                replace(firewall.switches, **{k: _plain(v) for k, v in fields.items()})
+            ),
+            "scale": lambda scale: setattr(firewall.clock, "scale", float(scale)),
+            "advance": firewall.clock.advance,
+            "load": self._load,
+            "export": lambda _: firewall.export(),
+            "logs": self._logs,
+            "tags": lambda address: sorted(device.tags.tags("vsys1", address)),
+            "reset": lambda _: self._reset(),
+        }
+
+    def _load(self, pairs: list[list[str]]) -> None:
+        for xpath, element in pairs:
+            self.firewall.appliance.load(xpath, element)
+
+    def _logs(self, kind: str) -> list[dict[str, str]]:
+        return self.firewall.appliance.logs.entries(kind)
+
+    def _reboot(self, seconds: float) -> None:
+        device = self.firewall.appliance
+        device.power_off()
+        device.clock.call_at(device.clock.now() + seconds, device.power_on)
+
+    def _faults(self, fields: dict[str, Any]) -> None:
+        faults = self.firewall.appliance.faults
+        for name, value in fields.items():
+            if name == "watchers" or not hasattr(faults, name):
+                raise KeyError(name)
+            setattr(faults, name, _plain(value))
+        faults.refuse(refusing=faults.refusing)
+
+    def _switches(self, fields: dict[str, Any]) -> None:
+        device = self.firewall.appliance
+        device.switches = replace(device.switches, **{k: _plain(v) for k, v in fields.items()})
+
+    def _reset(self) -> None:
+        fresh = Faults()
+        names = (name for name in Faults.__dataclass_fields__ if name != "watchers")
+        self._faults({name: getattr(fresh, name) for name in names})
+        self.firewall.appliance.switches = self.switches
+        self.firewall.clock.scale = 1.0
+        self.firewall.switch(self.plane)
+        self.firewall.reset()
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
