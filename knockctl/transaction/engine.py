@@ -269,6 +269,11 @@ class Transaction(Endings):
 
     def _nothing_to_do(self, driver: AnyDriver, reading: Reading[Any], intent: Intent) -> Outcome:
         """What runs is what is meant. A mark nobody has confirmed is probed all the same."""
+        if self._held and any(p.change_id == self.job.change_id for p in driver.pending()):
+            # This very job was cut off after it had done what it was to do.
+            with self._step(Step.PROBE):
+                driver.probe()
+            return self.confirm(driver)
         revision = reading.config.revision
         known = self.services.journal.get(revision) if revision else None
         unsettled = any(p.change_id == revision for p in driver.pending())
