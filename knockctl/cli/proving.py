@@ -230,7 +230,7 @@ def _trace(words: list[str], scope: Scope, source: str | None, target: str | Non
 def _print_step(step: Played) -> None:
     from knockctl.cli import output
 
-    verdict = step.expected.value
+    verdict = step.expected.value if step.claimed else "nothing claimed"
     line = f"{step.at:9.3f} s  {step.packet.source}  {step.packet}: {verdict}, {step.why}"
     if step.state:
         line += f" [{' | '.join(step.state)}]"
@@ -253,4 +253,5 @@ def _step_data(step: Played) -> dict[str, Any]:
         "device_verdict": step.got.value if step.got else None,
         "device_rules": list(step.device_rules),
         "differs": step.differs,
+        "claimed": step.claimed,
     }

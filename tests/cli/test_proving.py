@@ -143,3 +143,32 @@ def test_secret_ports_stay_secret_in_proofs_and_pictures(new, capsys, monkeypatc
         assert run(["-i", str(new), *argv]) == 0
         captured = capsys.readouterr()
         assert not any(port in captured.out + captured.err for port in ("41001", "41502", "42003"))
+
+
+FIREWALL = """\
+fw:
+  hostname: 127.0.0.1
+  platform: paloalto_panos
+  data: {knockctl: {policies: [ssh-knock], placement: {addresses: [127.0.0.1]}}}
+"""
+
+
+def test_a_device_that_shows_changes_late_is_proved_and_says_what_of_whom(new, capsys):
+    (new / "hosts.yaml").write_text(FIREWALL)
+    code, envelope = answer(capsys, "-i", str(new), "verify")
+    (proof,) = envelope["result"]["devices"]
+    assert (code, proof["status"], proof["evidence"]) == (0, "proved", "fact sheet")
+    assert any("sends nothing for 5 s after a packet" in said for said in proof["assumptions"])
+    assert any(note.startswith("tag-delay (approximate, looser)") for note in proof["notes"])
+    assert proof["effective"] == ["ssh-knock: step_timeout: stated 10s, proved 1m"]
+
+
+def test_what_comes_too_soon_for_a_late_device_is_said_and_not_held_against_it(new, capsys):
+    (new / "hosts.yaml").write_text(FIREWALL)
+    trace = ["tcp/7201", "udp/9@1", "udp/28340@7", "tcp/19406@13", "tcp/22@19"]
+    code, envelope = answer(capsys, "-i", str(new), "simulate", "--device", "fw", *trace)
+    steps = envelope["result"]["steps"]
+    assert code == 0
+    assert not any(step["differs"] for step in steps)
+    assert "too soon: what came before need not show yet" in steps[1]["why"]
+    assert (steps[-1]["verdict"], steps[-1]["device_verdict"]) == ("accept", "accept")

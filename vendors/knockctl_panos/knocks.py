@@ -24,16 +24,8 @@ def knocked(c: PolicyRules) -> Iterator[Knocked]:
         yield from _first(c, span)
 
 
-def _positions(c: PolicyRules, span: Span) -> list[list[int]]:
-    """Return for each generation how many knocks precede those on this port."""
-    return [
-        [number for number, knock in enumerate(one.knocks) if knock.span == span]
-        for one in c.policy.generations
-    ]
-
-
 def _next(c: PolicyRules, span: Span) -> Iterator[Knocked]:
-    places = _positions(c, span)
+    places = c.places[span]
     pairs = [(g, h) for g in range(len(places)) for h in range(len(places)) if g != h]
     for g, h in (pair for pair in pairs if pair[0] < pair[1]):
         for a in (a for a in places[g] if a):
@@ -62,7 +54,7 @@ def _first(c: PolicyRules, span: Span) -> Iterator[Knocked]:
 
     Not while granted: the grant and its end would be the new attempt's.
     """
-    begins = [(g, 0) for g, at in enumerate(_positions(c, span)) if 0 in at]
+    begins = [(g, 0) for g, at in enumerate(c.places[span]) if 0 in at]
     for moves in [begins, *([one] for one in begins)] if len(begins) > 1 else [begins]:
         if moves:
             made = [c.stage(stage) for g, _ in moves for stage in c.stages_of(g)]

@@ -145,6 +145,15 @@ class PolicyRules:
                 found.setdefault(knock.span, self._knock(generation, number, knock))
         return found
 
+    @cached_property
+    def places(self) -> dict[Span, list[list[int]]]:
+        """For each port and generation, how many knocks precede those on that port."""
+        found = {span: [list[int]() for _ in self.lengths] for span in self.knocks}
+        for generation, one in enumerate(self.policy.generations):
+            for number, knock in enumerate(one.knocks):
+                found[knock.span][generation].append(number)
+        return found
+
     def _knock(self, generation: int, number: int, knock: Knock) -> Entry:
         name = self.of(generation, f"knock{number}")
         return service(name, knock.protocol, str(knock.port), hidden=knock.secret)

@@ -20,12 +20,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from knockctl.errors import PolicyError
 from knockctl.policy.durations import format_duration
 from knockctl.policy.resolved import ResolvedPolicy
-from knockctl.vendor import Facts, Placement, Rendered
+from knockctl.vendor import Facts, Management, Placement, Rendered
 from knockctl_panos.config import OWN, Entry, PanosConfig, Place
 from knockctl_panos.fidelity import notes, relaxed
 from knockctl_panos.knocks import knocked
@@ -52,21 +52,16 @@ def render(
         return Rendered(PanosConfig(place=_place(place)), ())
     for stated, policy in zip(policies, effective, strict=True):
         _in_time(stated, policy, place)
-    chains = [_rules(effective, number, place) for number in range(len(effective))]
-    block = _Block(chains, place)
+    applications = tuple(place.applications.get(p.name) or ("any",) for p in effective)
+    block = _block(effective, applications, place.management)
+    chains = block.chains
     site = Site.of(tuple(str(a) for a in place.addresses), place.from_zones, place.to_zones)
     return Rendered(
-        PanosConfig((*block.objects(), *(r.entry(site) for r in block.rules)), place=_place(place)),
+        PanosConfig((*block.objects, *(r.entry(site) for r in block.rules)), place=_place(place)),
         effective,
         tuple(n for s, c in zip(policies, chains, strict=True) for n in notes(s, c, chains, place)),
         tuple(relaxed(c, chains, place) for c in chains),
     )
-
-
-def _rules(policies: Sequence[ResolvedPolicy], number: int, place: PanosPlacement) -> PolicyRules:
-    policy = policies[number]
-    others = (*policies[:number], *policies[number + 1 :])
-    return PolicyRules(policy, others, place.applications.get(policy.name, ("any",)))
 
 
 def _place(place: PanosPlacement) -> Place:
@@ -89,25 +84,43 @@ def _in_time(stated: ResolvedPolicy, policy: ResolvedPolicy, place: PanosPlaceme
         )
 
 
+@lru_cache(maxsize=64)
+def _block(
+    policies: tuple[ResolvedPolicy, ...],
+    applications: tuple[tuple[str, ...], ...],
+    management: Management | None,
+) -> _Block:
+    """Build what is the same on every firewall that has these policies."""
+    chains = [
+        PolicyRules(policy, (*policies[:number], *policies[number + 1 :]), applications[number])
+        for number, policy in enumerate(policies)
+    ]
+    return _Block(chains, management)
+
+
 @dataclass(frozen=True)
 class _Block:
     """All rules, in their order, and what is done to a source that one of them notices."""
 
     chains: Sequence[PolicyRules]
-    place: PanosPlacement
+    management: Management | None
 
     @cached_property
     def _built(self) -> list[Noticed]:
         # A rule without ports would be one for every port.
         return [one for one in self._all() if one[0].ports]
 
-    @property
+    @cached_property
     def rules(self) -> list[Rule]:
         """The rules, in their order."""
         return [rule for rule, _, _ in self._built]
 
-    def objects(self) -> Iterator[Entry]:
-        """Yield everything that rules refer to."""
+    @cached_property
+    def objects(self) -> tuple[Entry, ...]:
+        """Everything that rules refer to."""
+        return tuple(self._objects())
+
+    def _objects(self) -> Iterator[Entry]:
         yield tag(OWN)
         sources = {name for rule in self.rules for name in rule.sources}
         yield from (port for rule in self.rules for port in rule.ports)
@@ -143,10 +156,9 @@ class _Block:
     # --- shared by all policies ---
 
     def _management(self) -> Iterator[Rule]:
-        management = self.place.management
-        if management and management.sources:
-            entry = service(f"{SHARED}management", "tcp", str(management.port))
-            sources = tuple(str(source) for source in management.sources)
+        if self.management and self.management.sources:
+            entry = service(f"{SHARED}management", "tcp", str(self.management.port))
+            sources = tuple(str(source) for source in self.management.sources)
             yield Rule(entry.name, ALLOW, (entry,), sources, log="end")
 
     def _traps(self) -> Iterator[Noticed]:
