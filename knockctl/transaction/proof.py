@@ -120,7 +120,8 @@ def prove_rendered(
     config = vendor.modeller.parse(rendered.config.text())
     case = _Case(vendor, placement, rendered, budget)
     check = case.check("the rendered rules", vendor.modeller.model(config), verify.prove, late=True)
-    return case.proof(device.name, policies, [check], begun)
+    checks = [check, *case.each_alone()]
+    return case.proof(device.name, policies, checks, begun)
 
 
 def prove_running(
@@ -193,7 +194,7 @@ class _Case:
         # A device without policies is not ours to keep reachable.
         self._management = placement.management if rendered.effective else None
         self.scope: Scope = vendor.modeller.scope(placement)
-        self._vendor, self._rendered = vendor, rendered
+        self._vendor, self._rendered, self._placement = vendor, rendered, placement
         self._budget, self._families = budget, families
 
     def site(self, family: int = 4, *, late: bool = True) -> Site:
@@ -224,7 +225,7 @@ class _Case:
         ``late``: for a device on which changes show at once, and for one on which they lag.
         """
         result = self._result(model, prove, judge, whole=whole)
-        if late and self._rendered.lag:
+        if late and self._rendered.lag and len(self._rendered.effective) == 1:
             slow = delayed(model, self._rendered.lag)
             result.add(self._result(slow, prove, judge, whole=whole, late=True))
         return Check(
@@ -252,6 +253,21 @@ class _Case:
             claim = Claim(self.site(family, late=late), self.scope, model, family, whole)
             result.add(prove(claim, budget=self._budget, **more))
         return result
+
+    def each_alone(self) -> Iterator[Check]:
+        """Prove each of several policies by itself where changes lag.
+
+        All together are proved for changes that show at once: late ones are in too many states.
+        """
+        policies = self._rendered.effective
+        if not self._rendered.lag or len(policies) == 1:
+            return
+        for policy in policies:
+            rendered = self._vendor.compiler.render([policy], self._placement)
+            case = _Case(self._vendor, self._placement, rendered, self._budget, self._families)
+            config = self._vendor.modeller.parse(rendered.config.text())
+            model = self._vendor.modeller.model(config)
+            yield case.check(f"{policy.name} by itself", model, verify.prove, late=True)
 
     def nobody_else(self, model: DeviceModel[Any]) -> Check:
         """Prove that nobody gets in without the knock; where somebody does, list all ways."""

@@ -163,6 +163,20 @@ def test_a_device_that_shows_changes_late_is_proved_and_says_what_of_whom(new, c
     assert proof["effective"] == ["ssh-knock: step_timeout: stated 10s, proved 1m"]
 
 
+def test_of_several_policies_each_is_proved_late_by_itself(new, capsys):
+    text = (new / "policies" / "ssh-knock.yaml").read_text()
+    other = text.replace("ssh-knock", "web").replace("tcp/22", "tcp/443")
+    for old, port in (("7201", "7301"), ("28340", "28341"), ("19406", "19407")):
+        other = other.replace(old, port)
+    (new / "policies" / "web.yaml").write_text(other)
+    (new / "hosts.yaml").write_text(FIREWALL.replace("[ssh-knock]", "[ssh-knock, web]"))
+    code, envelope = answer(capsys, "-i", str(new), "verify")
+    (proof,) = envelope["result"]["devices"]
+    assert (code, proof["status"]) == (0, "proved")
+    names = [check["name"] for check in proof["checks"]]
+    assert names == ["the rendered rules", "ssh-knock by itself", "web by itself"]
+
+
 def test_what_comes_too_soon_for_a_late_device_is_said_and_not_held_against_it(new, capsys):
     (new / "hosts.yaml").write_text(FIREWALL)
     trace = ["tcp/7201", "udp/9@1", "udp/28340@7", "tcp/19406@13", "tcp/22@19"]
