@@ -140,3 +140,17 @@ def test_a_new_inventory_is_whole_and_never_overwrites(tmp_path):
 def test_a_hosts_file_may_be_json(tmp_path):
     (tmp_path / "hosts.yaml").write_text(json.dumps({"a": {"platform": "linux"}}, indent=1))
     assert load(tmp_path).devices["a"].platform == "linux"
+
+
+def test_an_api_key_is_a_reference(tmp_path):
+    host = """\
+fw1:
+  platform: paloalto_panos
+  groups: []
+  connection_options: {knockctl: {extras: {api_key: "KEY"}}}
+"""
+    folder = write(tmp_path, hosts=host.replace("KEY", "env:KEY"))
+    target = load(folder).devices["fw1"].target(lambda ref, base: f"<{ref}>", Timeouts())
+    assert target.credentials.api_key == "<env:KEY>"
+    with pytest.raises(ConfigurationError, match="key does not stand in an inventory in plain"):
+        load(write(tmp_path, hosts=host.replace("KEY", "LUFRPT1abc")))

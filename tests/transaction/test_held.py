@@ -265,6 +265,16 @@ def test_a_rerun_of_the_same_job_goes_on(ann, memory, step, phase):
     assert runs(memory, "ssh")
 
 
+@pytest.mark.parametrize("kind", ["remove", "rollback"])
+def test_a_rerun_of_a_removal_or_a_rollback_gives_the_device_back(ann, memory, kind):
+    assert ann.run("deploy", SSH).result is Result.CONFIRMED
+    change = die_at(ann, Step.APPLY, "after", kind=kind, policies=())
+    again = ann.run(kind, change_id=change, to_revision=None)
+    assert again.exit_code == 0, again
+    assert memory.hold is None
+    assert ann.states()[change] in ("confirmed", "rolled_back")
+
+
 def test_after_the_hold_was_lost_the_mark_tells(ann, memory):
     change = die_at(ann, Step.PROBE, "after")
     memory.hold = None

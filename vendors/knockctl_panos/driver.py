@@ -32,13 +32,12 @@ from knockctl.vendor import (
     Target,
     no_snapshot,
 )
-from knockctl_panos import panorama, reader
+from knockctl_panos import reader
 from knockctl_panos.access import PanosAccess
-from knockctl_panos.candidate import Candidate
+from knockctl_panos.apply import Application
 from knockctl_panos.config import PanosConfig
 from knockctl_panos.ha import require_active
-from knockctl_panos.hold import Hold, Locks
-from knockctl_panos.jobs import Jobs
+from knockctl_panos.hold import Hold
 from knockctl_panos.location import Location
 from knockctl_panos.placement import PanosPlacement
 from knockctl_panos.plan import PanosRemediation, plan
@@ -59,9 +58,8 @@ class PanosDriver:
         self.location = Location.of(self.placement)
         self.said: Callable[[str], None] = _nobody
         self._session = Session(target)
-        self._jobs = Jobs(self._session, self._say)
-        self._locks = Locks(self._session, self.location)
-        self._candidate = Candidate(self._session, self.location, self._jobs)
+        self._application = Application(self._session, self.placement, self._say)
+        self._locks, self._candidate = self._application.locks, self._application.candidate
         self._known: dict[str, PanosConfig] = {}
         self._hold: Hold | None = None
         self._change: PanosRemediation | None = None
@@ -196,7 +194,7 @@ class PanosDriver:
                 self._hold = None
                 return "cancelled"
             return self._without_hold(change_id)
-        self._jobs.settle(hold.admin)
+        self._application.jobs.settle(hold.admin)
         if change_id not in self._known and not hold.never_ran(self._mark()):
             raise no_snapshot(change_id)
         turned = self._locks.turn(hold)
@@ -222,15 +220,16 @@ class PanosDriver:
         self._candidate.revert(hold.admin)
         before = self._known.get(hold.change_id)
         result: CancelResult = "absent"
+        said = f"knockctl takes the change {hold.change_id} back"
         if before is not None:
             way = plan(self.read(), before, hold.change_id)
             if way.changes:
-                self._write(way, hold, f"knockctl takes the change {hold.change_id} back")
+                self._application.run(way, hold, said)
                 self._tags(way).forget_stale()
                 result = "fired"
-            elif self.location.group is not None:
+            else:
                 # It may have been taken back on Panorama, and not on its firewalls.
-                self._push(hold, f"knockctl takes the change {hold.change_id} back")
+                self._application.push(hold, said)
         self._locks.release(hold)
         self._hold = None
         return result
@@ -268,43 +267,7 @@ class PanosDriver:
             raise CommandRefused(
                 "the configuration lock is gone; nothing was changed", where=self._session.where
             )
-        self._write(remediation, hold, f"knockctl change {remediation.change_id}")
-
-    def _write(self, way: PanosRemediation, hold: Hold, said: str) -> None:
-        self.said("writing the candidate configuration")
-        self._candidate.write(way.operations, at_once=self.placement.multi_config)
-        self._candidate.validate(hold.admin)
-        try:
-            known = self._candidate.commit(hold.admin, said) is not None
-        except ConnectionCut as error:
-            self._found_out(way, hold, error)
-        else:
-            if not known:
-                self._found_out(way, hold, None)
-        self._locks.renew(hold)
-        if self.location.group is not None:
-            self._push(hold, said)
-
-    def _push(self, hold: Hold, said: str) -> None:
-        group = self.location.group or ""
-        devices = self.placement.devices
-        panorama.push(self._session, self._jobs, group, devices, hold.admin, said)
-
-    def _found_out(self, way: PanosRemediation, hold: Hold, error: ConnectionCut | None) -> None:
-        """The commit was lost sight of: wait until the device answers, and see what it runs."""
-        reader.answering(self._session, self.said)
-        self._jobs.settle(hold.admin)
-        if (
-            self._mark() == way.intended.revision
-            and not plan(self.read(), way.intended, way.change_id).changes
-        ):
-            return
-        said = error.message if error else "the device knows its commit no more"
-        raise CommandRefused(
-            f"{said}; the commit did not take effect, and nothing was changed",
-            hint="look at show jobs all and the system log",
-            where=self._session.where,
-        )
+        self._application.run(remediation, hold, f"knockctl change {remediation.change_id}")
 
     def probe(self) -> None:
         """Open a second connection, log in, and ask something on it."""

@@ -33,6 +33,10 @@ class Job:
         return "; ".join(parts) or "no reason given"
 
 
+class JobHangs(ConnectionCut):
+    """A job runs on and on: what the device will do is not known."""
+
+
 class Jobs:
     """Follows jobs, through restarts of the device, too."""
 
@@ -44,12 +48,13 @@ class Jobs:
         """Return the number of the job an answer speaks of; None where none was needed."""
         return root.findtext("result/job") or root.findtext("job")
 
-    def follow(self, number: str, what: str) -> Job | None:
+    def follow(self, number: str, what: str, seconds: int | None = None) -> Job | None:
         """Wait for a job; None where the device knows it no more, as after a restart.
 
-        Raises ``ConnectionCut`` where it does not end in time.
+        Raises ``JobHangs`` where it does not end in time.
         """
-        deadline = time.monotonic() + self._session.target.timeouts.job
+        seconds = seconds or self._session.target.timeouts.job
+        deadline = time.monotonic() + seconds
         for _ in _pauses(deadline):
             try:
                 found = self._job(number)
@@ -63,8 +68,8 @@ class Jobs:
             if found.findtext("status") == "FIN":
                 return _ended(number, found)
             self._said(f"{what}: {found.findtext('progress') or 0} %")
-        raise ConnectionCut(
-            f"the {what} (job {number}) did not end within {self._session.target.timeouts.job} s",
+        raise JobHangs(
+            f"the {what} (job {number}) did not end within {seconds} s",
             hint="look at it with show jobs all; timeouts.job says how long to wait",
             where=self._session.where,
         )
@@ -73,12 +78,14 @@ class Jobs:
         return self._session.op(f"<show><jobs><id>{number}</id></jobs></show>").find("job")
 
     def settle(self, admin: str) -> None:
-        """Wait until no commit of an account is under way."""
+        """See that no commit of an account is under way; one that is about to end may."""
+        limits = self._session.target.timeouts
         result = self._session.op("<show><jobs><all></all></jobs></show>")
         for job in result.iter("job"):
             words = (job.findtext("user"), job.findtext("type"), job.findtext("status"))
             if words[0] == admin and words[1] in _OURS and words[2] != "FIN":
-                self.follow(job.findtext("id") or "", "commit under way")
+                number, seconds = job.findtext("id") or "", min(limits.command, limits.job)
+                self.follow(number, "commit under way", seconds)
 
 
 def _ended(number: str, job: ET.Element) -> Job:
