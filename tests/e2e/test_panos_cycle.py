@@ -128,6 +128,7 @@ def test_every_way_in_and_every_way_out(lab, tmp_path, text):
 # --- the seed's five doors -------------------------------------------------------------------
 
 SCALE = 6
+QUICK = {"scale": SCALE, "plane": {"latency": [0.2, 0.8]}, "switches": {"commit_time": 0.1}}
 PAUSE = 0.2
 """Longer, as the firewall's clock runs, than a log takes to become a tag."""
 DOORS = [("tcp", port) for port in (7481, 29154, 11870, 52033, 38607)]
@@ -156,7 +157,7 @@ VISITORS = {
 @pytest.fixture
 def site(lab, tmp_path):
     """A firewall with others' rules on it, and an operator."""
-    lab.firewall(load=THEIRS, scale=SCALE, plane={"latency": [0.2, 0.8]})
+    lab.firewall(load=THEIRS, **QUICK)
     return Operated(lab, tmp_path / "i")
 
 
@@ -231,7 +232,7 @@ def test_five_doors_who_gets_in_and_who_is_locked_out(site):
 
 def test_there_and_back(lab, tmp_path):
     """On one address: what is probed is knocked on each."""
-    lab.firewall(load=THEIRS, scale=SCALE, plane={"latency": [0.2, 0.8]})
+    lab.firewall(load=THEIRS, **QUICK)
     site = Operated(lab, tmp_path / "i", addresses=OUTSIDE[:1])
     before = site.export()
     for argv in (["verify"], ["deploy", "--yes", *ACCEPT, "--probe"], ["verify", "--running"]):
