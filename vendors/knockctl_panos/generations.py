@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from knockctl_panos.config import Entry, PanosConfig
+from knockctl_panos.normal import ordered
 from knockctl_panos.xmltext import Node
 
 PLACEHOLDERS = ("0000", "0001")
@@ -80,10 +81,17 @@ def _renamed(entry: Entry, names: Mapping[Generation, str]) -> Entry:
         return _NAME.sub(whole, said) if "kc-" in said else said
 
     def node(old: Node) -> Node:
-        return Node(old.tag, text(old.name), text(old.text), tuple(map(node, old.children)))
+        name, said, children = text(old.name), text(old.text), old.children
+        if children:
+            children = tuple(map(node, children))
+            if any(new is not was for new, was in zip(children, old.children, strict=True)):
+                # A normal form that is renamed stays one, but for the order of its members.
+                return Node(old.tag, name, said, ordered(children))
+        return old if name == old.name and said == old.text else replace(old, name=name, text=said)
 
-    renamed = node(entry.node)
-    return entry if renamed == entry.node else Entry.of(entry.kind, renamed.name, renamed)
+    old = entry.node
+    new = node(old)
+    return entry if new is old else Entry(entry.kind, new.name, new.children)
 
 
 def _fresh(generation: Generation, change_id: str, there: Mapping[Generation, Knocks]) -> str:

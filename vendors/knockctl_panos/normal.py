@@ -50,7 +50,7 @@ def body(kind: str, children: Iterable[Node]) -> tuple[Node, ...]:
     elif kind == "address-group":
         found = tuple(_group(node) for node in found)
     # Once more: what only held defaults is empty now.
-    return _ordered(_all_plain(found))
+    return ordered(_all_plain(found))
 
 
 def ports(text: str) -> str:
@@ -87,14 +87,14 @@ def _plain(node: Node) -> Node | None:
     children = _all_plain(node.children)
     if not children and not node.name:
         return None
-    return replace(node, children=_ordered(children))
+    return replace(node, children=ordered(children))
 
 
 # Elements that say something by being there.
 _FLAGS = frozenset(("localhost", "panorama", "no", "yes"))
 
 
-def _ordered(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+def ordered(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     """Sort by tags, members by their text too; entries stay in their order."""
     members = sorted({node.text for node in nodes if node.tag == "member"})
     others = [node for node in nodes if node.tag != "member"]
@@ -166,7 +166,7 @@ def _match(entry: Node) -> Node:
             found.append(node)
     if not any(node.tag == "log-type" for node in found):
         found.append(Node("log-type", text="traffic"))
-    return replace(entry, children=_ordered(tuple(found)))
+    return replace(entry, children=ordered(tuple(found)))
 
 
 def _action(entry: Node) -> Node:
@@ -180,7 +180,7 @@ def _action(entry: Node) -> Node:
         found += (Node("target", text="source-address"),)
     if "registration" not in said:
         found += (Node.of("registration", {"localhost": True}),)
-    tagged = replace(tagging, children=_ordered(found))
+    tagged = replace(tagging, children=ordered(found))
     return replace(entry, children=(Node("type", children=(tagged,)),))
 
 
