@@ -150,7 +150,7 @@ fw1:
   connection_options: {knockctl: {extras: {api_key: "KEY"}}}
 """
     folder = write(tmp_path, hosts=host.replace("KEY", "env:KEY"))
-    target = load(folder).devices["fw1"].target(lambda ref, base: f"<{ref}>", Timeouts())
+    target = load(folder).devices["fw1"].target(lambda ref, _: f"<{ref}>", Timeouts())
     assert target.credentials.api_key == "<env:KEY>"
     with pytest.raises(ConfigurationError, match="key does not stand in an inventory in plain"):
         load(write(tmp_path, hosts=host.replace("KEY", "LUFRPT1abc")))

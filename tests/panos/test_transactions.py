@@ -207,7 +207,9 @@ def test_killed_before_anything_ran_it_can_not_be_confirmed(site):
     here, ann, before = deployed(site)
     change = die_at(ann, Step.ARM, "deploy", OTHER)
     done = ann.run("confirm", to_change=change)
-    assert done.result is Result.ROLLED_BACK, done
+    assert done.result is Result.PENDING, done
+    assert f"rollback --change {change}" in done.message
+    assert ann.run("rollback", to_change=change).result is Result.ROLLED_BACK
     assert here.tree() == before
     assert here.clean()
 
@@ -238,6 +240,22 @@ def test_waiting_it_is_confirmed_from_another_machine(site, monkeypatch):
     assert (outcome.result, done.change_id) == (Result.CONFIRMED, outcome.change_id), outcome
     assert here.clean()
     assert any(f"confirm --change {outcome.change_id}" in words for words in ann.said)
+
+
+def test_ended_from_elsewhere_while_it_is_made_it_does_not_run(site):
+    here, ann, before = deployed(site)
+    bob = here.operator("bob")
+
+    def end(device, step, phase):
+        del device
+        if (step, phase) == (Step.APPLY, "before"):
+            assert bob.run("rollback").result is Result.ROLLED_BACK
+
+    said = ann.deploy(OTHER, observer=end)
+    assert said.result is Result.FAILED, said
+    assert "ended from elsewhere" in said.message
+    assert here.tree() == before
+    assert here.clean()
 
 
 def test_not_confirmed_in_time_this_process_takes_it_back(site):

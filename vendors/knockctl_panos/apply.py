@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from knockctl.errors import CommandRefused, ConnectionCut
+from knockctl.errors import CommandRefused, Conflict, ConnectionCut
 from knockctl_panos import panorama, reader
 from knockctl_panos.candidate import Candidate
 from knockctl_panos.hold import Hold, Locks
@@ -36,6 +36,7 @@ class Application:
         self._say("writing the candidate configuration")
         self.candidate.write(way.operations, at_once=self._placement.multi_config)
         self.candidate.validate(hold.admin)
+        self._held_still(hold)
         try:
             seen = self.candidate.commit(hold.admin, description) is not None
         except JobHangs:
@@ -47,6 +48,18 @@ class Application:
                 self._find_out(way, hold, "the device knows its commit no more")
         self.locks.renew(hold)
         self.push(hold, description)
+
+    def _held_still(self, hold: Hold) -> None:
+        """See that nobody has ended the change from elsewhere while it was being made."""
+        there = self.locks.hold()
+        if there is not None and (there.change_id, there.back) == (hold.change_id, hold.back):
+            return
+        if there is None:
+            self.candidate.revert(hold.admin)
+        raise Conflict(
+            "it was ended from elsewhere, or its lock taken away; nothing was changed",
+            where=self._session.where,
+        )
 
     def push(self, hold: Hold, description: str) -> None:
         """From Panorama, give the firewalls what it runs; nothing on a firewall."""

@@ -181,9 +181,11 @@ class PanosDriver:
         if hold.back:
             return "fired"
         if hold.never_ran(self._mark()):
-            self._candidate.revert(hold.admin)
-            self._locks.release(hold)
-            return "fired"
+            raise CommandRefused(
+                f"the change {change_id} does not run yet: it is being made, or was cut off; if so,"
+                f" knockctl rollback --change {change_id} clears it away",
+                where=self._session.where,
+            )
         return "cancelled" if self._locks.release(hold) else "absent"
 
     def fire(self, change_id: str) -> CancelResult:

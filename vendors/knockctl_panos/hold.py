@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Self
-from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 from knockctl.errors import CommandRefused, Conflict
@@ -179,8 +178,3 @@ class Locks:
         inner = f"<comment>{escape(comment)}</comment>" if comment else ""
         cmd = f"<request><config-lock><{action}>{inner}</{action}></config-lock></request>"
         self._session.op(cmd, vsys=self._location.scope)
-
-
-def text_of(element: ET.Element | None, path: str) -> str:
-    """Return the text at a path, empty where there is none."""
-    return (element.findtext(path) or "").strip() if element is not None else ""
