@@ -22,6 +22,13 @@ from tests.fixtures.panos_site import Site
 
 START = 1_780_000_000  # 2026-05-28 20:26:40 UTC
 VSYS = "/config/devices/entry[@name='localhost.localdomain']/vsys/entry[@name='vsys1']"
+ADMINS = (
+    ("admin", "admin", "superuser"),
+    ("ann", "word", "deviceadmin"),
+    ("bot", "word", "api-editor"),
+    ("eye", "word", "superreader"),
+    ("tag", "word", "api-operator"),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -121,6 +128,14 @@ class Device:
         return self.do(lambda: [e.get("name") for e in vsys().findall(f"{tail}/entry")])
 
 
+def entry(kind, name):
+    return f"{VSYS}/{kind}/entry[@name='{name}']"
+
+
+def tag(api, name, color="color1"):
+    api.set(entry("tag", name), f"<color>{color}</color>")
+
+
 @pytest.fixture
 def device(certificate):
     """Make devices; a commit takes 0.02 s: ``device(version="10.2.9")``.
@@ -135,6 +150,12 @@ def device(certificate):
             return Device(twin, host.serve(twin, certificate[0]), certificate[1])
 
         yield make
+
+
+@pytest.fixture
+def still(device):
+    """A device whose time stands still, with five administrators."""
+    return device(scale=0, admins=ADMINS)
 
 
 @pytest.fixture(autouse=True)
