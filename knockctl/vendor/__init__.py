@@ -14,7 +14,8 @@ part           does
 ``Vendor``     names the two and opens the connection
 =============  ====================================================================
 
-Everything is imported from here. The modules, each of one subject:
+Everything is imported from here. The modules, each of one subject; ``generations`` besides helps
+vendors to name sequences on their devices:
 
 =============  ====================================================================
 module         subject
