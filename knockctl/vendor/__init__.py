@@ -14,8 +14,7 @@ part           does
 ``Vendor``     names the two and opens the connection
 =============  ====================================================================
 
-Everything is imported from here. The modules, each of one subject; ``generations`` besides helps
-vendors to name sequences on their devices:
+Everything of the contract is imported from here. The modules, each of one subject:
 
 =============  ====================================================================
 module         subject
@@ -30,6 +29,9 @@ module         subject
 ``target``     where a device is and how to log in
 ``registry``   ``Vendor``, and how one is found
 =============  ====================================================================
+
+Besides, what several vendors do alike: ``generations`` names sequences on devices, ``session`` is
+the beginning of a driver over one session.
 """
 
 from knockctl.vendor.access import Access, AccessControl
