@@ -1,8 +1,21 @@
-"""Who works on the lab's Linux host: an operator, in a hurry, and one who knows of nothing."""
+"""Who works on the lab's Linux host; and worlds with a kernel's rules between two namespaces."""
+
+import os
 
 import pytest
 
 from tests.fixtures.crew import QUICK, Operator, write_inventory
+from tests.fixtures.duel import open_world
+
+
+@pytest.fixture(scope="module", params=["nft", "legacy"])
+def world(request):
+    """A world of its own for a module, once with each of the kernel's two back ends."""
+    if os.geteuid() != 0:
+        pytest.skip("network namespaces need root")
+    made = open_world(request.param)
+    yield made
+    made.__exit__()
 
 
 @pytest.fixture

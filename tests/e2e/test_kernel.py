@@ -11,22 +11,13 @@ import pytest
 from knockctl.policy.loader import load_all, resolve
 from knockctl.ports import Span
 from knockctl_iptables.placement import LinuxPlacement
-from tests.fixtures.duel import Duel, Tally, open_world, random_policies, sources
+from tests.fixtures.duel import Duel, Tally, random_policies, sources
 from tests.fixtures.lab import INVENTORY
 from tests.fixtures.world import nft_and_in_soak_legacy
 
 pytestmark = pytest.mark.lab
 
 SEED = int(os.environ.get("KNOCKCTL_SEED", "20261121"))
-
-
-@pytest.fixture(scope="module", params=["nft", "legacy"])
-def world(request):
-    if os.geteuid() != 0:
-        pytest.skip("network namespaces need root")
-    made = open_world(request.param)
-    yield made
-    made.__exit__()
 
 
 def agree(tally):

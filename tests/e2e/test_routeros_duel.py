@@ -1,6 +1,5 @@
 """The duel of a router's rows: rows by hand that are a policy, and some that no longer are."""
 
-import os
 import random
 
 import pytest
@@ -9,7 +8,7 @@ from knockctl.automaton.reference import Site
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
 from knockctl_routeros.export import parse_export
-from tests.fixtures.duel import open_world, sources
+from tests.fixtures.duel import sources
 from tests.fixtures.routeros_duel import RouterDuel
 
 pytestmark = pytest.mark.lab
@@ -44,15 +43,6 @@ add chain=kc-p action=add-src-to-address-list address-list=first address-list-ti
     dst-port=101 {SYN}
 add chain=kc-p action=drop dst-port=101-103 protocol=tcp
 """
-
-
-@pytest.fixture(scope="module", params=["nft", "legacy"])
-def world(request):
-    if os.geteuid() != 0:
-        pytest.skip("network namespaces need root")
-    made = open_world(request.param)
-    yield made
-    made.__exit__()
 
 
 def tally(world, rows, family, enough=None):

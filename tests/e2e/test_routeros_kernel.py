@@ -1,6 +1,5 @@
 """RouterOS rows, translated, against the real kernel: what the seed's lines do to real packets."""
 
-import os
 import time
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import pytest
 
 from knockctl_routeros.config import Row
 from knockctl_routeros.export import parse_export
-from tests.fixtures.duel import open_world
 from tests.fixtures.routeros_duel import RouterDuel
 from tests.fixtures.world import nft_and_in_soak_legacy, sh
 
@@ -35,15 +33,6 @@ def top(row):
 
 HARDENED = sorted(map(enabled, SEED), key=top, reverse=True)
 FULL = [*HARDENED[:1], *ESTABLISHED, *HARDENED[1:], *GUARD]
-
-
-@pytest.fixture(scope="module", params=["nft", "legacy"])
-def world(request):
-    if os.geteuid() != 0:
-        pytest.skip("network namespaces need root")
-    made = open_world(request.param)
-    yield made
-    made.__exit__()
 
 
 class Client:

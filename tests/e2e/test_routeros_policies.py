@@ -17,7 +17,7 @@ from knockctl.automaton.letters import Claim
 from knockctl.automaton.wire import Scope
 from knockctl_routeros import VENDOR
 from knockctl_routeros.placement import RouterPlacement
-from tests.fixtures.duel import Tally, open_world, random_policies, sources
+from tests.fixtures.duel import Tally, random_policies, sources
 from tests.fixtures.paths import Chorus, answered, listen, paths, sing
 from tests.fixtures.routeros_duel import RouterDuel
 from tests.fixtures.routeros_policies import Corner, random_corner, small_corner
@@ -30,16 +30,12 @@ FRIENDS = (ip_network("198.18.1.0/26"), ip_network("2001:db8:7::1000/122"))
 MANAGERS = ["198.18.2.0/26", "2001:db8:7::2000/122"]
 
 
-@pytest.fixture(scope="module", params=["nft", "legacy"])
-def world(request):
-    if os.geteuid() != 0:
-        pytest.skip("network namespaces need root")
-    made = open_world(request.param)
-    ears = listen(made)
-    yield made
+@pytest.fixture(scope="module", autouse=True)
+def _ears(world):
+    ears = listen(world)
+    yield
     for ear in ears:
         ear.close()
-    made.__exit__()
 
 
 def somewhere(rng, world):

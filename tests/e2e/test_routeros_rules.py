@@ -1,11 +1,8 @@
 """RouterOS rules together, translated: where one needs several of iptables, that must not show."""
 
-import os
-
 import pytest
 
 from knockctl_routeros.export import parse_export
-from tests.fixtures.duel import open_world
 from tests.fixtures.routeros_duel import RouterDuel
 from tests.fixtures.world import sh
 
@@ -15,15 +12,6 @@ MANY = "101,103,105-106,109,111,113,115,117,119,121,123,125,127,129,131,133"
 A, B = "198.18.5.1", "198.18.5.200"
 LISTS = {"BOTH": ["e1", "w0"]}
 FIXED = "/ip firewall address-list add address=198.18.6.0/24 list=fixed\n"
-
-
-@pytest.fixture(scope="module", params=["nft", "legacy"])
-def world(request):
-    if os.geteuid() != 0:
-        pytest.skip("network namespaces need root")
-    made = open_world(request.param)
-    yield made
-    made.__exit__()
 
 
 RULES = {

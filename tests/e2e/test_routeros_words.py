@@ -1,11 +1,8 @@
 """Each word of a RouterOS rule, translated: the kernel must take it, and do what the word says."""
 
-import os
-
 import pytest
 
 from knockctl_routeros.export import parse_export
-from tests.fixtures.duel import open_world
 from tests.fixtures.routeros_duel import RouterDuel
 
 pytestmark = pytest.mark.lab
@@ -126,15 +123,6 @@ add address=2001:db8:7::a0-2001:db8:7::a4 list=fixed
 /ip firewall layer7-protocol
 add name=word regexp="pass\\\\/1"
 """
-
-
-@pytest.fixture(scope="module", params=["nft", "legacy"])
-def world(request):
-    if os.geteuid() != 0:
-        pytest.skip("network namespaces need root")
-    made = open_world(request.param)
-    yield made
-    made.__exit__()
 
 
 def play(world, rows, family, packets):

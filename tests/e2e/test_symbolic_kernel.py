@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from knockctl_iptables.config import LinuxConfig, Rule
-from tests.fixtures.duel import Duel, open_world, random_policies, random_policy, sources
+from tests.fixtures.duel import Duel, random_policies, random_policy, sources
 from tests.fixtures.paths import (
     Chorus,
     beside,
@@ -32,16 +32,12 @@ pytestmark = [pytest.mark.lab, pytest.mark.no_cover]
 SEED = int(os.environ.get("KNOCKCTL_SEED", "20261121"))
 
 
-@pytest.fixture(scope="module", params=["nft", "legacy"])
-def world(request):
-    if os.geteuid() != 0:
-        pytest.skip("network namespaces need root")
-    made = open_world(request.param)
-    ears = listen(made)
-    yield made
+@pytest.fixture(scope="module", autouse=True)
+def _ears(world):
+    ears = listen(world)
+    yield
     for ear in ears:
         ear.close()
-    made.__exit__()
 
 
 def chorus(world, rng, rounds, most, fill=0, wanted=()):
