@@ -2,6 +2,7 @@
 
 import socket
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -16,33 +17,15 @@ from knockctl.transaction.job import Result
 from knockctl.transaction.steps import Step
 from knockctl.vendor import HeldByOperator, Talkative, Timeouts
 from knockctl_panos.twin.switches import Switches
+from tests.fixtures import twin_crew
 from tests.fixtures.certificates import make_certificate
 from tests.fixtures.panos_crew import OTHER, SSH
+from tests.fixtures.twin_crew import raises
 
 SHORT = Timeouts(connect=1, command=1, probe=1, revert=60, job=2)
 
 
-def failed(outcome, *said, hint="", result=Result.FAILED):
-    """Hold an outcome to be a clear failure that changed nothing."""
-    assert outcome.result is result, outcome
-    assert outcome.exit_code == 4
-    words = f"{outcome.message}\n{outcome.hint}"
-    for part in said:
-        assert part in words
-    assert hint in (outcome.hint or "")
-    for word in ("Traceback", "URLError", "Pan", "xapi"):
-        assert word not in words
-    return outcome
-
-
-def raises(error, operator, **host):
-    """Return what connecting raises: its device is named, its exit code 4."""
-    with pytest.raises(error) as caught, operator.driver(**host):
-        pass
-    assert caught.value.where.device == "fw1"
-    assert caught.value.exit_code == 4
-    assert caught.value.__cause__ is None
-    return str(caught.value)
+failed = partial(twin_crew.failed, jargon=("URLError", "Pan", "xapi"))
 
 
 # --- facts --------------------------------------------------------------------------------------

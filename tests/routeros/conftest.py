@@ -75,8 +75,9 @@ class Site:
 
     def operator(self, name="ann", **placement):
         """Return an operator with a journal of that name, empty at first."""
+        where = {"port": self.device.host.tls_port, "ca_file": self.ca_file}
         journal = self.folder / f"{name}.db"
-        return RouterOperator(name, self.device.host.tls_port, journal, self.ca_file, placement)
+        return RouterOperator(name=name, journal_path=journal, placement=placement, **where)
 
     def export(self):
         """Return all of the configuration, without the line that has the time."""

@@ -3,6 +3,7 @@
 import logging
 import socket
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -16,32 +17,13 @@ from knockctl.policy import redaction
 from knockctl.policy.resolved import Generation, Knock
 from knockctl.transaction.job import Result
 from knockctl.vendor import Timeouts
+from tests.fixtures import twin_crew
 from tests.fixtures.certificates import make_certificate, server_context
 from tests.fixtures.routeros_crew import OTHER, SSH, policy
+from tests.fixtures.twin_crew import raises
 from tests.routeros.conftest import FILTER
 
-
-def failed(outcome, *said, hint="", result=Result.FAILED):
-    """Hold an outcome to be a clear failure that changed nothing."""
-    assert outcome.result is result, outcome
-    assert outcome.exit_code == 4
-    words = f"{outcome.message}\n{outcome.hint}"
-    for part in said:
-        assert part in words
-    assert hint in (outcome.hint or "")
-    assert "Traceback" not in words
-    assert "librouteros" not in words
-    return outcome
-
-
-def raises(error, operator, **host):
-    """Return what connecting raises: its device is named, its exit code 4."""
-    with pytest.raises(error) as caught, operator.driver(**host):
-        pass
-    assert caught.value.where.device == "r1"
-    assert caught.value.exit_code == 4
-    assert caught.value.__cause__ is None
-    return str(caught.value)
+failed = partial(twin_crew.failed, jargon=("librouteros",))
 
 
 # --- facts --------------------------------------------------------------------------------------
