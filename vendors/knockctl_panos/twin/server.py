@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from knockctl.lab.faults import Fate
+from knockctl.lab.thread import LoopThread
 from knockctl_panos.twin import api, wire
 from knockctl_panos.twin.answers import XML
 from knockctl_panos.twin.appliance import Appliance
@@ -138,14 +138,12 @@ async def _finish(writer: asyncio.StreamWriter) -> None:
         await writer.wait_closed()
 
 
-class Host:
+class Host(LoopThread):
     """A thread whose loop serves devices: those that know each other belong to one."""
 
     def __init__(self) -> None:
         """Start the thread."""
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="twin", daemon=True)
-        self._thread.start()
+        super().__init__()
         self._servers: list[Server] = []
 
     def serve(self, device: Appliance, tls: ssl.SSLContext | None = None) -> Served:
@@ -155,17 +153,11 @@ class Host:
         self._servers.append(server)
         return Served(server, self)
 
-    def wait(self, work: Coroutine[Any, Any, T]) -> T:
-        """Have something done in the thread, and return its result."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
-
     def close(self) -> None:
         """Stop all servers, and the thread."""
         for server in self._servers:
             self.wait(server.stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(20)
-        self._loop.close()
+        super().close()
 
 
 class Served:
@@ -183,11 +175,7 @@ class Served:
 
     def call(self, function: Callable[[], T]) -> T:
         """Have something done in the device's thread, and return its result."""
-
-        async def inside() -> T:
-            return function()
-
-        return self._host.wait(inside())
+        return self._host.call(function)
 
     def settle(self) -> None:
         """Wait until the port is open or closed, as it should be."""
