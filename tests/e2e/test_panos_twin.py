@@ -1,9 +1,6 @@
 """The lab's firewall: Palo Alto's SDKs as they are, real packets, rules that decide."""
 
 import json
-import subprocess
-import sys
-from contextlib import contextmanager
 
 import pytest
 
@@ -84,31 +81,9 @@ class Device:
     def tags(self, address=SOURCES[4]):
         return self.lab.firewall(tags=address)["tags"]
 
-    @contextmanager
     def session(self, port, family=4):
         """Hold a connection to the terminal; what is written comes back."""
-        script = (
-            "import socket,sys\n"
-            "s=socket.create_connection((sys.argv[1],int(sys.argv[3])),2,(sys.argv[2],0))\n"
-            "s.settimeout(1)\n"
-            "print(s.recv(99).decode(),end='',flush=True)\n"
-            "for line in sys.stdin:\n"
-            " s.sendall(line.encode())\n"
-            " try: print(s.recv(99).decode(),end='',flush=True)\n"
-            " except TimeoutError: print('silence',flush=True)\n"
-        )
-        argv = [sys.executable, "-c", script, TARGETS[family], SOURCES[family], str(port)]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        with self.lab.popen("wan", *argv, **pipes) as process:
-
-            def say(word):
-                process.stdin.write(f"{word}\n")
-                process.stdin.flush()
-                return process.stdout.readline().strip()
-
-            assert process.stdout.readline().startswith("SSH-2.0")
-            yield say
-            process.kill()
+        return self.lab.terminal(TARGETS[family], SOURCES[family], port)
 
 
 # --- management ---

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -105,31 +104,9 @@ class Device:
         steps = ["tcp/888", "tcp/555", "tcp/222"]
         assert self.visit(*steps, family=family) == ["silent"] * 3
 
-    @contextmanager
     def session(self, family=4, source=None):
         """Hold a connection to port 22; what is written comes back."""
-        script = (
-            "import socket,sys\n"
-            "s=socket.create_connection((sys.argv[1],22),20,(sys.argv[2],0))\n"
-            "s.settimeout(1)\n"
-            "print(s.recv(99).decode(),end='',flush=True)\n"
-            "for line in sys.stdin:\n"
-            " s.sendall(line.encode())\n"
-            " try: print(s.recv(99).decode(),end='',flush=True)\n"
-            " except TimeoutError: print('silence',flush=True)\n"
-        )
-        argv = [sys.executable, "-c", script, TARGETS[family], source or SOURCES[family]]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        with self.lab.popen("wan", *argv, **pipes) as process:
-
-            def say(word):
-                process.stdin.write(f"{word}\n")
-                process.stdin.flush()
-                return process.stdout.readline().strip()
-
-            assert process.stdout.readline().startswith("SSH-2.0")
-            yield say
-            process.kill()
+        return self.lab.terminal(TARGETS[family], source or SOURCES[family], 22)
 
 
 # --- the API ---
