@@ -7,6 +7,7 @@ import time
 
 import pytest
 from librouteros import connect
+from librouteros.exceptions import TrapError
 
 from knockctl_routeros.twin import Clock, Router, Switches, served
 from tests.fixtures.routeros_crew import RouterOperator
@@ -55,6 +56,27 @@ def device():
             return Device(router, stack.enter_context(served(router, tls)), stack)
 
         yield make
+
+
+@pytest.fixture
+def router(device):
+    return device(addresses=(("192.0.2.12/24", "ether2"), ("2001:db8::12/64", "ether2")))
+
+
+@pytest.fixture
+def api(router):
+    return router.connect()
+
+
+@pytest.fixture
+def rules(api):
+    return api.path("ip", "firewall", "filter")
+
+
+def refused(call, *args, **kwargs):
+    with pytest.raises(TrapError) as caught:
+        call(*args, **kwargs)
+    return caught.value.message
 
 
 @pytest.fixture
