@@ -127,3 +127,21 @@ def holds(spans: Iterable[Span], protocol: str, port: int) -> bool:
         if span.protocol == protocol and span.first <= port <= span.last:
             return True
     return False
+
+
+def in_slots(spans: Iterable[Span], slots: int) -> Iterator[list[Span]]:
+    """Yield spans in order, as many at a time as a match with so many slots holds.
+
+    A single port takes one, a range two: so it is in Linux' multiport and what is built on it.
+    """
+    chunk: list[Span] = []
+    used = 0
+    for span in spans:
+        need = 1 if span.first == span.last else 2
+        if used + need > slots:
+            yield chunk
+            chunk, used = [], 0
+        chunk.append(span)
+        used += need
+    if chunk:
+        yield chunk

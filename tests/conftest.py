@@ -14,7 +14,7 @@ settings.load_profile("soak" if os.environ.get("KNOCKCTL_SOAK") else "seeded")
 
 REQUIRE_LAB = os.environ.get("KNOCKCTL_REQUIRE_LAB") == "1"
 
-pytest_plugins = ["tests.fixtures.lab"]
+pytest_plugins = ["tests.fixtures.certificates", "tests.fixtures.lab"]
 
 
 IN_THE_LAB = ("e2e", "bench", "packaging")

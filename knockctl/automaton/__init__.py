@@ -10,7 +10,8 @@ module          subject
 ``symbolic``    the automaton's times as questions
 ``zones``       which ages of clocks are possible together
 ``letters``     one packet of each kind
-``explore``     every state both sides can be in; ``concrete``: paths with times
+``explore``     every state both sides can be in; ``nodes``: what such a state is;
+                ``concrete``: paths with times
 ``verify``      proofs and counterexamples; ``gaps``: all of them
 ``simulate``    traces played; ``traces``: traces read
 ``graph``       a policy as nodes and edges; ``kinds``: the packets it tells apart;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from knockctl.automaton.explore import Letter, Meeting, Node
+from knockctl.automaton.nodes import Letter, Meeting, Node
 
 MARGINS = (0.4, 0.2, 0.05, 0.002)
 """How far, in seconds, packets keep from deadlines: the widest that fits."""

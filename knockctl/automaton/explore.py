@@ -18,8 +18,9 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from knockctl.automaton.model import ClockName, DeviceModel, Reaction
-from knockctl.automaton.reference import Packet, Site, Step, initial, step
+from knockctl.automaton.model import ClockName, DeviceModel
+from knockctl.automaton.nodes import NEW, OLD, Age, Judge, Key, Letter, Meeting, Mismatch, Node
+from knockctl.automaton.reference import Site, Step, initial, step
 from knockctl.automaton.symbolic import (
     Now,
     States,
@@ -29,114 +30,7 @@ from knockctl.automaton.symbolic import (
     thresholds,
 )
 from knockctl.automaton.verdict import Verdict
-from knockctl.automaton.wire import WirePacket
 from knockctl.automaton.zones import Zone
-
-_NEW = -1
-"""The clock that the packet at hand resets, until it gets a number."""
-_OLD = 0
-"""A clock for which every second that matters has passed. Numbers begin at 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """One packet of the alphabet, as the device and as the policy see it."""
-
-    packet: WirePacket
-    event: Packet | None
-    """None: not to the protected address, or not by a protected interface."""
-    source: int = 0
-    """Which of the explored sources sends it."""
-    guesses: frozenset[str] = frozenset()
-    """Rules that can't be interpreted and were taken to match, or not to."""
-
-
-@dataclass(frozen=True, slots=True)
-class Meeting:
-    """One packet judged by both."""
-
-    letter: Letter
-    expected: Step
-    got: Reaction[Any]
-
-
-Judge = Callable[[Meeting], str | None]
-"""Names what is wrong with a meeting; None when both agree."""
-
-
-_Age = tuple[tuple[int, ...], int]
-"""Which policies a clock was first reset for, and its rank among their clocks, the oldest lowest.
-
-The clocks of different policies have no order: remembering one would only multiply states.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Key:
-    """What tells two states apart, zones aside."""
-
-    references: tuple[States, ...]
-    device: Any
-    clocks: tuple[tuple[ClockName, int], ...]
-    phases: tuple[int, ...]
-    colour: Hashable = None
-    ages: tuple[_Age, ...] = ()
-    """The clocks' order; empty where zones know it."""
-
-
-@dataclass(slots=True)
-class Node:
-    """A state, and how it was first reached."""
-
-    key: _Key
-    thresholds: tuple[tuple[int, ...], ...]
-    zone: Zone | None
-    parent: Node | None = None
-    edge: Meeting | tuple[int, int] | None = None
-    """The packet that led here, or ``(clock, seconds)``: that clock of the parent's passed that."""
-    origins: tuple[int, ...] = ()
-    """For each clock here, its number in the parent; ``_NEW`` for the packet's own."""
-    packets: int = 0
-
-    def limits(self) -> Iterator[tuple[int, int, int]]:
-        """Yield ``(clock, passed, next)``: its age is at least the one and below the other."""
-        for clock, (passed, seconds) in enumerate(
-            zip(self.key.phases, self.thresholds, strict=True), start=1
-        ):
-            yield clock, passed, next(s for s in seconds if s > passed)
-
-    def passing(self) -> Iterator[tuple[int, int]]:
-        """Yield ``(clock, seconds)`` for what may be reached next.
-
-        Not before an older clock has passed as much: it comes there first.
-        """
-        limits = [(clock, limit) for clock, _, limit in self.limits()]
-        ages = self.key.ages or (((), 0),) * len(limits)
-        for clock, limit in limits:
-            mine, rank = ages[clock - 1]
-            if not any(
-                ages[other - 1][0] == mine and ages[other - 1][1] < rank and awaited <= limit
-                for other, awaited in limits
-            ):
-                yield clock, limit
-
-    def path(self) -> list[Node]:
-        """Return the way from the beginning to here."""
-        nodes: list[Node] = []
-        node: Node | None = self
-        while node:
-            nodes.append(node)
-            node = node.parent
-        return nodes[::-1]
-
-
-@dataclass(frozen=True, slots=True)
-class Mismatch:
-    """A packet that was judged differently, and the state it arrived in."""
-
-    what: str
-    before: Node
-    meeting: Meeting
 
 
 @dataclass(slots=True)
@@ -180,8 +74,8 @@ class Explorer:
         sources = max((letter.source for letter in self.letters), default=0) + 1
         start = self._beginning((initial(self.site),) * sources)
         queue = deque([start])
-        queued: dict[_Key, int] = {start.key: 0}
-        done: dict[_Key, list[Zone | None]] = {}
+        queued: dict[Key, int] = {start.key: 0}
+        done: dict[Key, list[Zone | None]] = {}
         while queue:
             node = queue.popleft()
             if self._known(done, node):
@@ -204,15 +98,13 @@ class Explorer:
 
     def _beginning(self, references: tuple[States, ...]) -> Node:
         """Return the state nobody has sent a packet in; what the device lists runs from now."""
-        listed = dict.fromkeys(self.model.thresholds(self.model.initial), _NEW)
-        start = self._settled(
-            references, self.model.initial, listed, {_NEW: 0}, ages={_NEW: ((), 0)}
-        )
+        listed = dict.fromkeys(self.model.thresholds(self.model.initial), NEW)
+        start = self._settled(references, self.model.initial, listed, {NEW: 0}, ages={NEW: ((), 0)})
         if self.timed:
             start.zone = self._elapsed(start, Zone().kept([0] * len(start.origins)))
         return start
 
-    def _known(self, done: dict[_Key, list[Zone | None]], node: Node) -> bool:
+    def _known(self, done: dict[Key, list[Zone | None]], node: Node) -> bool:
         """Tell whether a state at least as wide was explored before, and note this one."""
         zones = done.setdefault(node.key, [])
         if not self.timed:
@@ -251,7 +143,7 @@ class Explorer:
     def _meet(self, node: Node, letter: Letter) -> Meeting | None:
         """Let both judge a packet; None for one of which nothing is claimed."""
         self._enter(node)
-        now = as_number(Now(_NEW, self._younger))
+        now = as_number(Now(NEW, self._younger))
         states = node.key.references[letter.source]
         if letter.event is None:
             expected = Step(Verdict.PASS, states, ("not ours",))
@@ -274,10 +166,10 @@ class Explorer:
         references = list(node.key.references)
         references[meeting.letter.source] = meeting.expected.states
         names = dict(node.key.clocks)
-        names.update(dict.fromkeys(meeting.got.resets, _NEW))
-        phases = {clock: passed for clock, passed, _ in node.limits()} | {_NEW: 0}
+        names.update(dict.fromkeys(meeting.got.resets, NEW))
+        phases = {clock: passed for clock, passed, _ in node.limits()} | {NEW: 0}
         ages = dict(enumerate(node.key.ages, start=1))
-        ages[_NEW] = _concerned(meeting.expected.states), len(phases)
+        ages[NEW] = _concerned(meeting.expected.states), len(phases)
         colour = self.colour(node.key.colour, meeting)
         after = self._settled(
             tuple(references), meeting.got.state, names, phases, colour, ages=ages
@@ -308,7 +200,7 @@ class Explorer:
         """Let both sides forget what is over now."""
         self._enter(node)
         self._phases = phases
-        now = as_number(Now(_NEW, self._younger))
+        now = as_number(Now(NEW, self._younger))
         references = tuple(
             tuple(state.at(now) for state in states) for states in node.key.references
         )
@@ -343,9 +235,9 @@ class Explorer:
         self._asked = dict(enumerate(node.thresholds, start=1))
 
     def _younger(self, clock: int, seconds: int) -> bool:
-        if clock == _OLD or seconds <= 0:
+        if clock == OLD or seconds <= 0:
             return False
-        if clock == _NEW:
+        if clock == NEW:
             return True
         if seconds not in self._asked[clock]:
             msg = f"a clock is asked for {seconds} s, but only {self._asked[clock]} were declared"
@@ -362,7 +254,7 @@ class Explorer:
         phases: Mapping[int, int],
         colour: Hashable = None,
         *,
-        ages: Mapping[int, _Age],
+        ages: Mapping[int, Age],
     ) -> Node:
         """Number the clocks in the order they are met, without those nobody asks for."""
         wanted = self.model.thresholds(device)
@@ -372,12 +264,12 @@ class Explorer:
                 seconds.setdefault(deadline.clock, set())
             for clock, threshold in thresholds(self.site, states):
                 seconds[clock].add(threshold)
-        live = sorted(name for name in wanted if names.get(name, _OLD) != _OLD)
+        live = sorted(name for name in wanted if names.get(name, OLD) != OLD)
         for name in live:
             seconds.setdefault(names[name], set()).update(wanted[name])
         kept = [clock for clock, asked in seconds.items() if max(asked, default=0) > phases[clock]]
         number = {clock: place for place, clock in enumerate(kept, start=1)}
-        key = _Key(
+        key = Key(
             tuple(renamed(states, _OrOld(number)) for states in references),
             device,
             tuple((name, number[names[name]]) for name in live if names[name] in number),
@@ -395,11 +287,11 @@ def _concerned(states: States) -> tuple[int, ...]:
     return tuple(
         number
         for number, state in enumerate(states)
-        if any(deadline.clock == _NEW for deadline in deadlines((state,)))
+        if any(deadline.clock == NEW for deadline in deadlines((state,)))
     )
 
 
-def _ranked(ages: Sequence[_Age]) -> tuple[_Age, ...]:
+def _ranked(ages: Sequence[Age]) -> tuple[Age, ...]:
     """Return the same order in the lowest numbers."""
     groups: dict[tuple[int, ...], list[int]] = {}
     for group, rank in sorted(set(ages)):
@@ -421,7 +313,7 @@ class _OrOld(dict[int, int]):
 
     def __missing__(self, _: int) -> int:
         """Return the clock that has."""
-        return _OLD
+        return OLD
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from knockctl.automaton.explore import Exploration, Explorer, Judge, Letter, Meeting, Mismatch
+from knockctl.automaton.explore import Exploration, Explorer
 from knockctl.automaton.letters import Claim, senders
+from knockctl.automaton.nodes import Judge, Letter, Meeting, Mismatch
 from knockctl.automaton.verify import (
     BUDGET,
     Finding,

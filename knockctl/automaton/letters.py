@@ -19,8 +19,8 @@ from knockctl.automaton.alphabet import (
 )
 from knockctl.automaton.cells import DESTINATION_TYPES
 from knockctl.automaton.events import event_of
-from knockctl.automaton.explore import Letter
 from knockctl.automaton.model import DeviceModel
+from knockctl.automaton.nodes import Letter
 from knockctl.automaton.reference import Site
 from knockctl.automaton.regions import Region, Space, divide
 from knockctl.automaton.wire import FLAGS, LOOPBACK, OPENING_MASK, Address, Scope, WirePacket

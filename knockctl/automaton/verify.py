@@ -15,9 +15,10 @@ from itertools import combinations_with_replacement
 
 from knockctl.automaton.cells import TooManyCells
 from knockctl.automaton.concrete import timed
-from knockctl.automaton.explore import Explorer, Judge, Letter, Meeting, Mismatch
+from knockctl.automaton.explore import Explorer
 from knockctl.automaton.letters import Claim, Sender, senders, sent_by
 from knockctl.automaton.model import Machine
+from knockctl.automaton.nodes import Judge, Letter, Meeting, Mismatch
 from knockctl.automaton.reference import Automaton, Step
 from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import LOOPBACK

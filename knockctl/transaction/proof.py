@@ -11,10 +11,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from knockctl.automaton import verify
-from knockctl.automaton.explore import Judge
 from knockctl.automaton.gaps import gaps
 from knockctl.automaton.letters import Claim
 from knockctl.automaton.model import DeviceModel, delayed
+from knockctl.automaton.nodes import Judge
 from knockctl.automaton.reference import Site
 from knockctl.automaton.verify import Finding, Result
 from knockctl.automaton.wire import Scope

@@ -16,7 +16,7 @@ from knockctl_panos.reading import reading
 from knockctl_panos.render import render
 from knockctl_panos.twin import Appliance, Clock, Switches, served
 from tests.bench.conftest import interleaved, timed
-from tests.panos.conftest import make_certificate, server_context
+from tests.fixtures.certificates import make_certificate, server_context
 
 pytestmark = pytest.mark.bench
 

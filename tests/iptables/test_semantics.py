@@ -1,14 +1,10 @@
 """The model of a Linux packet filter against its conformance cases, and mutants of it."""
 
-from dataclasses import replace
-
 import pytest
 
-from knockctl.automaton.model import Machine
-from knockctl.automaton.traces import Flows
-from knockctl.automaton.wire import FLAGS
-from knockctl_iptables.semantics import LinuxModel, saved
+from knockctl_iptables import semantics
 from tests.fixtures.conformance import cases
+from tests.fixtures.mutants import mutant
 
 # What the kernel does and no configuration tells: which of several masks it was told first, who
 # reads a queue. Proofs that depend on it are unknown, and name the rule.
@@ -24,33 +20,6 @@ EVERY = [case for case in cases() if not case.chances]
 CASES = [case for case in EVERY if case.name not in (*GUESSED, *NOT_FOLLOWED)]
 
 
-def verdicts(case, model=None):
-    """Play a case on the model: connection tracking is done here, from the verdicts so far."""
-    machine = Machine(model or LinuxModel(saved({case.family: case.rules}, case.sets)))
-    flows, found = Flows(), []
-    for sent in case.packets:
-        packet = replace(sent.packet, flow=flows.of(sent.packet))
-        reaction = machine.feed(packet, sent.at)
-        found.append(reaction.verdict.value)
-        if found[-1] == "accept":
-            flows.accepted(packet)
-            if packet.protocol == "tcp" and packet.opening:
-                flows.answered(reset_of(packet))
-    return found
-
-
-def reset_of(packet):
-    """Nobody listens on the host of the conformance cases."""
-    return replace(
-        packet,
-        source=packet.destination,
-        destination=packet.source,
-        port=packet.source_port,
-        source_port=packet.port,
-        flags=FLAGS["rst"] | FLAGS["ack"],
-    )
-
-
 @pytest.mark.parametrize(
     "case",
     [case for case in EVERY if case.name in (*GUESSED, *NOT_FOLLOWED)],
@@ -58,12 +27,12 @@ def reset_of(packet):
 )
 def test_what_the_model_does_not_follow_is_known(case):
     """Once the model follows it, its name must go from the lists above."""
-    assert verdicts(case) != [sent.verdict for sent in case.packets]
+    assert case.found(semantics) != case.wanted
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_model_does_what_the_documentation_says(case):
-    assert verdicts(case) == [sent.verdict for sent in case.packets], case.fact
+    assert case.found(semantics) == case.wanted, case.fact
 
 
 # --- mutants: a model that is wrong in one place fails some case --------------------------------
@@ -114,29 +83,5 @@ MUTANTS = [
 
 @pytest.mark.parametrize("number", range(len(MUTANTS)))
 def test_a_model_that_is_wrong_in_one_place_fails(number, tmp_path, monkeypatch):
-    import importlib
-    import shutil
-    from pathlib import Path
-
-    from knockctl_iptables import semantics
-
-    module, right, wrong = MUTANTS[number]
-    name = f"mutant{number}"
-    shutil.copytree(Path(semantics.__file__).parent, tmp_path / name)
-    for path in (tmp_path / name).glob("*.py"):
-        text = path.read_text().replace("knockctl_iptables.semantics", name)
-        if path.stem == module:
-            assert right in text, "the place to go wrong in is gone"
-            text = text.replace(right, wrong)
-        path.write_text(text)
-    monkeypatch.syspath_prepend(tmp_path)
-    mutant = importlib.import_module(name)
-    assert any(_fails(mutant, case) for case in CASES)
-
-
-def _fails(mutant, case):
-    try:
-        rules = mutant.saved({case.family: case.rules}, case.sets)
-        return verdicts(case, mutant.LinuxModel(rules)) != [sent.verdict for sent in case.packets]
-    except (KeyError, LookupError, TypeError, AttributeError):
-        return True
+    wrong = mutant(semantics, number, MUTANTS[number], tmp_path, monkeypatch)
+    assert any(case.fails(wrong) for case in CASES)

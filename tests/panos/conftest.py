@@ -1,18 +1,12 @@
 """A PAN-OS device on a loopback port, and the SDKs' ways to it, TLS verified."""
 
 import contextlib
-import datetime as dt
 import functools
-import ssl
 import time
-from ipaddress import ip_address
 
 import pan.xapi
 import panos.base
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from panos.firewall import Firewall
 from panos.panorama import Panorama
 
@@ -22,6 +16,13 @@ from tests.fixtures.panos_site import Site
 
 START = 1_780_000_000  # 2026-05-28 20:26:40 UTC
 VSYS = "/config/devices/entry[@name='localhost.localdomain']/vsys/entry[@name='vsys1']"
+ADMINS = (
+    ("admin", "admin", "superuser"),
+    ("ann", "word", "deviceadmin"),
+    ("bot", "word", "api-editor"),
+    ("eye", "word", "superreader"),
+    ("tag", "word", "api-operator"),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -29,51 +30,6 @@ def _no_panrc(tmp_path, monkeypatch):
     """pan-python fills in host and key from a .panrc in the working directory and in the home."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-
-
-def make_certificate(folder, *, address="127.0.0.1"):
-    """Make a certificate that is its own authority; return its two files, key and certificate."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "paloalto1")])
-    now = dt.datetime.now(dt.UTC)
-    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(names, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    private, public = folder / "firewall.key", folder / "firewall.pem"
-    private.write_bytes(secret)
-    public.write_bytes(made.public_bytes(pem))
-    return private, public
-
-
-def server_context(private, public):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(public, private)
-    return context
-
-
-@pytest.fixture(scope="session")
-def certificate_files(tmp_path_factory):
-    """Make a certificate for 127.0.0.1; return its key's file and its own."""
-    return make_certificate(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture(scope="session")
-def certificate(certificate_files):
-    """Return the TLS contexts of server and client."""
-    private, public = certificate_files
-    return server_context(private, public), ssl.create_default_context(cafile=public)
 
 
 class Device:
@@ -121,6 +77,14 @@ class Device:
         return self.do(lambda: [e.get("name") for e in vsys().findall(f"{tail}/entry")])
 
 
+def entry(kind, name):
+    return f"{VSYS}/{kind}/entry[@name='{name}']"
+
+
+def tag(api, name, color="color1"):
+    api.set(entry("tag", name), f"<color>{color}</color>")
+
+
 @pytest.fixture
 def device(certificate):
     """Make devices; a commit takes 0.02 s: ``device(version="10.2.9")``.
@@ -135,6 +99,12 @@ def device(certificate):
             return Device(twin, host.serve(twin, certificate[0]), certificate[1])
 
         yield make
+
+
+@pytest.fixture
+def still(device):
+    """A device whose time stands still, with five administrators."""
+    return device(scale=0, admins=ADMINS)
 
 
 @pytest.fixture(autouse=True)

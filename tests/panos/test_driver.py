@@ -16,8 +16,8 @@ from knockctl.transaction.job import Result
 from knockctl.transaction.steps import Step
 from knockctl.vendor import HeldByOperator, Talkative, Timeouts
 from knockctl_panos.twin.switches import Switches
+from tests.fixtures.certificates import make_certificate
 from tests.fixtures.panos_crew import OTHER, SSH
-from tests.panos.conftest import make_certificate
 
 SHORT = Timeouts(connect=1, command=1, probe=1, revert=60, job=2)
 

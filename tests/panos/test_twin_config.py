@@ -3,7 +3,7 @@
 import pytest
 from pan.xapi import PanXapiError
 
-from tests.panos.conftest import VSYS
+from tests.panos.conftest import VSYS, entry
 
 TWO = (("admin", "admin", "superuser"), ("ann", "word", "deviceadmin"))
 RULES = f"{VSYS}/rulebase/security/rules"
@@ -13,10 +13,6 @@ RULE = (
     "<application><member>any</member></application><service><member>any</member></service>"
     "<action>drop</action></entry>"
 )
-
-
-def entry(kind, name):
-    return f"{VSYS}/{kind}/entry[@name='{name}']"
 
 
 def put(api, *names):

@@ -34,12 +34,6 @@ def registered(api, inner="<all/>", vsys=None):
     }
 
 
-@pytest.fixture
-def still(device):
-    """A device whose time stands still."""
-    return device(scale=0)
-
-
 # --- tags ---
 
 

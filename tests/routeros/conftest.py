@@ -1,17 +1,11 @@
-"""A router on loopback ports, the sessions to it, and a certificate for its TLS port."""
+"""A router on loopback ports, the sessions to it, and who works on it."""
 
 import contextlib
-import datetime as dt
 import functools
 import re
-import ssl
 import time
-from ipaddress import ip_address
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from librouteros import connect
 
 from knockctl_routeros.twin import Clock, Router, Switches, served
@@ -61,51 +55,6 @@ def device():
             return Device(router, stack.enter_context(served(router, tls)), stack)
 
         yield make
-
-
-def make_certificate(folder, *, address="127.0.0.1"):
-    """Make a certificate that is its own authority; return its two files, key and certificate."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mikrotik1")])
-    now = dt.datetime.now(dt.UTC)
-    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(names, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    private, public = folder / "router.key", folder / "router.pem"
-    private.write_bytes(secret)
-    public.write_bytes(made.public_bytes(pem))
-    return private, public
-
-
-def server_context(private, public):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(public, private)
-    return context
-
-
-@pytest.fixture(scope="session")
-def certificate_files(tmp_path_factory):
-    """Make a certificate for 127.0.0.1; return its key's file and its own."""
-    return make_certificate(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture(scope="session")
-def certificate(certificate_files):
-    """Return the TLS contexts of server and client."""
-    private, public = certificate_files
-    return server_context(private, public), ssl.create_default_context(cafile=public)
 
 
 @pytest.fixture

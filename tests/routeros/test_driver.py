@@ -16,8 +16,9 @@ from knockctl.policy import redaction
 from knockctl.policy.resolved import Generation, Knock
 from knockctl.transaction.job import Result
 from knockctl.vendor import Timeouts
+from tests.fixtures.certificates import make_certificate, server_context
 from tests.fixtures.routeros_crew import OTHER, SSH, policy
-from tests.routeros.conftest import FILTER, make_certificate, server_context
+from tests.routeros.conftest import FILTER
 
 
 def failed(outcome, *said, hint="", result=Result.FAILED):

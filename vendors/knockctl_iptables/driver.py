@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
-
 from knockctl.errors import (
     CommandRefused,
     Conflict,
@@ -15,6 +12,7 @@ from knockctl.errors import (
     Where,
 )
 from knockctl.vendor import CancelResult, Facts, PendingChange, Reading, Target
+from knockctl.vendor.session import OverSession
 from knockctl_iptables import facts as fact_sheet
 from knockctl_iptables.boot import persist_script
 from knockctl_iptables.config import FAMILIES, WARM, Family, LinuxConfig
@@ -54,7 +52,7 @@ look sets all_sets
 TOOLS: dict[Family, str] = {4: "iptables", 6: "ip6tables"}
 
 
-class LinuxDriver:
+class LinuxDriver(OverSession[Session]):
     """A Linux host over SSH. Satisfies ``knockctl.vendor.Driver``."""
 
     def __init__(self, target: Target) -> None:
@@ -65,25 +63,6 @@ class LinuxDriver:
         self._facts: Facts | None = None
         self._armed: str | None = None
         self._running: LinuxConfig | None = None
-
-    def __enter__(self) -> Self:
-        """Connect and log in."""
-        self._session.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the connection."""
-        self._session.__exit__(kind, error, trace)
-
-    @property
-    def round_trips(self) -> int:
-        """Scripts sent so far."""
-        return self._session.round_trips
 
     # --- reading ---
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 
-from knockctl.ports import Span, merged
+from knockctl.ports import Span, in_slots, merged
 from knockctl_iptables.config import Family, Rule
 
 Words = tuple[str, ...]
@@ -49,7 +49,7 @@ def _port_matches(spans: tuple[Span, ...]) -> tuple[tuple[str, Words], ...]:
 
 def _matches(spans: tuple[Span, ...]) -> Iterator[tuple[str, Words]]:
     for protocol in ("tcp", "udp"):
-        for chunk in _chunks([s for s in spans if s.protocol == protocol]):
+        for chunk in in_slots((s for s in spans if s.protocol == protocol), MULTIPORT_SLOTS):
             if len(chunk) == 1:
                 yield protocol, ("-m", protocol, "--dport", _run(chunk[0]))
             else:
@@ -65,20 +65,6 @@ def on_ports(spans: Iterable[Span], *rest: Sequence[str]) -> Iterator[Rule]:
 
 def _run(span: Span) -> str:
     return str(span.first) if span.first == span.last else f"{span.first}:{span.last}"
-
-
-def _chunks(spans: Sequence[Span]) -> Iterator[list[Span]]:
-    chunk: list[Span] = []
-    slots = 0
-    for span in spans:
-        need = 1 if span.first == span.last else 2
-        if slots + need > MULTIPORT_SLOTS:
-            yield chunk
-            chunk, slots = [], 0
-        chunk.append(span)
-        slots += need
-    if chunk:
-        yield chunk
 
 
 def member(name: str) -> Words:

@@ -8,8 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from ipaddress import ip_address
-from types import TracebackType
-from typing import Self
 
 from pydantic import ValidationError
 
@@ -32,6 +30,7 @@ from knockctl.vendor import (
     Target,
     no_snapshot,
 )
+from knockctl.vendor.session import OverSession
 from knockctl_panos import reader
 from knockctl_panos.access import PanosAccess
 from knockctl_panos.apply import Application
@@ -48,7 +47,7 @@ OLDEST = (9, 1)
 """The first version whose log forwarding takes tags back in time, and is supported still."""
 
 
-class PanosDriver:
+class PanosDriver(OverSession[Session]):
     """A firewall over its XML API. Satisfies ``knockctl.vendor.Driver`` and ``HeldByOperator``."""
 
     def __init__(self, target: Target) -> None:
@@ -66,25 +65,6 @@ class PanosDriver:
 
     def _say(self, words: str) -> None:
         self.said(words)
-
-    def __enter__(self) -> Self:
-        """Connect and log in."""
-        self._session.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the connection."""
-        self._session.__exit__(kind, error, trace)
-
-    @property
-    def round_trips(self) -> int:
-        """Requests sent so far."""
-        return self._session.round_trips
 
     # --- reading ---
 

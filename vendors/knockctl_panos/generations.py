@@ -8,17 +8,14 @@ not, so that a stage of an old sequence never counts in a new one.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+from knockctl.vendor.generations import Generation, adopted
 from knockctl_panos.config import Entry, PanosConfig
 from knockctl_panos.normal import ordered
 from knockctl_panos.xmltext import Node
-
-PLACEHOLDERS = ("0000", "0001")
-"""Stand for a generation until a plan puts the firewall's own, or a fresh one, in its place."""
 
 _NAME = re.compile(r"(?P<policy>kc-[a-z][a-z0-9-]*)(?P<parts>(?:\.[0-9a-f]{4}-[a-z0-9-]+)+)")
 _PART = re.compile(r"\.(?P<generation>[0-9a-f]{4})-")
@@ -26,28 +23,19 @@ _KNOCK = re.compile(
     r"(?P<policy>kc-[a-z][a-z0-9-]*)\.(?P<generation>[0-9a-f]{4})-knock(?P<number>[0-9]+)"
 )
 
-Generation = tuple[str, str]
-"""What all names of the policy begin with, and the generation."""
 Knocks = frozenset[tuple[int, tuple[Node, ...]]]
 """The knocks of a sequence by their numbers."""
 
 
 def adopt(running: PanosConfig, intended: PanosConfig, change_id: str) -> PanosConfig:
     """Return ``intended`` with the running generations' names, or fresh ones."""
-    there = _sequences(running)
-    names: dict[Generation, str] = {}
-    taken: set[Generation] = set()
-    for mine, knocks in _sequences(intended).items():
-        if mine[1] not in PLACEHOLDERS:
-            continue
-        own = [(g, theirs) for g, theirs in there.items() if g[0] == mine[0] and g not in taken]
-        same = (g for g, theirs in own if theirs == knocks)
-        # A sequence of which somebody took an object away is still this one; a shorter one is not.
-        less = (g for g, theirs in own if theirs < knocks and _last(theirs) == _last(knocks))
-        found = next(iter((*same, *less)), None)
-        taken |= {found} if found else set()
-        names[mine] = found[1] if found else _fresh(mine, change_id, there)
+    names = adopted(_sequences(running), _sequences(intended), _partly, change_id)
     return replace(intended, entries=tuple(_renamed(entry, names) for entry in intended.entries))
+
+
+def _partly(theirs: Knocks, mine: Knocks) -> bool:
+    """Tell one of which somebody took an object away: it is still this one; a shorter is not."""
+    return theirs < mine and _last(theirs) == _last(mine)
 
 
 def _sequences(config: PanosConfig) -> dict[Generation, Knocks]:
@@ -92,15 +80,3 @@ def _renamed(entry: Entry, names: Mapping[Generation, str]) -> Entry:
     old = entry.node
     new = node(old)
     return entry if new is old else Entry(entry.kind, new.name, new.children)
-
-
-def _fresh(generation: Generation, change_id: str, there: Mapping[Generation, Knocks]) -> str:
-    """Return four characters no generation on the firewall has; the change id is random."""
-    used = {other for _, other in there}
-    for attempt in range(1000):
-        seed = f"{change_id} {generation} {attempt}"
-        name = hashlib.sha256(seed.encode()).hexdigest()[:4]
-        if name not in used and name not in PLACEHOLDERS:
-            return name
-    msg = "no free generation name"
-    raise AssertionError(msg)

@@ -20,8 +20,8 @@ from itertools import chain
 
 from knockctl.policy.resolved import Knock, ResolvedPolicy, ResolvedTrap
 from knockctl.ports import Span, holds, merged
+from knockctl.vendor.generations import PLACEHOLDERS
 from knockctl_panos.config import OWN_NAME, Entry
-from knockctl_panos.generations import PLACEHOLDERS
 from knockctl_panos.rules import (
     ALLOW,
     Act,

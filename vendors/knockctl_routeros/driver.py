@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address
-from types import TracebackType
-from typing import Self
 
 from knockctl.errors import (
     CommandRefused,
@@ -26,6 +24,7 @@ from knockctl.vendor import (
     Reading,
     Target,
 )
+from knockctl.vendor.session import OverSession
 from knockctl_routeros import lists, revert, safemode
 from knockctl_routeros.access import RouterAccess
 from knockctl_routeros.apply import Application
@@ -47,7 +46,7 @@ def _marks_of(held: Note, *, decided: bool) -> set[str | None]:
     return {held.change_id, held.settled} if decided else {held.change_id}
 
 
-class RouterDriver:
+class RouterDriver(OverSession[Session]):
     """A MikroTik router over its API. Satisfies ``knockctl.vendor.Driver``."""
 
     def __init__(self, target: Target) -> None:
@@ -60,25 +59,6 @@ class RouterDriver:
         self._pending: tuple[PendingChange, ...] = ()
         self._armed = False
         """Whether this connection began a change: then it was not lost in safe mode."""
-
-    def __enter__(self) -> Self:
-        """Connect and log in."""
-        self._session.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the connection."""
-        self._session.__exit__(kind, error, trace)
-
-    @property
-    def round_trips(self) -> int:
-        """Commands sent so far."""
-        return self._session.round_trips
 
     # --- reading ---
 

@@ -8,23 +8,19 @@ a stage of an old sequence never counts in a new one.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from knockctl.vendor.generations import Generation, adopted
 from knockctl_routeros.config import RouterConfig, Row
 
-PLACEHOLDERS = ("0000", "0001")
-"""Stand for a generation until a plan puts the router's own, or a fresh one, in its place."""
 _STAGE = re.compile(r"(?P<policy>kc-[a-z0-9-]+)\.(?P<generation>[0-9a-z]{4})-(?P<stage>[0-9]+)")
 _LISTS = ("src-address-list", "address-list")
 
 _PATTERN = re.compile(r"(?P<stem>kc-[a-z0-9-]+\.pass)(?P<number>[0-9]+)")
 _PATTERNS = "/ip firewall layer7-protocol"
 
-Generation = tuple[str, str]
-"""Policy chain and generation."""
 Moves = frozenset[tuple[str, tuple[tuple[str, str], ...]]]
 
 
@@ -33,20 +29,13 @@ def adopt(running: RouterConfig, intended: RouterConfig, change_id: str) -> Rout
     patterns = _patterns(running, intended)
     rows = tuple(_with_patterns(row, patterns) for row in intended.rows)
     intended = replace(intended, rows=rows)
-    there = _moves(running)
-    names: dict[Generation, str] = {}
-    taken: set[Generation] = set()
-    for mine, moves in _moves(intended).items():
-        if mine[1] not in PLACEHOLDERS:
-            continue
-        own = [(g, theirs) for g, theirs in there.items() if g[0] == mine[0] and g not in taken]
-        same = (g for g, theirs in own if theirs == moves)
-        # Rules that somebody took away led nobody to where the others don't.
-        less = (g for g, theirs in own if theirs and theirs < moves)
-        match = next(iter((*same, *less)), None)
-        taken |= {match} if match else set()
-        names[mine] = match[1] if match else _fresh(mine, change_id, there)
+    names = adopted(_moves(running), _moves(intended), _partly, change_id)
     return replace(intended, rows=tuple(_renamed(row, names) for row in intended.rows))
+
+
+def _partly(theirs: Moves, mine: Moves) -> bool:
+    """Tell one of which somebody took rules away: they led nobody to where the others don't."""
+    return bool(theirs) and theirs < mine
 
 
 def _patterns(running: RouterConfig, intended: RouterConfig) -> dict[str, str]:
@@ -111,15 +100,3 @@ def _renamed(row: Row, names: dict[Generation, str]) -> Row:
     if not changed:
         return row
     return Row(row.menu, tuple((key, changed.get(key, value)) for key, value in row.words))
-
-
-def _fresh(generation: Generation, change_id: str, there: dict[Generation, Moves]) -> str:
-    """Return four characters no generation on the router has; the change id is random."""
-    used = {other for _, other in there}
-    for attempt in range(1000):
-        seed = f"{change_id} {generation} {attempt}"
-        name = hashlib.sha256(seed.encode()).hexdigest()[:4]
-        if name not in used and name not in PLACEHOLDERS:
-            return name
-    msg = "no free generation name"
-    raise AssertionError(msg)

@@ -17,9 +17,9 @@ from typing import Literal
 from knockctl.automaton.relaxations import Relaxations
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy, ResolvedTrap
 from knockctl.ports import Span, common, merged, without
+from knockctl.vendor.generations import PLACEHOLDERS
 from knockctl_routeros import penalties
 from knockctl_routeros.config import SECRET
-from knockctl_routeros.generations import PLACEHOLDERS
 from knockctl_routeros.normal import address
 from knockctl_routeros.words import (
     ACCEPT,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
-from knockctl.ports import Span, merged
+from knockctl.ports import Span, in_slots, merged
 from knockctl_routeros.normal import duration
 
 Words = Mapping[str, str]
@@ -63,26 +63,12 @@ def _port_matches(spans: tuple[Span, ...]) -> tuple[Words, ...]:
     return tuple(
         {"protocol": protocol, "dst-port": ",".join(_run(span) for span in chunk)}
         for protocol in ("tcp", "udp")
-        for chunk in _chunks([s for s in spans if s.protocol == protocol])
+        for chunk in in_slots((s for s in spans if s.protocol == protocol), SLOTS)
     )
 
 
 def _run(span: Span) -> str:
     return str(span.first) if span.first == span.last else f"{span.first}-{span.last}"
-
-
-def _chunks(spans: Sequence[Span]) -> Iterator[list[Span]]:
-    chunk: list[Span] = []
-    slots = 0
-    for span in spans:
-        need = 1 if span.first == span.last else 2
-        if slots + need > SLOTS:
-            yield chunk
-            chunk, slots = [], 0
-        chunk.append(span)
-        slots += need
-    if chunk:
-        yield chunk
 
 
 def rules(what: str, *parts: Words, ports: Sequence[Span] | None = None) -> Iterator[Rule]:

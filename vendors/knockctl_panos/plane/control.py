@@ -28,7 +28,7 @@ from typing import Any
 from knockctl.lab.plane.control import Control, Words
 from knockctl_panos.plane.firewall import LabFirewall
 from knockctl_panos.plane.switches import Switches as PlaneSwitches
-from knockctl_panos.twin import Faults, Switches
+from knockctl_panos.twin import Switches
 from knockctl_panos.twin.refusals import Refusal
 
 
@@ -50,15 +50,13 @@ class _Firewall:
         """Return what happens at each word."""
         firewall, device = self.firewall, self.firewall.appliance
         return {
-            "cut_after": lambda n: self._faults({"cut_at": n + 1, "cut_executes": False}),
-            "slow": lambda seconds: self._faults({"delay": seconds}),
+            "cut_after": lambda n: device.faults.have({"cut_at": n + 1, "cut_executes": False}),
+            "slow": lambda seconds: device.faults.have({"delay": seconds}),
             "reboot": self._reboot,
             "power": lambda on: device.power_on() if on else device.power_off(),
-            "faults": self._faults,
+            "faults": lambda fields: device.faults.have(_plain(fields)),
             "switches": self._switches,
-            "plane": lambda fields: firewall.switch(
-                replace(firewall.switches, **{k: _plain(v) for k, v in fields.items()})
-            ),
+            "plane": lambda fields: firewall.switch(replace(firewall.switches, **_plain(fields))),
             "scale": lambda scale: setattr(firewall.clock, "scale", float(scale)),
             "advance": firewall.clock.advance,
             "load": self._load,
@@ -80,27 +78,18 @@ class _Firewall:
         device.power_off()
         device.clock.call_at(device.clock.now() + seconds, device.power_on)
 
-    def _faults(self, fields: dict[str, Any]) -> None:
-        faults = self.firewall.appliance.faults
-        for name, value in fields.items():
-            if name == "watchers" or not hasattr(faults, name):
-                raise KeyError(name)
-            setattr(faults, name, _plain(value))
-        faults.refuse(refusing=faults.refusing)
-
     def _switches(self, fields: dict[str, Any]) -> None:
         device = self.firewall.appliance
-        device.switches = replace(device.switches, **{k: _plain(v) for k, v in fields.items()})
+        device.switches = replace(device.switches, **_plain(fields))
 
     def _reset(self) -> None:
-        fresh = Faults()
-        names = (name for name in Faults.__dataclass_fields__ if name != "watchers")
-        self._faults({name: getattr(fresh, name) for name in names})
+        self.firewall.appliance.faults.end()
         self.firewall.appliance.switches = self.switches
         self.firewall.clock.scale = 1.0
         self.firewall.switch(self.plane)
         self.firewall.reset()
 
 
-def _plain(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+def _plain(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return fields as the switches have them: lists as tuples."""
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}

@@ -9,10 +9,10 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import Any, TypeVar
 
+from knockctl.lab.faults import Fate
 from knockctl_panos.twin import api, wire
 from knockctl_panos.twin.answers import XML
 from knockctl_panos.twin.appliance import Appliance
-from knockctl_panos.twin.faults import Fate
 
 T = TypeVar("T")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
+
+from knockctl.lab.version import Versioned
 
 HaState = Literal["active", "passive", "non-functional", "suspended", "initial"]
 
@@ -38,7 +38,7 @@ ROLES = {
 
 
 @dataclass(frozen=True)
-class Switches:
+class Switches(Versioned):
     """A device to order: the defaults are those of the lab."""
 
     version: str = "11.2.4"
@@ -94,16 +94,6 @@ class Switches:
     """None: high availability is off."""
     ha_sync: str = "synchronized"
     """Or ``not synchronized``, ``synchronization in progress``."""
-
-    @cached_property
-    def release(self) -> tuple[int, int, int]:
-        """The version as three numbers."""
-        numbers = [int(number) for number in re.findall(r"\d+", self.version)[:3]]
-        return tuple([*numbers, 0, 0][:3])  # type: ignore[return-value]
-
-    def since(self, *release: int) -> bool:
-        """Tell whether the version is this one or newer."""
-        return self.release >= (*release, 0, 0)[:3]
 
     @property
     def has_multi_config(self) -> bool:

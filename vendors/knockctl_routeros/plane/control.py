@@ -25,7 +25,7 @@ from typing import Any
 
 from knockctl.lab.plane.control import Control, Words
 from knockctl.lab.plane.tracker import Tracker
-from knockctl_routeros.twin import Faults, Router, Switches
+from knockctl_routeros.twin import Router, Switches
 from knockctl_routeros.twin.traps import Trap
 
 _RESET = ("/system/script", "/system/scheduler", "/file")
@@ -50,12 +50,12 @@ class _Router:
         """Return what happens at each word."""
         router = self.router
         return {
-            "cut_after": lambda n: self._faults({"cut_at": n + 1, "cut_executes": False}),
-            "slow": lambda seconds: self._faults({"delay": seconds}),
+            "cut_after": lambda n: router.faults.have({"cut_at": n + 1, "cut_executes": False}),
+            "slow": lambda seconds: router.faults.have({"delay": seconds}),
             "reboot": router.reboot,
             "power": lambda on: router.power_on() if on else router.power_off(),
             "version": lambda version: self._switches({"version": version}),
-            "faults": self._faults,
+            "faults": router.faults.have,
             "switches": self._switches,
             "scale": lambda scale: setattr(router.clock, "scale", float(scale)),
             "advance": router.clock.advance,
@@ -64,14 +64,6 @@ class _Router:
             "reset": lambda _: self._reset(),
         }
 
-    def _faults(self, fields: dict[str, Any]) -> None:
-        faults = self.router.faults
-        for name, value in fields.items():
-            if name == "watchers" or not hasattr(faults, name):
-                raise KeyError(name)
-            setattr(faults, name, value)
-        faults.refuse(refusing=faults.refusing)
-
     def _switches(self, fields: dict[str, Any]) -> None:
         self.router.switches = replace(self.router.switches, **fields)
         self.router.changed("/ip/firewall/filter")
@@ -79,9 +71,7 @@ class _Router:
     def _reset(self) -> None:
         router = self.router
         router.switches, router.clock.scale = self.switches, 1.0
-        fresh = Faults()
-        names = (name for name in Faults.__slots__ if name != "watchers")
-        self._faults({name: getattr(fresh, name) for name in names})
+        router.faults.end()
         if not router.powered:
             router.power_on()
         for process in router.processes:

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from knockctl.lab.faults import Fate
 from knockctl_routeros.twin import accounts
 from knockctl_routeros.twin.commands import Reply, Request
-from knockctl_routeros.twin.faults import Fate
 from knockctl_routeros.twin.guards import Actor
 from knockctl_routeros.twin.process import Process
 from knockctl_routeros.twin.traps import SCRIPTING, Trap

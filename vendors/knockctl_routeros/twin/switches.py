@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
+
+from knockctl.lab.version import Versioned
 
 ALL_POLICIES = (
     "local",
@@ -30,7 +30,7 @@ ALL_POLICIES = (
 
 
 @dataclass(frozen=True)
-class Switches:
+class Switches(Versioned):
     """A router to order: the defaults are those of the lab."""
 
     version: str = "7.20"
@@ -67,16 +67,6 @@ class Switches:
     """A rule that adds to a list prints ``address-list-timeout=none-dynamic`` when none is set."""
     refresh: bool = True
     """A rule that adds an address already listed gives it the full time again."""
-
-    @cached_property
-    def release(self) -> tuple[int, int, int]:
-        """The version as three numbers."""
-        numbers = [int(number) for number in re.findall(r"\d+", self.version)[:3]]
-        return tuple([*numbers, 0, 0][:3])  # type: ignore[return-value]
-
-    def since(self, *release: int) -> bool:
-        """Tell whether the version is this one or newer."""
-        return self.release >= (*release, 0, 0)[:3]
 
     @property
     def says_empty(self) -> bool:
