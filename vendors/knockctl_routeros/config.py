@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from knockctl_routeros import console, normal
 
@@ -39,6 +39,8 @@ OFF = "# jumps turned off by "
 SECRET = " secret"  # noqa: S105 - ends the comment of a row whose words came from a reference
 
 _NAME = re.compile(r" #(?P<name>[0-9a-z.]+)$")
+_AS_READ = frozenset(("chain", "comment"))
+"""Words that have one form."""
 _MARKED = re.compile(rf"{re.escape(JUMP)}(?: (?P<mark>\S+))?")
 
 
@@ -56,10 +58,17 @@ class Row:
     words: tuple[tuple[str, str], ...]
     _map: Mapping[str, str] = field(init=False, repr=False, compare=False)
     _hash: int = field(init=False, repr=False, compare=False)
+    ours: bool = field(init=False, repr=False, compare=False)
+    """Whether it carries our comment."""
+    _read: Mapping[str, object] | None = field(init=False, repr=False, compare=False)
+    """What ``words`` are made of once somebody asks for more than ``_AS_READ``."""
 
     def __post_init__(self) -> None:
         """Prepare look-ups: rows are asked and compared thousands of times in a plan."""
-        object.__setattr__(self, "_map", dict(self.words))
+        object.__setattr__(self, "_read", None)
+        words = dict(self.words)
+        object.__setattr__(self, "_map", words)
+        object.__setattr__(self, "ours", words.get("comment", "").startswith(OWN))
         object.__setattr__(self, "_hash", hash((self.menu, self.words)))
 
     def __hash__(self) -> int:
@@ -75,19 +84,37 @@ class Row:
         found = normal.words(words, rule=rule, ipv6=menu.startswith("/ipv6"))
         return cls(menu, tuple(sorted(found.items())))
 
+    @classmethod
+    def read(cls, menu: Menu, words: Mapping[str, object]) -> Row:
+        """Make the same row as ``of``, in normal form only once somebody looks closer.
+
+        Of thousands of rules that are not ours most are only asked whose they are.
+        """
+        row = object.__new__(cls)
+        object.__setattr__(row, "menu", menu)
+        object.__setattr__(row, "_read", words)
+        object.__setattr__(row, "ours", str(words.get("comment", "")).startswith(OWN))
+        return row
+
+    def __getattr__(self, name: str) -> Any:
+        """Look closer: called for what ``read`` has left out."""
+        if name not in ("words", "_map", "_hash"):
+            raise AttributeError(name)
+        whole = Row.of(self.menu, self._read or {})
+        for slot in ("words", "_map", "_hash", "_read"):
+            object.__setattr__(self, slot, object.__getattribute__(whole, slot))
+        return getattr(self, name)
+
     def get(self, key: str, default: str = "") -> str:
         """Return a word's value, without its leading ``!`` being looked at."""
+        if self._read is not None and key in _AS_READ:
+            return normal.plain(self._read.get(key, default))
         return self._map.get(key, default)
 
     @property
     def rule(self) -> bool:
         """Tell whether it is judged in order, in a chain; other rows are members of a set."""
         return self.menu.endswith((" filter", " raw"))
-
-    @property
-    def ours(self) -> bool:
-        """Tell whether it carries our comment."""
-        return self.get("comment").startswith(OWN)
 
     @property
     def off(self) -> bool:

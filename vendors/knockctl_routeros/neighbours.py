@@ -55,7 +55,11 @@ class Surroundings:
         return cls(
             tuple(rows.get(menu, ())),
             tuple(span for row in kin if row.ours for span in _spans(row)),
-            any(row.get("action") == "notrack" and row.get("disabled") != "yes" for row in kin),
+            any(
+                row.get("action") == "notrack" and row.get("disabled") != "yes"
+                for row in kin
+                if row.menu.endswith(" raw")
+            ),
         )
 
     def chain(self, name: str) -> tuple[Row, ...]:

@@ -67,7 +67,7 @@ def static(rows: Iterable[Mapping[str, object]]) -> tuple[Mapping[str, object], 
 
 def api_rows(menu: Menu, rows: Iterable[Mapping[str, object]]) -> tuple[Row, ...]:
     """Return the static rows of an API reply to ``print``; values may be cast or plain."""
-    return tuple(Row.of(menu, row) for row in static(rows))
+    return tuple(Row.read(menu, row) for row in static(rows))
 
 
 def read(
