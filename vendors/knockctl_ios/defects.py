@@ -149,9 +149,8 @@ def _regexp(said: tuple[str, ...], place: str, numbers: set[str]) -> Iterator[De
     except NotUnderstood:
         return
     found = [looked.search(_line(style)) for style in _STYLES]
-    for name, texts in zip(
-        said[4:], zip(*((f or ())[1:] for f in found), strict=False), strict=False
-    ):
+    groups = zip(*(one[1:] for one in found if one), strict=True)
+    for name, texts in zip(said[4:], groups, strict=False):
         if _ROUTER in texts and _SOURCE in texts:
             yield Defect(4, place, f"${name} is the router's address, unless lines are tight")
         if all(re.fullmatch(r"0*13460", text) for text in texts):

@@ -13,6 +13,7 @@ from knockctl_ios.semantics.applets import MINUTE, Applet, Detector
 from knockctl_ios.semantics.language import Run, Variables, Waits
 from knockctl_ios.semantics.logs import Format, Kind, Message
 from knockctl_ios.semantics.memory import (
+    SUMMARY,
     Entry,
     Event,
     Idle,
@@ -377,7 +378,7 @@ def _later(limit: Limit, seconds: int) -> Limit:
     return Limit(limit.clock, limit.seconds + seconds)
 
 
-def settled(state: State, configured: Configured, clocks: Clocks, summary: int) -> State:
+def settled(state: State, configured: Configured, clocks: Clocks) -> State:
     """Let lines and runs act whose time has come, and forget what is over."""
     delay = configured.switches.delay
     if not any(state[:4]) and not state.counted:
@@ -396,7 +397,7 @@ def settled(state: State, configured: Configured, clocks: Clocks, summary: int) 
         mind.resume(due)
     mind.events = [one for one in mind.events if _counts(one, configured.applets, clocks)]
     mind.entries = {entry.key: entry for entry in alive(mind.entries.values(), clocks)}
-    mind.counted = {name for name in mind.counted if clocks.younger(name, summary)}
+    mind.counted = {name for name in mind.counted if clocks.younger(name, SUMMARY)}
     return mind.frozen()
 
 
