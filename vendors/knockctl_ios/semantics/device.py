@@ -17,7 +17,8 @@ from knockctl_ios.semantics.fates import INSIDE, LOCAL, Fate, Judged, Matched, S
 from knockctl_ios.semantics.lists import addressed
 from knockctl_ios.semantics.logs import Kind, Message
 from knockctl_ios.semantics.memory import State, Switches
-from knockctl_ios.semantics.router import Configured, Memory, settled, windows
+from knockctl_ios.semantics.router import Configured, Memory
+from knockctl_ios.semantics.settling import settled, windows
 from knockctl_ios.semantics.surroundings import Surroundings
 
 FAMILIES = (4, 6)
