@@ -81,6 +81,21 @@ class IosModel:
         found = frozenset(mind.resets & set(self.thresholds(after)))
         return Reaction(verdict, after, found, tuple(run.places), run.keyed and not after.shared)
 
+    def execute(
+        self, state: State, command: str, clocks: Clocks
+    ) -> tuple[State, str, frozenset[ClockName]]:
+        """Run a command that an operator types: ``access-template``, ``clear …``, ``show …``.
+
+        Returns the state after it, what it prints, and the clocks that start with it. Commands
+        beyond those of access lists print that they are invalid.
+        """
+        mind = Memory.of(self.settle(state, clocks), self.configured, clocks)
+        printed = mind.command(" ".join(command.split()))
+        # Whoever types it knows what he does: that is no packet's doing.
+        mind.shared = state.shared
+        after = mind.frozen()
+        return after, printed, frozenset(mind.resets & set(self.thresholds(after)))
+
     def settle(self, state: State, clocks: Clocks) -> State:
         """Let lines and runs act whose time has come; forget what is over."""
         if isinstance(clocks, ConcreteClocks) and (state.waiting or state.resting):
