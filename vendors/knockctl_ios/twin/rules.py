@@ -1,0 +1,73 @@
+"""What the commands of the configuration do: most keep a line, some do more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from knockctl_ios.twin.grammar import Grammar, Parsed
+from knockctl_ios.twin.tree import Node
+
+if TYPE_CHECKING:
+    from knockctl_ios.twin.configure import Configurator
+    from knockctl_ios.twin.switches import Switches
+
+Apply = Callable[["Configurator", "Parsed[Rule]", bool], str]
+"""Carries out a line, or, with True, its negation; returns what the device says."""
+
+
+class Refused(Exception):
+    """The line is understood, and not obeyed; the text is what the device says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One command of a mode."""
+
+    syntax: str
+    rank: int = 0
+    key: int = 0
+    """How many words make two lines the same setting; 0 is all of them."""
+    mode: str = ""
+    """The mode it opens."""
+    least: int = 0
+    """How many words suffice after ``no``; 0 is as many as the key has."""
+    sticky: bool = False
+    """On by default: its negation is what is kept."""
+    both: bool = False
+    """Kept in either form."""
+    apply: Apply | None = None
+    offered: Callable[[Switches], bool] = lambda _: True
+    """Tells whether the device has it."""
+
+
+def key_of(rule: Rule, words: tuple[str, ...]) -> str:
+    """Return what identifies the line."""
+    return " ".join(words[: rule.key] if rule.key else words)
+
+
+def keep(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
+    """Keep the line, or remove the one it names."""
+    rule, parent = parsed.command, cfg.section
+    key = key_of(rule, parsed.words)
+    if negated and not (rule.sticky or rule.both):
+        parent.drop(key)
+    elif rule.sticky and not negated:
+        parent.drop(key)
+    else:
+        text = f"no {parsed.text}" if negated else parsed.text
+        made = Node(text, key, (rule.rank, ""), rule.mode, args=dict(parsed.args))
+        node = parent.put(made)
+        if rule.mode and not negated:
+            cfg.enter(node)
+    return ""
+
+
+def grammar_of(rules: tuple[Rule, ...], switches: Switches) -> Grammar[Rule]:
+    """Build the parser of a mode."""
+    grammar: Grammar[Rule] = Grammar()
+    for rule in rules:
+        if rule.offered(switches):
+            grammar.add(rule.syntax, rule, rule.least or rule.key)
+    return grammar
