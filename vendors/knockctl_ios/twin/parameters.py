@@ -50,7 +50,7 @@ def _word(text: str) -> str | None:
 
 def _string(text: str) -> str | None:
     quoted = len(text) > 1 and text[0] == text[-1] == '"'
-    return text[1:-1] if quoted else None if text.startswith('"') else text
+    return text[1:-1] if quoted else re.sub(r'(?<!\\)"', r'\\"', text)
 
 
 def _address(text: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 _ids = itertools.count(1)
 
@@ -58,6 +58,12 @@ class Node:
     def signature(self) -> tuple[object, ...]:
         """Return what makes two lines the same, lines below included."""
         return (self.text, self.sequence, tuple(node.signature() for node in self.children))
+
+
+    def copy(self) -> Node:
+        """Return an independent copy that counts as the same line."""
+        below = {key: node.copy() for key, node in self.below.items()}
+        return replace(self, below=below, args=dict(self.args))
 
 
 def root() -> Node:
