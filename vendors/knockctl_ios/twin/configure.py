@@ -80,6 +80,13 @@ class Configurator:
             said += self.leave()
         return said
 
+    def words(self, head: str) -> list[str]:
+        """Return what may follow the beginning of a line in this mode."""
+        try:
+            return _grammar(self.section.mode, self.switches).words(head.removeprefix("no "))
+        except Rejected:
+            return []
+
     def line(self, text: str) -> str:
         """Carry out one line; return what the device says.
 

@@ -164,6 +164,12 @@ class Device:
         return int(node.args["privilege"]) if node is not None else 1
 
     @property
+    def lines(self) -> int:
+        """How many sessions there can be."""
+        found = [node.text.split() for node in self.running.having("line vty")]
+        return sum(int(words[-1]) - int(words[2]) + 1 for words in found)
+
+    @property
     def enable_secret(self) -> str:
         """What ``enable`` asks for, as it is kept; empty where it asks for nothing."""
         found = [self.running.child(f"enable {word}") for word in ("secret", "password")]

@@ -29,7 +29,7 @@ class Rejected(Exception):
 
     def text(self, line: str, indent: int = 0) -> str:  # noqa: ARG002
         """Return what the device prints; ``indent`` is the width of the prompt."""
-        return f"{' ' * (indent + self.offset)}^\n% Invalid input detected at '^' marker.\n"
+        return f"{' ' * (indent + self.offset)}^\n% Invalid input detected at '^' marker.\n\n"
 
 
 class Incomplete(Rejected):
@@ -37,7 +37,7 @@ class Incomplete(Rejected):
 
     def text(self, line: str, indent: int = 0) -> str:  # noqa: ARG002
         """Return what the device prints."""
-        return "% Incomplete command.\n"
+        return "% Incomplete command.\n\n"
 
 
 class Ambiguous(Rejected):
@@ -45,7 +45,7 @@ class Ambiguous(Rejected):
 
     def text(self, line: str, indent: int = 0) -> str:  # noqa: ARG002
         """Return what the device prints."""
-        return f'% Ambiguous command:  "{line.strip()}"\n'
+        return f'% Ambiguous command:  "{line.strip()}"\n\n'
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,15 @@ class Shell:
         except StopIteration as end:
             return str(end.value)
 
+    def words(self, head: str) -> list[str]:
+        """Return what may follow the beginning of a line."""
+        if self.config is not None:
+            return self.config.words(head)
+        try:
+            return _grammar(self.level).words(head)
+        except Rejected:
+            return []
+
     # --- EXEC ---
 
     def execute(self, text: str, indent: int | None = None) -> str | Dialogue:
