@@ -143,10 +143,10 @@ _VERBS = (
     "puts [nonewline] STRING",
     "comment LINE",
     "context {save|retrieve} key WORD variable STRING",
-    "string {compare|equal|first|index|last|length|match|range|replace|tolower|toupper|trim"
-    "|trimleft|trimright} LINE",
-    "{counter|track|mail|snmp-trap|publish-event|policy|reload|gets|handle-error|help|file|cns-event}"
-    " [LINE]",
+    "string {compare|equal|first|index|last|length|match|range|replace} LINE",
+    "string {tolower|toupper|trim|trimleft|trimright} LINE",
+    "{counter|track|mail|snmp-trap|publish-event|policy|reload} [LINE]",
+    "{gets|handle-error|help|file|cns-event} [LINE]",
 )
 APPLET_RULES = (
     Rule("description LINE", key=1),
@@ -172,8 +172,7 @@ def rules(rank: int) -> tuple[Rule, ...]:
         Rule("event manager scheduler LINE", rank + 1),
         Rule("event manager history size {events|traps} [<0-50>]", rank + 1),
         Rule(
-            "event manager applet name=WORD"
-            " [authorization bypass|class WORD|trap]*",
+            "event manager applet name=WORD [authorization bypass|class WORD|trap]*",
             rank + 2,
             least=4,
             apply=applet,
@@ -186,4 +185,3 @@ def rules(rank: int) -> tuple[Rule, ...]:
             apply=policy,
         ),
     )
-

@@ -168,8 +168,9 @@ class Archive:
         self.pending = Pending(user, minutes, kind, path, self._device.clock.now())
         self._start(self.pending)
         said = f"Rollback Confirmed Change: Backing up current running config to {path}"
-        self._log(f"%ARCHIVE_DIFF-5-ROLLBK_CNFMD_CHG_BACKUP: Backing up current running config"
-                  f" to {path}")
+        self._log(
+            f"%ARCHIVE_DIFF-5-ROLLBK_CNFMD_CHG_BACKUP: Backing up current running config to {path}"
+        )
         self._log(
             f"%ARCHIVE_DIFF-5-ROLLBK_CNFMD_CHG_START_{self._timer}: User: {user}(Priv: 15, View:"
             f" 0): Scheduled to rollback to config {path} in {minutes} minutes"
@@ -210,8 +211,9 @@ class Archive:
         )
 
     def _fire(self, pending: Pending) -> None:
-        self._log(f"%ARCHIVE_DIFF-5-ROLLBK_CNFMD_CHG_ROLLBACK_START: Start rolling to:"
-                  f" {pending.path}")
+        self._log(
+            f"%ARCHIVE_DIFF-5-ROLLBK_CNFMD_CHG_ROLLBACK_START: Start rolling to: {pending.path}"
+        )
         self._end()
         text = self._device.text_of(pending.path)
         if text is not None:
@@ -223,8 +225,10 @@ class Archive:
             return NONE_PENDING
         user = self.pending.user
         self._end()
-        self._log(f"%ARCHIVE_DIFF-5-ROLLBK_CNFMD_CHG_CONFIRM: User: {user}: Confirm the"
-                  " configuration change")
+        self._log(
+            f"%ARCHIVE_DIFF-5-ROLLBK_CNFMD_CHG_CONFIRM: User: {user}: Confirm the"
+            " configuration change"
+        )
         return ""
 
     def revert(self) -> str:
@@ -260,4 +264,3 @@ class Archive:
 
     def _log(self, message: str) -> None:
         self._device.log(message)
-

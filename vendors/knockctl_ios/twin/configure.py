@@ -116,7 +116,7 @@ class Configurator:
 
     def _parse(self, text: str) -> tuple[Parsed[Rule], int, bool]:
         start = len(text) - len(text.lstrip())
-        word = text.split()[0].lower()
+        word = text.split(maxsplit=1)[0].lower()
         negated = word in ("no", "default")
         if negated:
             start += len(word)
@@ -200,7 +200,7 @@ def read(
 
 def obey(cfg: Configurator, line: str) -> str:
     """Carry out one line of a file; return what the device says, the line itself before errors."""
-    if line.startswith("version ") or line.startswith(("Building conf", "Current conf")):
+    if line.startswith(("version ", "Building conf", "Current conf")):
         return ""
     try:
         return cfg.line(line)

@@ -86,7 +86,13 @@ def _connections(shell: Shell) -> list[tuple[str, str, str, str, Callable[[], No
     device = shell.device
     address = next((a.partition("/")[0] for a, _ in device.switches.addresses), "127.0.0.1")
     found = [
-        (f"{0x7F10 + n:08X}", f"{address}.22", f"{login.address}.{login.port}", "ESTAB", login.close)
+        (
+            f"{0x7F10 + n:08X}",
+            f"{address}.22",
+            f"{login.address}.{login.port}",
+            "ESTAB",
+            login.close,
+        )
         for n, login in sorted(device.logins.items())
     ]
     found += [(t, c.local, c.remote, c.state, c.close) for t, c in device.connections.items()]
@@ -96,7 +102,9 @@ def _connections(shell: Shell) -> list[tuple[str, str, str, str, Callable[[], No
 def tcp_brief(shell: Shell, parsed: Parsed[Command]) -> str:  # noqa: ARG001
     """Show the TCP connections that end here."""
     rows = ["TCB       Local Address               Foreign Address             (state)"]
-    rows += [f"{t:<9} {l:<27} {r:<27} {s}" for t, l, r, s, _ in _connections(shell)]
+    rows += [
+        f"{tcb:<9} {near:<27} {far:<27} {state}" for tcb, near, far, state, _ in _connections(shell)
+    ]
     return "\n".join(rows) + "\n"
 
 
@@ -130,8 +138,7 @@ def clear_line(shell: Shell, parsed: Parsed[Command]) -> Dialogue:
 COMMANDS = (
     Command(f"access-template {_ARGUMENTS}", access_template),
     Command(
-        "clear {access-template|ip access-template} acl=WORD dynamic=WORD"
-        f" [{_SIDE} [{_SIDE}]]",
+        f"clear {{access-template|ip access-template}} acl=WORD dynamic=WORD [{_SIDE} [{_SIDE}]]",
         clear_template,
     ),
     Command("clear {access-list counters|ip access-list counters} [WORD]", clear_counters),
@@ -139,8 +146,6 @@ COMMANDS = (
     Command("who", users, 1),
     Command("show tcp brief [all|numeric]", tcp_brief, 1),
     Command("clear tcp tcb tcb=WORD", clear_tcp),
-    Command(
-        "clear tcp local la=A.B.C.D lp=<1-65535> remote ra=A.B.C.D rp=<1-65535>", clear_tcp
-    ),
+    Command("clear tcp local la=A.B.C.D lp=<1-65535> remote ra=A.B.C.D rp=<1-65535>", clear_tcp),
     Command("clear line {vty vty=<0-1869>|line=<0-1869>}", clear_line),
 )

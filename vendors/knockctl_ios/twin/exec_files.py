@@ -118,8 +118,7 @@ def erase(shell: Shell, parsed: Parsed[Command]) -> Dialogue:  # noqa: ARG001
     """Erase the startup configuration."""
     if not _quiet(shell):
         yield Ask(
-            "Erasing the nvram filesystem will remove all configuration files! Continue?"
-            " [confirm]",
+            "Erasing the nvram filesystem will remove all configuration files! Continue? [confirm]",
             key=True,
         )
     shell.device.startup = None

@@ -165,10 +165,18 @@ def ip_brief(shell: Shell, parsed: Parsed[Command]) -> str:  # noqa: ARG001
 
 COMMANDS = (
     Command("show {access-lists|ip access-lists} [name=WORD]", access_lists, 1),
-    Command("show policy-map control-plane [where=host|where=transit|where=cef-exception]"
-            " [all|input|output]", control_plane, 1),
-    Command("show policy-map type {logging|port-filter} control-plane"
-            " [where=host|where=transit|where=cef-exception]", control_plane, 1),
+    Command(
+        "show policy-map control-plane [where=host|where=transit|where=cef-exception]"
+        " [all|input|output]",
+        control_plane,
+        1,
+    ),
+    Command(
+        "show policy-map type {logging|port-filter} control-plane"
+        " [where=host|where=transit|where=cef-exception]",
+        control_plane,
+        1,
+    ),
     Command("show {class-map|policy-map} [name=WORD]", maps, 1),
     Command("show object-group [WORD]", groups, 1),
     Command("show ip interface [name=INTERFACE|kind=TYPE unit=UNIT]", ip_interface, 1),

@@ -105,9 +105,7 @@ def eem_version(shell: Shell, parsed: Parsed[Command]) -> str:  # noqa: ARG001
 
 def eem_registered(shell: Shell, parsed: Parsed[Command]) -> str:  # noqa: ARG001
     """Show the policies that are registered."""
-    rows = [
-        "No.  Class     Type    Event Type          Trap  Time Registered           Name"
-    ]
+    rows = ["No.  Class     Type    Event Type          Trap  Time Registered           Name"]
     for number, node in enumerate(shell.device.applets(), 1):
         rows += _registered(shell, number, node)
     return "\n".join(rows) + "\n"
@@ -135,9 +133,7 @@ def _registered(shell: Shell, number: int, node: Node) -> Iterator[str]:
     run = re.search(r"maxrun (\S+)", events[0].text) if events else None
     seconds = float(run.group(1)) if run else 20.0
     secure = "bypass" if "authorization bypass" in node.text else "none"
-    yield (
-        f" nice 0 queue-priority normal maxrun {seconds:.3f} scheduler rp_primary Secu {secure}"
-    )
+    yield (f" nice 0 queue-priority normal maxrun {seconds:.3f} scheduler rp_primary Secu {secure}")
     yield from (f" {text}" for child, text in applets.indented(node) if child.args.get("verb"))
 
 
@@ -184,7 +180,9 @@ def eem_environment(shell: Shell, parsed: Parsed[Command]) -> str:  # noqa: ARG0
 
 COMMANDS = (
     Command("show running-config [all|brief|full|view full]", running),
-    Command("show running-config interface {interface=INTERFACE|kind=TYPE unit=UNIT}", running_part),
+    Command(
+        "show running-config interface {interface=INTERFACE|kind=TYPE unit=UNIT}", running_part
+    ),
     Command("show startup-config", startup),
     Command("show configuration", startup),
     Command("show version", version, 1),

@@ -73,8 +73,10 @@ def send_log(shell: Shell, parsed: Parsed[Command]) -> str:
     """Write a line into the log."""
     severity = parsed.get("severity", "7")
     text = parsed.get("text").strip('"')
-    shell.device.log(f"%SYS-{severity}-USERLOG_{_LEVELS[int(severity)]}: Message from"
-                     f" tty0(user id: {shell.user}): {text}")
+    shell.device.log(
+        f"%SYS-{severity}-USERLOG_{_LEVELS[int(severity)]}: Message from"
+        f" tty0(user id: {shell.user}): {text}"
+    )
     return ""
 
 

@@ -93,8 +93,10 @@ class Flash:
             prefix = f"{path}/" if path else ""
             found = {n: f for n, f in self.files.items() if n.rpartition("/")[0] == path}
             folders = {n: k for n, k in self.folders.items() if n.rpartition("/")[0] == path}
-            rows = [(k, f"{k:5}  drw-  {0:>11}   {times.listed(self.now())}  "
-                    f"{n.removeprefix(prefix)}") for n, k in folders.items()]
+            rows = [
+                (k, f"{k:5}  drw-  {0:>11}   {times.listed(self.now())}  {n.removeprefix(prefix)}")
+                for n, k in folders.items()
+            ]
             rows += [(f.number, _row(n.removeprefix(prefix), f)) for n, f in found.items()]
             body = "\n".join(row for _, row in sorted(rows)) or "No files in directory"
             return f"Directory of flash:/{path}\n\n{body}\n\n{self._tail()}"

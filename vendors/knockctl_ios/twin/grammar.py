@@ -136,7 +136,7 @@ class Grammar(Generic[T]):
 
 def _closure(paths: Mapping[_State[T], Path]) -> dict[_State[T], Path]:
     found: dict[_State[T], Path] = {}
-    waiting = list(reversed(paths.items()))
+    waiting = list(paths.items())[::-1]
     while waiting:
         state, path = waiting.pop()
         if state not in found:
@@ -256,6 +256,6 @@ def _edge(state: _State[T], piece: str) -> _State[T]:
     for text, capture, target in edges:
         if (text, capture) == (kind, name):
             return target
-    target: _State[T] = _State()
-    edges.append((kind, name, target))
-    return target
+    fresh: _State[T] = _State()
+    edges.append((kind, name, fresh))
+    return fresh

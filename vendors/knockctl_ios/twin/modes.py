@@ -57,28 +57,44 @@ _KEPT = (
     (70, "ip {bootp|dhcp|icmp|gratuitous-arps|finger|ftp|tftp|rcmd|telnet|options} LINE"),
     (70, "{ipv6|cef|flow|mpls|lldp|cdp|l2vpn|bridge} LINE"),
     (125, "{alias|parser|shell|default-value|login|security|mac|port-channel} LINE"),
-    (270, "ip {route|forward-protocol|nat|prefix-list|local|as-path|community-list|flow-export}"
-     " LINE"),
+    (
+        270,
+        "ip {route|forward-protocol|nat|prefix-list|local|as-path|community-list|flow-export} LINE",
+    ),
     (270, "ip {tacacs|radius|sla|tcp|pim|igmp|ssh|device|rsvp|verify} LINE"),
     (320, "access-list {<1-199>|<1300-2699>} LINE"),
     (320, "{arp|dialer-list|priority-list|queue-list|tacacs-server|radius-server|radius} LINE"),
     (350, "snmp-server LINE"),
-    (360, "{tftp-server|gateway|mgcp|sccp|call|telephony-service|onep|netconf-yang|restconf} [LINE]"),
+    (
+        360,
+        "{tftp-server|gateway|mgcp|sccp|call|telephony-service|onep|netconf-yang|restconf} [LINE]",
+    ),
     (420, "{ntp|sntp|wsma|netconf|monitor|exception|vpdn|vpdn-group} LINE"),
 )
 GLOBAL = (
-    Rule("service timestamps {log|debug} [uptime|datetime [msec|localtime|show-timezone|year]*]",
-         10, key=3, both=True),
+    Rule(
+        "service timestamps {log|debug} [uptime|datetime [msec|localtime|show-timezone|year]*]",
+        10,
+        key=3,
+        both=True,
+    ),
     Rule("service sequence-numbers", 14),
     Rule("service password-encryption", 12, both=True),
-    Rule("service {config|dhcp|finger|pad|tcp-keepalives-in|tcp-keepalives-out|udp-small-servers"
-         "|tcp-small-servers|nagle|call-home|internal|unsupported-transceiver|telnet-zeroidle"
-         "|linenumber|compress-config|disable-ip-fast-frag|hide-telnet-addresses|exec-callback"
-         "|prompt config|pt-vty-logging|slave-log|alignment|decimal-tty|exec-wait} [LINE]", 16),
+    Rule(
+        "service {config|dhcp|finger|pad|tcp-keepalives-in|tcp-keepalives-out|udp-small-servers"
+        "|tcp-small-servers|nagle|call-home|internal|unsupported-transceiver|telnet-zeroidle"
+        "|linenumber|compress-config|disable-ip-fast-frag|hide-telnet-addresses|exec-callback"
+        "|prompt config|pt-vty-logging|slave-log|alignment|decimal-tty|exec-wait} [LINE]",
+        16,
+    ),
     Rule("hostname name=WORD", 18, key=1),
-    Rule("logging {buffered|console|monitor|trap|facility|origin-id|source-interface|rate-limit"
-         "|userinfo|count|on|message-counter|exception|discriminator|queue-limit} [LINE]", 50,
-         key=2, both=True),
+    Rule(
+        "logging {buffered|console|monitor|trap|facility|origin-id|source-interface|rate-limit"
+        "|userinfo|count|on|message-counter|exception|discriminator|queue-limit} [LINE]",
+        50,
+        key=2,
+        both=True,
+    ),
     Rule("logging {host A.B.C.D [LINE]|A.B.C.D}", 345),
     *users.RULES,
     Rule("aaa new-model", 58, both=True),
@@ -86,36 +102,67 @@ GLOBAL = (
     Rule("file prompt quiet", 105),
     Rule("file verify auto", 105),
     Rule("file privilege <0-15>", 105, key=2),
-    Rule("object-group service name=WORD", 110, key=3, mode="config-service-group",
-         apply=qos.group),
+    Rule(
+        "object-group service name=WORD", 110, key=3, mode="config-service-group", apply=qos.group
+    ),
     Rule("class-map {how=match-any|how=match-all} name=WORD", 150, apply=qos.class_map),
     Rule("class-map name=WORD", 150, apply=qos.class_map),
-    Rule("class-map type {type=logging|type=port-filter} {how=match-any|how=match-all} name=WORD",
-         152, apply=qos.class_map, offered=classic),
-    Rule("class-map type {type=logging|type=port-filter} name=WORD",
-         152, apply=qos.class_map, offered=classic),
-    Rule("class-map type type=inspect [how=match-any|how=match-all] name=WORD",
-         152, apply=qos.class_map),
+    Rule(
+        "class-map type {type=logging|type=port-filter} {how=match-any|how=match-all} name=WORD",
+        152,
+        apply=qos.class_map,
+        offered=classic,
+    ),
+    Rule(
+        "class-map type {type=logging|type=port-filter} name=WORD",
+        152,
+        apply=qos.class_map,
+        offered=classic,
+    ),
+    Rule(
+        "class-map type type=inspect [how=match-any|how=match-all] name=WORD",
+        152,
+        apply=qos.class_map,
+    ),
     Rule("policy-map name=WORD", 160, apply=qos.policy_map),
-    Rule("policy-map type {type=logging|type=port-filter} name=WORD", 162, apply=qos.policy_map,
-         offered=classic),
+    Rule(
+        "policy-map type {type=logging|type=port-filter} name=WORD",
+        162,
+        apply=qos.policy_map,
+        offered=classic,
+    ),
     Rule("policy-map type type=inspect name=WORD", 162, apply=qos.policy_map),
     Rule("interface {name=INTERFACE|kind=TYPE unit=UNIT}", 200, least=1, apply=users.interface),
     Rule("ip scp server enable", 270),
     Rule("ip {domain-lookup|domain lookup}", 70, sticky=True),
     Rule("ip {domain-name|domain name} name=WORD", 70, key=0, apply=users.domain_name),
     Rule("ip http {server|secure-server}", 265, both=True),
-    Rule("ip http {access-class|authentication|max-connections|port|path|timeout-policy"
-         "|secure-port|client|secure-trustpoint} LINE", 266, key=3),
-    Rule("ip access-list extended {WORD|<100-199>|<2000-2699>}", 300, key=4,
-         mode="config-ext-nacl", apply=acl.header),
-    Rule("ip access-list resequence name=WORD [start=<1-2147483647> [step=<1-2147483647>]]",
-         apply=acl.resequence),
+    Rule(
+        "ip http {access-class|authentication|max-connections|port|path|timeout-policy"
+        "|secure-port|client|secure-trustpoint} LINE",
+        266,
+        key=3,
+    ),
+    Rule(
+        "ip access-list extended {WORD|<100-199>|<2000-2699>}",
+        300,
+        key=4,
+        mode="config-ext-nacl",
+        apply=acl.header,
+    ),
+    Rule(
+        "ip access-list resequence name=WORD [start=<1-2147483647> [step=<1-2147483647>]]",
+        apply=acl.resequence,
+    ),
     Rule("ip access-list {logging|log-update|helper|role-based} LINE", 300),
     Rule("access-list dynamic-extend", 320),
     Rule("control-plane", 390, apply=qos.control_plane),
-    Rule("control-plane {where=host|where=transit|where=cef-exception}", 385, offered=classic,
-         apply=qos.control_plane),
+    Rule(
+        "control-plane {where=host|where=transit|where=cef-exception}",
+        385,
+        offered=classic,
+        apply=qos.control_plane,
+    ),
     Rule("banner {motd|exec|login|incoming|prompt-timeout} LINE", 395, key=2),
     Rule("privilege LINE", 398),
     Rule("config-register WORD", 32, key=1),
@@ -130,19 +177,29 @@ _INTERFACE = (
     Rule("ip address A.B.C.D A.B.C.D secondary", 6),
     Rule("ip address {dhcp|negotiated} [LINE]", 5, key=2),
     Rule("ip access-group {WORD|<1-2699>} {in|out}", 7, apply=users.access_group),
-    Rule("ip {unreachables|redirects|proxy-arp|mask-reply|split-horizon|route-cache}", 8,
-         sticky=True),
+    Rule(
+        "ip {unreachables|redirects|proxy-arp|mask-reply|split-horizon|route-cache}", 8, sticky=True
+    ),
     Rule("ip {unreachables|redirects} LINE", 8, key=2),
-    Rule("ip {nat|virtual-reassembly|inspect|verify|policy|mtu|helper-address|ospf|tcp|vrf|pim|igmp"
-         "|flow|nhrp|route-cache|unnumbered|summary-address|broadcast-address|directed-broadcast"
-         "|accounting|rip|authentication|bandwidth-percent|hello-interval|hold-time} [LINE]", 9),
-    Rule("{ipv6|zone-member|crypto|vrf|service-policy|standby|switchport|channel-group|tunnel|ppp"
-         "|pppoe|pppoe-client|dialer|encapsulation|spanning-tree|mpls|media-type|negotiation"
-         "|nameif|vlan-id|peer|clock|fair-queue|serial|isdn|storm-control|macro|snmp|logging"
-         "|authentication|dot1x|mab|bfd|lldp|ntp|arp|mop|macsec|cdp|keepalive} [LINE]",
-         20),
-    Rule("{bandwidth|delay|duplex|speed|mtu|load-interval|hold-queue|mac-address|carrier-delay"
-         "|tx-ring-limit} [LINE]", 15, key=1),
+    Rule(
+        "ip {nat|virtual-reassembly|inspect|verify|policy|mtu|helper-address|ospf|tcp|vrf|pim|igmp"
+        "|flow|nhrp|route-cache|unnumbered|summary-address|broadcast-address|directed-broadcast"
+        "|accounting|rip|authentication|bandwidth-percent|hello-interval|hold-time} [LINE]",
+        9,
+    ),
+    Rule(
+        "{ipv6|zone-member|crypto|vrf|service-policy|standby|switchport|channel-group|tunnel|ppp"
+        "|pppoe|pppoe-client|dialer|encapsulation|spanning-tree|mpls|media-type|negotiation"
+        "|nameif|vlan-id|peer|clock|fair-queue|serial|isdn|storm-control|macro|snmp|logging"
+        "|authentication|dot1x|mab|bfd|lldp|ntp|arp|mop|macsec|cdp|keepalive} [LINE]",
+        20,
+    ),
+    Rule(
+        "{bandwidth|delay|duplex|speed|mtu|load-interval|hold-queue|mac-address|carrier-delay"
+        "|tx-ring-limit} [LINE]",
+        15,
+        key=1,
+    ),
 )
 _ARCHIVE = (
     Rule("path FILE", 2, key=1),

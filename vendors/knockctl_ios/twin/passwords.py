@@ -48,7 +48,7 @@ def fits(kept: str, given: str) -> bool:
     """Tell whether a secret is the one of ``0 text``, ``5 hash`` or ``7 text``."""
     kind, _, value = kept.partition(" ")
     if kind == "5":
-        value, given = value, hashed(given, value.split("$")[2])
+        given = hashed(given, value.split("$")[2])
     elif kind == "7":
         value = _revealed(value)
     return secrets.compare_digest(value.encode(), given.encode())
@@ -56,6 +56,4 @@ def fits(kept: str, given: str) -> bool:
 
 def _revealed(text: str) -> str:
     seed, codes = int(text[:2]), bytes.fromhex(text[2:])
-    return "".join(
-        chr(code ^ ord(_KEY[(seed + at) % len(_KEY)])) for at, code in enumerate(codes)
-    )
+    return "".join(chr(code ^ ord(_KEY[(seed + at) % len(_KEY)])) for at, code in enumerate(codes))

@@ -51,9 +51,7 @@ def keep(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa
     """Keep the line, or remove the one it names."""
     rule, parent = parsed.command, cfg.section
     key = key_of(rule, parsed.words)
-    if negated and not (rule.sticky or rule.both):
-        parent.drop(key)
-    elif rule.sticky and not negated:
+    if (negated and not (rule.sticky or rule.both)) or (rule.sticky and not negated):
         parent.drop(key)
     else:
         text = f"no {parsed.text}" if negated else parsed.text

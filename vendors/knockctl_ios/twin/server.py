@@ -114,12 +114,14 @@ class Server:
         """Have the port open exactly while the device has power and doesn't refuse."""
         import asyncssh
 
+        from knockctl_ios.twin.guard import Guard
+
         async with self._changing:
             if not self.device.powered or self.device.faults.refusing:
                 self._close()
             elif self._listener is None:
                 self._listener = await asyncssh.create_server(
-                    functools.partial(_guard(), self),
+                    functools.partial(Guard, self.device, self.connections),
                     self.host,
                     self.port,
                     server_host_keys=list(self._keys) or [_host_key()],
@@ -154,49 +156,6 @@ class Server:
             await Terminal(shell, wire).serve()
         with suppress(OSError):
             process.exit(0)
-
-
-def _guard() -> type[asyncssh.SSHServer]:
-    """Return what lets users in; a class only once asyncssh is there."""
-    import asyncssh
-
-    class Guard(asyncssh.SSHServer):
-        def __init__(self, server: Server) -> None:
-            self._server = server
-            self._user = ""
-            self._line: int | None = None
-            self._connection: asyncssh.SSHServerConnection | None = None
-
-        def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
-            self._connection = conn
-            self._server.connections.add(conn)
-            if len(self._server.device.logins) >= self._server.device.lines:
-                conn.abort()
-
-        def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-            if self._connection is not None:
-                self._server.connections.discard(self._connection)
-            if self._line is not None:
-                self._server.device.log_out(self._line)
-
-        def begin_auth(self, username: str) -> bool:
-            self._user = username
-            return True
-
-        def password_auth_supported(self) -> bool:
-            return True
-
-        def validate_password(self, username: str, password: str) -> bool:
-            return self._server.device.permits(username, password)
-
-        def auth_completed(self) -> None:
-            conn = self._connection
-            if conn is not None:
-                host, port = conn.get_extra_info("peername")[:2]
-                self._line = self._server.device.log_in(self._user, (host, port), conn.abort)
-                conn.set_extra_info(vty=self._line)
-
-    return Guard
 
 
 class Served:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from dataclasses import dataclass
+from typing import cast
 
 import asyncssh
 from asyncssh import SFTPAttrs
@@ -63,24 +64,22 @@ class FlashServer(asyncssh.SFTPServer):
 
     def read(self, file_obj: object, offset: int, size: int) -> bytes:
         """Return a part of a file."""
-        assert isinstance(file_obj, Handle)
-        return bytes(file_obj.data[offset : offset + size])
+        return bytes(_handle(file_obj).data[offset : offset + size])
 
     def write(self, file_obj: object, offset: int, data: bytes) -> int:
         """Take a part of a file."""
-        assert isinstance(file_obj, Handle)
         if self._device.faults.flash_full:
             raise asyncssh.SFTPFailure("No space left on device")
-        file_obj.data[offset : offset + len(data)] = data
+        _handle(file_obj).data[offset : offset + len(data)] = data
         return len(data)
 
     def close(self, file_obj: object) -> None:
         """Keep what was written."""
-        assert isinstance(file_obj, Handle)
-        if not file_obj.writing:
+        handle = _handle(file_obj)
+        if not handle.writing:
             return
         try:
-            self._device.flash.write(file_obj.path, bytes(file_obj.data))
+            self._device.flash.write(handle.path, bytes(handle.data))
         except FileError as error:
             raise asyncssh.SFTPFailure(str(error)) from error
 
@@ -93,3 +92,8 @@ class FlashServer(asyncssh.SFTPServer):
         if name is None:
             raise asyncssh.SFTPNoSuchFile("No such file or directory")
         return name
+
+
+def _handle(file_obj: object) -> Handle:
+    """Give what ``open`` returned its type back."""
+    return cast("Handle", file_obj)

@@ -145,7 +145,7 @@ class Shell:
         return found
 
     def _unknown(self, line: str, error: Rejected, width: int) -> str:
-        word = line.split()[0]
+        word = line.split(maxsplit=1)[0]
         if type(error) is Rejected and error.offset <= len(line) - len(line.lstrip()) + len(word):
             single = len(line.split()) == 1
             if single and not _grammar_knows(self.level, word):

@@ -71,7 +71,8 @@ class Switches:
     def release(self) -> tuple[int, int]:
         """The version's first two numbers."""
         numbers = [int(number) for number in re.findall(r"\d+", self.version)[:2]]
-        return (numbers + [0, 0])[0], (numbers + [0, 0])[1]
+        major, minor = [*numbers, 0, 0][:2]
+        return major, minor
 
     @property
     def xe(self) -> bool:

@@ -71,6 +71,6 @@ class Interpreter:
 
 def _value(text: str) -> str:
     text = text.rstrip()
-    if text[:1] == "{" and text[-1:] == "}" or len(text) > 1 and text[0] == text[-1] == '"':
+    if (text[:1] == "{" and text[-1:] == "}") or (len(text) > 1 and text[0] == text[-1] == '"'):
         return text[1:-1]
     return text

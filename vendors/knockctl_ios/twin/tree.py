@@ -59,7 +59,6 @@ class Node:
         """Return what makes two lines the same, lines below included."""
         return (self.text, self.sequence, tuple(node.signature() for node in self.children))
 
-
     def copy(self) -> Node:
         """Return an independent copy that counts as the same line."""
         below = {key: node.copy() for key, node in self.below.items()}
