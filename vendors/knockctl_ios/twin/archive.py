@@ -138,9 +138,10 @@ class Archive:
 
     def incremental(self, text: str) -> str:
         """Return what ``show archive config incremental-diffs`` prints of a file."""
-        if "end" not in [line.strip() for line in text.splitlines()]:
-            return "!Error: cfgdiff returned error 5"
         device = self._device
+        ends = "end" in [line.strip() for line in text.splitlines()]
+        if device.switches.diff_needs_end and text.strip() and not ends:
+            return "!Error: cfgdiff returned error 5"
         removals = [line for line in text.splitlines() if line.strip().startswith("no ")]
         merged = device.running.copy()
         cfg = Configurator(merged, device.switches, file=device.text_of)

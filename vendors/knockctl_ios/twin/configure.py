@@ -14,6 +14,8 @@ from knockctl_ios.twin.rules import Refused, Rule, grammar_of, keep
 from knockctl_ios.twin.switches import Switches
 from knockctl_ios.twin.tree import Node, root
 
+MARK = "\x03"
+"""What a banner is kept between; shown as ``^C``, which is not read back as the same."""
 Report = Callable[[str], None]
 
 
@@ -99,8 +101,8 @@ class Configurator:
         stripped = text.strip()
         if not stripped or stripped.startswith("!"):
             return ""
-        if stripped in ("exit", "quit") and len(self._stack) > 1:
-            return self.leave()
+        if stripped in ("exit", "quit") and not text.startswith("  "):
+            return self.leave() if len(self._stack) > 1 else ""
         found = self._foreign(text)
         return found if found is not None else self._known(text)
 
@@ -173,7 +175,7 @@ class Configurator:
             body = "\n".join(lines)
             self._banner = None
             key = f"banner {kind}"
-            self.top.put(Node(f"{key} ^C{body}^C", key, (395, kind), args={"text": body}))
+            self.top.put(Node(f"{key} {MARK}{body}{MARK}", key, (395, kind), args={"text": body}))
         return ""
 
 

@@ -67,6 +67,11 @@ class Counters:
         self.bytes[line] = self.bytes.get(line, 0) + size
 
 
+def visible(text: str) -> str:
+    """Return a text as a terminal is sent it: what can't be printed is."""
+    return text.replace("\x03", "^C")
+
+
 class Device:
     """One simulated device. All of it belongs to one thread: that of the server's loop."""
 
@@ -127,7 +132,7 @@ class Device:
             moment, user = self.saved_by
             head += f"! NVRAM config last updated at {times.long(moment)} by {user}\n"
         body = f"!\n{head}!\n" if head else "!\n"
-        body += self.text()
+        body += visible(self.text())
         size = len(body.encode())
         return f"Building configuration...\n\nCurrent configuration : {size} bytes\n{body}"
 

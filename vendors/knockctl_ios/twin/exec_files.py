@@ -5,9 +5,18 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from knockctl_ios.twin.device import visible
 from knockctl_ios.twin.files import FileError, path_of
 from knockctl_ios.twin.grammar import Parsed
-from knockctl_ios.twin.shell import Ask, Command, Dialogue, Shell, configure_line, confirm_user
+from knockctl_ios.twin.shell import (
+    Ask,
+    Command,
+    Dialogue,
+    Shell,
+    asks_about,
+    configure_line,
+    confirm_user,
+)
 
 if TYPE_CHECKING:
     from knockctl_ios.twin.device import Device
@@ -92,7 +101,7 @@ def merge(shell: Shell, text: str) -> Dialogue:
         if line.strip() == "end" and not shell.config.in_text:
             break
         words = line.split()
-        if words[:2] == ["no", "username"] and device.running.child(" ".join(words[1:3])):
+        if words[:2] == ["no", "username"] and asks_about(device, "".join(words[2:3])):
             yield from confirm_user()
         if not line.startswith("version "):
             said += configure_line(shell, line, 0, echo=True)
@@ -140,7 +149,7 @@ def directory(shell: Shell, parsed: Parsed[Command]) -> str:
 def more(shell: Shell, parsed: Parsed[Command]) -> str:
     """Print a file."""
     text = text_at(shell.device, parsed.get("file"))
-    return missing(parsed.get("file")) if text is None else text
+    return missing(parsed.get("file")) if text is None else visible(text)
 
 
 def delete(shell: Shell, parsed: Parsed[Command]) -> Dialogue:

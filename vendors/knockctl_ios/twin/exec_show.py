@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from knockctl_ios.twin import applets, factory, render, times
+from knockctl_ios.twin.device import visible
 from knockctl_ios.twin.grammar import Parsed
 from knockctl_ios.twin.shell import Command, Shell
 from knockctl_ios.twin.tree import Node
@@ -35,7 +36,7 @@ def startup(shell: Shell, parsed: Parsed[Command]) -> str:  # noqa: ARG001
     text = shell.device.startup
     if text is None:
         return "startup-config is not present\n"
-    return f"Using {len(text)} out of {NVRAM} bytes\n!\n{text}"
+    return f"Using {len(text)} out of {NVRAM} bytes\n!\n{visible(text)}"
 
 
 def version(shell: Shell, parsed: Parsed[Command]) -> str:  # noqa: ARG001

@@ -33,7 +33,6 @@ _HEADINGS = (
     ("ip vrf WORD", 40, "vrf"),
     ("ipv6 access-list WORD", 330, "ipv6-acl"),
     ("key chain WORD", 90, "keychain"),
-    ("line {con|aux|vty|tty} <0-1869> [<0-1869>]", 400, "line"),
     ("object-group network WORD", 110, "network-group"),
     ("parameter-map LINE", 130, "profile"),
     ("redundancy", 115, "red"),
@@ -165,6 +164,7 @@ GLOBAL = (
     ),
     Rule("banner {motd|exec|login|incoming|prompt-timeout} LINE", 395, key=2),
     Rule("privilege LINE", 398),
+    Rule("line {con|aux|vty|tty} <0-1869> [<0-1869>]", 400, mode="config-line"),
     Rule("config-register WORD", 32, key=1),
     *applets.rules(450),
     *(Rule(text, rank, mode=f"{ANY} {prompt}") for text, rank, prompt in _HEADINGS),
@@ -201,6 +201,23 @@ _INTERFACE = (
         key=1,
     ),
 )
+_LINE = (
+    Rule("access-class WORD {in|out} [vrf-also]", 5),
+    Rule("exec-timeout <0-35791> [<0-2147483>]", 3, key=1),
+    Rule("privilege level <0-15>", 2, key=2),
+    Rule("password LINE", 4, key=1),
+    Rule("login [local|authentication WORD|tacacs]", 6, key=1, both=True),
+    Rule("transport {input|output|preferred} {all|none|ssh|telnet}*", 9, key=2),
+    Rule("logging synchronous [LINE]", 5, key=2),
+    Rule("{length|width|speed|stopbits|session-timeout|absolute-timeout} LINE", 7, key=1),
+    Rule(
+        "{exec|history|notify|monitor|ipv6|rotary|session-limit|autocommand|flowcontrol} [LINE]",
+        8,
+        both=True,
+    ),
+    Rule("authorization LINE", 8),
+    Rule("activation-character <0-255>", 8, key=1),
+)
 _ARCHIVE = (
     Rule("path FILE", 2, key=1),
     Rule("maximum <1-14>", 3, key=1),
@@ -231,6 +248,7 @@ MODES = {
     "config-ext-nacl": Mode("config-ext-nacl", acl.RULES),
     "config-cp": Mode("config-cp", qos.ATTACH),
     "config-cp-host": Mode("config-cp-host", qos.ATTACH),
+    "config-line": Mode("config-line", _LINE),
     "config-applet": Mode("config-applet", applets.APPLET_RULES),
     "config-applet-trigger": Mode("config-applet-trigger", applets.TRIGGER_RULES),
 }

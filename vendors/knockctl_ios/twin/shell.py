@@ -191,7 +191,7 @@ class Shell:
         return self._config_line(text)
 
     def _remove_user(self, text: str, name: str) -> Dialogue:
-        if self.device.running.child(f"username {name}") is not None:
+        if asks_about(self.device, name):
             yield from confirm_user()
         return self._config_line(text)
 
@@ -203,6 +203,12 @@ class Shell:
 def _grammar_knows(level: int, word: str) -> bool:
     keywords = _grammar(level).words("")
     return any(keyword.startswith(word.lower()) for keyword in keywords)
+
+
+def asks_about(device: Device, name: str) -> bool:
+    """Tell whether the removal of a user has to be confirmed."""
+    known = device.running.child(f"username {name}") is not None
+    return known and device.switches.confirms_user_removal
 
 
 def confirm_user() -> Dialogue:
@@ -237,6 +243,3 @@ def configure_line(shell: Shell, text: str, indent: int, *, echo: bool = False) 
     if device.faults.loses_power():
         device.power_off()
     return said
-
-
-__all__ = ["Ask", "Command", "Dialogue", "Handler", "Settings", "Shell", "configure_line"]

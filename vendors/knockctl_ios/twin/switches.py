@@ -56,6 +56,10 @@ class Switches:
     """Two access lists cannot hold a dynamic list of the same name."""
     denied_by_used_lists: bool = True
     """An access list that a class-map matches cannot be deleted."""
+    diff_needs_end: bool = True
+    """Lines cannot be compared with the running configuration unless a file has ``end``."""
+    confirms_user_removal: bool = True
+    """Before a user is removed, the device asks."""
     deny_padding: bool = True
     """The running configuration prints ``deny   ``, as wide as ``permit``."""
     group_padding: bool = True

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from knockctl_ios.twin import parameters, passwords
 from knockctl_ios.twin.grammar import Parsed
-from knockctl_ios.twin.rules import Refused, Rule, keep
+from knockctl_ios.twin.rules import Refused, Rule
 from knockctl_ios.twin.tree import Node
 
 if TYPE_CHECKING:
@@ -105,4 +105,3 @@ RULES = (
     ),
     Rule("username name=WORD [privilege privilege=<0-15>]", 120, least=2, apply=username),
 )
-__all__ = ["RULES", "access_group", "domain_name", "interface", "keep"]
