@@ -27,7 +27,9 @@ def test_a_beginning_of_several_words_is_ambiguous(console, line):
     assert console().say(line) == f'% Ambiguous command:  "{line}"\n\n'
 
 
-@pytest.mark.parametrize("line", ["show", "copy flash:x", "access-template", "show ip interface Gi"])
+@pytest.mark.parametrize(
+    "line", ["show", "copy flash:x", "access-template", "show ip interface Gi"]
+)
 def test_a_line_that_ends_early_is_incomplete(console, line):
     assert console().say(line) == "% Incomplete command.\n\n"
 

@@ -88,6 +88,7 @@ class Device:
         self.faults = faults or Faults()
         now = self.clock.now
         self.flash = Flash(self.switches.flash_bytes, now, lambda: self.faults.flash_full)
+        self.flash.name = "bootflash:" if self.switches.xe else "flash:"
         self.logs = Logs()
         self.entries = Entries(self.clock, self.switches)
         self.archive = Archive(self)

@@ -106,6 +106,7 @@ def merge(shell: Shell, text: str) -> Dialogue:
         if not line.startswith("version "):
             said += configure_line(shell, line, 0, echo=True)
         if not device.powered:
+            shell.config = before
             return said
     said += shell.config.leave_all()
     shell.config = before

@@ -31,6 +31,7 @@ class Flash:
     size: int
     now: Callable[[], float]
     full: Callable[[], bool]
+    name: str = "flash:"
     files: dict[str, File] = field(default_factory=dict)
     folders: dict[str, int] = field(default_factory=dict)
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -99,9 +100,9 @@ class Flash:
             ]
             rows += [(f.number, _row(n.removeprefix(prefix), f)) for n, f in found.items()]
             body = "\n".join(row for _, row in sorted(rows)) or "No files in directory"
-            return f"Directory of flash:/{path}\n\n{body}\n\n{self._tail()}"
+            return f"Directory of {self.name}/{path}\n\n{body}\n\n{self._tail()}"
         name = path.rpartition("/")[2]
-        return f"Directory of flash:/{path}\n\n{_row(name, found[path])}\n\n{self._tail()}"
+        return f"Directory of {self.name}/{path}\n\n{_row(name, found[path])}\n\n{self._tail()}"
 
     def _tail(self) -> str:
         return f"{self.size} bytes total ({self.free} bytes free)"

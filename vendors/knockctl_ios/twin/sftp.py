@@ -40,10 +40,11 @@ class FlashServer(asyncssh.SFTPServer):
         name = self._path(path)
         flash = self._device.flash
         if not name or name in flash.folders:
-            return SFTPAttrs(permissions=FOLDER, size=0)
+            return SFTPAttrs(type=asyncssh.FILEXFER_TYPE_DIRECTORY, permissions=FOLDER, size=0)
         if name not in flash.files:
             raise asyncssh.SFTPNoSuchFile("No such file or directory")
-        return SFTPAttrs(permissions=PLAIN, size=len(flash.files[name].data))
+        size = len(flash.files[name].data)
+        return SFTPAttrs(type=asyncssh.FILEXFER_TYPE_REGULAR, permissions=PLAIN, size=size)
 
     def lstat(self, path: bytes) -> SFTPAttrs:
         """Tell a file's size and kind."""

@@ -186,13 +186,13 @@ class Shell:
             return self.execute(rest, indent=len(self.prompt) + text.index(rest))
         if stripped.lower() == "end" or (stripped in ("exit", "quit") and cfg.section is cfg.top):
             return self.leave_config()
-        if stripped.startswith("no username ") and len(stripped.split()) == 3:
-            return self._remove_user(text, stripped.split()[2])
+        words = stripped.split()
+        if words[:2] == ["no", "username"] and asks_about(self.device, "".join(words[2:3])):
+            return self._remove_user(text)
         return self._config_line(text)
 
-    def _remove_user(self, text: str, name: str) -> Dialogue:
-        if asks_about(self.device, name):
-            yield from confirm_user()
+    def _remove_user(self, text: str) -> Dialogue:
+        yield from confirm_user()
         return self._config_line(text)
 
     def _config_line(self, text: str) -> str:

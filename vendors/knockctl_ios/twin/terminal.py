@@ -142,7 +142,8 @@ class Terminal:
     # --- printing ---
 
     def _print(self, text: str) -> None:
-        if text and not self._shell.device.faults.silent:
+        faults = self._shell.device.faults
+        if text and not (faults.silent or faults.deaf):
             self._wire.write(text.replace("\n", "\r\n").encode())
 
     async def _page(self, text: str) -> None:
