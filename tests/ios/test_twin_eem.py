@@ -15,6 +15,10 @@ event manager applet KNOCK authorization bypass
 """
 
 
+def words(line):
+    return " ".join(line.split())
+
+
 def test_registered_policies_are_listed_with_their_events(console):
     device = console()
     device.configure(APPLET)
@@ -91,19 +95,7 @@ def test_a_tcl_policy_needs_its_folder_and_an_event(console):
     assert device.configure(line) == ""
     assert f"{line}\n" in device.running()
     shown = device.say("show event manager policy registered").splitlines()
-    assert shown[1].split() == [
-        "1",
-        "script",
-        "user",
-        "syslog",
-        "Off",
-        "Thu",
-        "May",
-        "28",
-        "20:26:40",
-        "2026",
-        "knock.tcl",
-    ]
+    assert words(shown[1]) == "1 script user syslog Off Thu May 28 20:26:40 2026 knock.tcl"
     assert shown[2] == " pattern {%CP-6-}"
     device.configure(f"no {line}")
     assert device.device.applets() == []
@@ -123,20 +115,7 @@ def test_history_and_environment(console):
     device.device.runs.append(Run(1, "success", 1_780_000_000.0, "syslog", "applet: KNOCK"))
     device.configure("event manager environment _knock_Timeout 1")
     row = device.say("show event manager history events").splitlines()[-1]
-    assert row.split() == [
-        "1",
-        "1",
-        "Actv",
-        "success",
-        "Thu",
-        "May",
-        "28",
-        "20:26:40",
-        "2026",
-        "syslog",
-        "applet:",
-        "KNOCK",
-    ]
+    assert words(row) == "1 1 Actv success Thu May 28 20:26:40 2026 syslog applet: KNOCK"
     row = device.say("show event manager environment").splitlines()[-1]
     assert row.split() == ["1", "_knock_Timeout", "1"]
 

@@ -94,7 +94,7 @@ def test_a_file_is_merged_line_by_line_and_its_errors_are_shown(console):
         "987\n^\n% Invalid input detected at '^' marker.\n\n"
         " permit tcp any any bla\n"
         "                    ^\n% Invalid input detected at '^' marker.\n\n"
-        "99 bytes copied in 0.101 secs (980 bytes/sec)\n"
+        "84 bytes copied in 0.101 secs (833 bytes/sec)\n"
     )
 
 
