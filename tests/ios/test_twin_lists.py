@@ -196,3 +196,14 @@ def test_what_the_control_plane_has_counted(console):
     )
     assert device.say("show policy-map control-plane host") == ""
     assert device.say("show class-map C") == " class-map match-any C\n  match access-group name A\n"
+
+
+def test_what_is_guarded_and_what_is_there_can_be_switched(console):
+    device = console(guarded=frozenset(), plane_logging=False, numbers_shown=True)
+    device.configure(COPP)
+    assert " 10 permit udp any any eq 7000\n" in device.running()
+    assert "% Invalid input" in device.configure("control-plane host")
+    said = device.configure("no class-map C\nno policy-map P\nno ip access-list extended A")
+    assert said == ""
+    assert "policy-map" not in device.running()
+    assert console(version="17.9.4", plane_logging=True).configure("control-plane host") == ""

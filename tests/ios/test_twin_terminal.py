@@ -123,6 +123,9 @@ def test_one_command_over_the_exec_channel_and_files_over_scp(host, tmp_path):
             device.do(device.device.load, "no ip scp server enable")
             with pytest.raises(asyncssh.SFTPError, match="Administratively disabled"):
                 await asyncssh.scp(str(tmp_path / "x"), (connection, "flash:x"))
+        by_keyboard = OPTIONS | {"preferred_auth": "keyboard-interactive"}
+        async with asyncssh.connect("127.0.0.1", device.port, **by_keyboard) as connection:
+            assert "level is 15" in (await connection.run("show privilege")).stdout
         with pytest.raises(asyncssh.PermissionDenied):
             await asyncssh.connect("127.0.0.1", device.port, **(OPTIONS | {"password": "no"}))
 

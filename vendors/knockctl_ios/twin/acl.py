@@ -130,7 +130,7 @@ def header(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # no
     name = parsed.words[-1]
     maps = cfg.top.having("class-map")
     used = any(n.text.endswith(f"access-group name {name}") for m in maps for n in m.children)
-    if negated and used and cfg.switches.denied_by_used_lists:
+    if negated and used and "access-list" in cfg.switches.guarded:
         raise Refused(f"% Access-list {name} is in use by a class-map, cannot be deleted")
     return keep(cfg, parsed, negated)
 

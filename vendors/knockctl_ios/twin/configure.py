@@ -19,9 +19,13 @@ MARK = "\x03"
 Report = Callable[[str], None]
 
 
-@functools.lru_cache(maxsize=256)
+@functools.cache
+def _built(mode: str, *, logs: bool) -> Grammar[Rule]:
+    return grammar_of(modes.mode(mode).rules, logs=logs)
+
+
 def _grammar(mode: str, switches: Switches) -> Grammar[Rule]:
-    return grammar_of(modes.mode(mode).rules, switches)
+    return _built(mode, logs=switches.logs_plane)
 
 
 def _nothing(_: str) -> str | None:

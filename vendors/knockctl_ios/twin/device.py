@@ -207,9 +207,13 @@ class Device:
         self.revision += 1
         if user:
             self.changed_by = (self.clock.now(), user)
-        self.entries.prune(line for lists in self.acls() for line in lists.children)
+        if self.entries.items:
+            self._prune()
         for watcher in list(self.on_change):
             watcher()
+
+    def _prune(self) -> None:
+        self.entries.prune(line for lists in self.acls() for line in lists.children)
 
     def save(self, user: str) -> bool:
         """Write the startup configuration; tell whether that worked."""

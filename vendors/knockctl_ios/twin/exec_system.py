@@ -137,7 +137,6 @@ COMMANDS = (
     Command("enable [level=<0-15>]", enable, 0),
     Command("disable [level=<0-15>]", disable, 0),
     Command("{exit|logout|quit}", leave, 0),
-    Command("end", nothing, 1),
     Command("terminal length lines=<0-512>", length, 1),
     Command("terminal no length", length, 1),
     Command("terminal width columns=<0-512>", width, 1),

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from knockctl_ios.twin import acl, applets, qos, users
-from knockctl_ios.twin.qos import classic
 from knockctl_ios.twin.rules import Rule
 
 ANY = "any"
@@ -110,13 +109,13 @@ GLOBAL = (
         "class-map type {type=logging|type=port-filter} {how=match-any|how=match-all} name=WORD",
         152,
         apply=qos.class_map,
-        offered=classic,
+        logs=True,
     ),
     Rule(
         "class-map type {type=logging|type=port-filter} name=WORD",
         152,
         apply=qos.class_map,
-        offered=classic,
+        logs=True,
     ),
     Rule(
         "class-map type type=inspect [how=match-any|how=match-all] name=WORD",
@@ -128,7 +127,7 @@ GLOBAL = (
         "policy-map type {type=logging|type=port-filter} name=WORD",
         162,
         apply=qos.policy_map,
-        offered=classic,
+        logs=True,
     ),
     Rule("policy-map type type=inspect name=WORD", 162, apply=qos.policy_map),
     Rule("interface {name=INTERFACE|kind=TYPE unit=UNIT}", 200, least=1, apply=users.interface),
@@ -159,7 +158,7 @@ GLOBAL = (
     Rule(
         "control-plane {where=host|where=transit|where=cef-exception}",
         385,
-        offered=classic,
+        logs=True,
         apply=qos.control_plane,
     ),
     Rule("banner {motd|exec|login|incoming|prompt-timeout} LINE", 395, key=2),

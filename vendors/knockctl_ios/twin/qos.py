@@ -11,12 +11,6 @@ from knockctl_ios.twin.tree import Node
 
 if TYPE_CHECKING:
     from knockctl_ios.twin.configure import Configurator
-    from knockctl_ios.twin.switches import Switches
-
-
-def classic(switches: Switches) -> bool:
-    """Tell whether control-plane logging and the host subinterface exist."""
-    return not switches.xe
 
 
 # --- object groups ---
@@ -31,7 +25,7 @@ def group(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noq
 
 
 def _group_used(cfg: Configurator, name: str) -> bool:
-    return any(
+    return "object-group" in cfg.switches.guarded and any(
         f"object-group {name} " in f"{node.text} "
         for acl in cfg.top.having("ip access-list")
         for node in acl.children
@@ -73,7 +67,8 @@ def class_map(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  #
     key = f"class-map {words}{name}"
     if negated:
         policies = cfg.top.having(f"policy-map {words}") if kind else _untyped(cfg, "policy-map")
-        if any(child.text == f"class {name}" for p in policies for child in p.children):
+        used = any(child.text == f"class {name}" for p in policies for child in p.children)
+        if used and "class-map" in cfg.switches.guarded:
             raise Refused(f"% Class-map {name} is being used, cannot be deleted")
         cfg.top.drop(key)
         return ""
@@ -92,11 +87,12 @@ def policy_map(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  
     """Open or delete a policy-map; one that is attached stays."""
     name, kind = parsed.get("name"), parsed.get("type")
     text = f"policy-map type {kind} {name}" if kind else f"policy-map {name}"
-    if negated:
+    if negated and "policy-map" in cfg.switches.guarded:
         what = f"service-policy type {kind} " if kind else "service-policy "
         for place in (*cfg.top.having("control-plane"), *cfg.top.having("interface")):
             if any(n.text.startswith(what) and n.text.endswith(f" {name}") for n in place.children):
                 raise Refused(f"% Policy-map {name} is in use by {place.text}, cannot be deleted")
+    if negated:
         cfg.top.drop(text)
         return ""
     mode = "config-pmap-log" if kind == "logging" else "config-pmap"
@@ -202,6 +198,6 @@ ATTACH = (
         "service-policy type {type=logging|type=port-filter|type=queue-threshold}"
         " {direction=input|direction=output} [name=WORD]",
         apply=attach,
-        offered=classic,
+        logs=True,
     ),
 )

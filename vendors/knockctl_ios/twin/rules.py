@@ -11,7 +11,6 @@ from knockctl_ios.twin.tree import Node
 
 if TYPE_CHECKING:
     from knockctl_ios.twin.configure import Configurator
-    from knockctl_ios.twin.switches import Switches
 
 Apply = Callable[["Configurator", "Parsed[Rule]", bool], str]
 """Carries out a line, or, with True, its negation; returns what the device says."""
@@ -38,8 +37,8 @@ class Rule:
     both: bool = False
     """Kept in either form."""
     apply: Apply | None = None
-    offered: Callable[[Switches], bool] = lambda _: True
-    """Tells whether the device has it."""
+    logs: bool = False
+    """Of control-plane logging, which not every device has."""
 
 
 def key_of(rule: Rule, words: tuple[str, ...]) -> str:
@@ -62,10 +61,10 @@ def keep(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa
     return ""
 
 
-def grammar_of(rules: tuple[Rule, ...], switches: Switches) -> Grammar[Rule]:
-    """Build the parser of a mode."""
+def grammar_of(rules: tuple[Rule, ...], *, logs: bool) -> Grammar[Rule]:
+    """Build the parser of a mode, with or without control-plane logging."""
     grammar: Grammar[Rule] = Grammar()
     for rule in rules:
-        if rule.offered(switches):
+        if logs or not rule.logs:
             grammar.add(rule.syntax, rule, rule.least or rule.key)
     return grammar

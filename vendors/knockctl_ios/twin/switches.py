@@ -54,8 +54,12 @@ class Switches:
     """Of several dynamic lists in one access list only the first can be given entries."""
     dynamic_names_global: bool = True
     """Two access lists cannot hold a dynamic list of the same name."""
-    denied_by_used_lists: bool = True
-    """An access list that a class-map matches cannot be deleted."""
+    guarded: frozenset[str] = frozenset({"access-list", "class-map", "object-group", "policy-map"})
+    """The kinds of things that cannot be deleted while they are in use."""
+    plane_logging: bool | None = None
+    """Control-plane logging and the control-plane's host exist; None is what the version has."""
+    numbers_shown: bool | None = None
+    """The running configuration numbers the entries of access lists; None as the version does."""
     diff_needs_end: bool = True
     """Lines cannot be compared with the running configuration unless a file has ``end``."""
     confirms_user_removal: bool = True
@@ -80,13 +84,19 @@ class Switches:
 
     @property
     def xe(self) -> bool:
-        """IOS-XE: no control-plane logging, no control-plane host."""
+        """IOS-XE."""
         return self.release >= (16, 0)
 
     @property
     def shows_sequence(self) -> bool:
         """The running configuration numbers the entries of access lists."""
-        return self.release >= (17, 0)
+        shown = self.release >= (17, 0)
+        return shown if self.numbers_shown is None else self.numbers_shown
+
+    @property
+    def logs_plane(self) -> bool:
+        """Control-plane logging can be configured."""
+        return not self.xe if self.plane_logging is None else self.plane_logging
 
     @property
     def train(self) -> str:
