@@ -271,3 +271,23 @@ def test_a_reload_can_be_called_off(console):
     assert "SHUTDOWN ABORTED" in device.say("reload cancel")
     device.advance(600)
     assert device.device.powered
+
+
+@pytest.mark.parametrize("line", ["configure terminal revert timer 2", "archive config"])
+def test_a_copy_that_cannot_be_written_stops_what_needs_it(console, line):
+    device = console()
+    device.configure("archive\n path flash:none/archive")
+    assert device.say(line).startswith("%Error opening flash:none/archive-")
+    assert device.prompt == "cisco1#"
+    assert device.say("show archive config rollback timer") == PENDING
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "show archive config differences flash:none",
+        "show archive config incremental-diffs flash:none",
+    ],
+)
+def test_what_is_not_there_cannot_be_compared(console, line):
+    assert console().say(line) == "%Error opening flash:none (No such file or directory)\n"

@@ -120,7 +120,10 @@ def test_history_and_environment(console):
     assert row.split() == ["1", "_knock_Timeout", "1"]
 
 
-@pytest.mark.parametrize(("version", "number"), [("12.4(24)T", "2.40"), ("15.7(3)M", "4.00")])
+@pytest.mark.parametrize(
+    ("version", "number"),
+    [("12.4(15)T", "2.40"), ("12.4(24)T", "3.00"), ("15.1(4)M", "3.10"), ("15.7(3)M", "4.00")],
+)
 def test_versions_say_what_they_can(console, version, number):
     device = console(version=version)
     assert f"Event Manager Version {number}\n" in device.say("show event manager version")
@@ -163,3 +166,14 @@ def test_the_log_keeps_what_its_buffer_holds(console):
     assert "%SYS-5-USERLOG_NOTICE: Message from tty0(user id: admin): hello" in device.say(
         "show logging"
     )
+
+
+def test_a_policy_that_waits_for_nothing_is_started_by_hand(console):
+    device = console()
+    started = []
+    device.device.on_run.append(started.append)
+    device.configure("event manager applet X\n event none\n action 1 exit")
+    device.configure(APPLET)
+    assert device.say("event manager run X") == ""
+    assert "not registered with event none" in device.say("event manager run KNOCK")
+    assert started == ["X"]

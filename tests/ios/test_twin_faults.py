@@ -156,3 +156,17 @@ def test_a_restart_in_the_middle_of_a_change_and_back(host):
         time.sleep(0.02)
     device.served.settle()
     assert talk(device.port, typed) == len(LINES)
+
+
+def test_the_connection_is_cut_in_the_middle_of_a_file(host, tmp_path):
+    device = host()
+    (tmp_path / "x").write_bytes(b"hostname other\n" * 10)
+    device.device.faults.cut_upload = True
+
+    async def run():
+        async with asyncssh.connect("127.0.0.1", device.port, **OPTIONS) as connection:
+            with pytest.raises((asyncssh.Error, OSError)):
+                await asyncssh.scp(str(tmp_path / "x"), (connection, "flash:x"))
+
+    asyncio.run(run())
+    assert device.do(device.device.text_of, "flash:x") == "hostname other\n" * 5

@@ -1,6 +1,14 @@
 """Access lists, classes and policies: numbers, versions, and what the device refuses."""
 
+from ipaddress import IPv4Address
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from knockctl_ios.twin import Switches
+from knockctl_ios.twin.configure import read
+from knockctl_ios.twin.render import lines
 
 ACL = "ip access-list extended A\n permit udp any any eq 46543\n deny tcp any any eq 22\n"
 
@@ -42,16 +50,16 @@ def test_a_list_can_be_numbered_anew(console):
 
 
 @pytest.mark.parametrize(
-    ("version", "lines"),
+    ("version", "printed"),
     [
         ("15.7(3)M8", [" permit udp any any eq 46543", " deny   tcp any any eq 22"]),
         ("17.9.4", [" 10 permit udp any any eq 46543", " 20 deny   tcp any any eq 22"]),
     ],
 )
-def test_the_running_configuration_hides_numbers_or_shows_them(console, version, lines):
+def test_the_running_configuration_hides_numbers_or_shows_them(console, version, printed):
     device = console(version=version)
     device.configure(ACL)
-    assert device.running("extended A").split("\n")[1:] == lines
+    assert device.running("extended A").split("\n")[1:] == printed
 
 
 def test_padding_is_a_matter_of_taste(console):
@@ -207,3 +215,29 @@ def test_what_is_guarded_and_what_is_there_can_be_switched(console):
     assert said == ""
     assert "policy-map" not in device.running()
     assert console(version="17.9.4", plane_logging=True).configure("control-plane host") == ""
+
+
+PROTOCOLS = st.sampled_from(("ip", "gre", "icmp", "47"))
+NUMBERS = st.integers(0, 2**32 - 1).map(lambda number: str(IPv4Address(number)))
+SIDES = st.one_of(st.just("any"), NUMBERS.map("host {}".format), st.just("10.1.0.0 0.0.255.255"))
+PORTS = st.one_of(
+    st.just(""),
+    st.integers(0, 65535).map("eq {}".format),
+    st.integers(0, 65535).map("gt {}".format),
+    st.just("range 20 1024"),
+)
+ENTRIES = st.one_of(
+    st.tuples(PROTOCOLS, SIDES, SIDES),
+    st.tuples(st.sampled_from(("tcp", "udp")), SIDES, PORTS, SIDES, PORTS, st.just("log")),
+).map(lambda parts: " ".join(" ".join(parts).split()))
+
+
+@settings(max_examples=25)
+@given(st.lists(st.tuples(st.sampled_from(("permit", "deny")), ENTRIES), max_size=6))
+def test_what_is_printed_of_a_list_is_read_back_to_the_same(found):
+    text = ["ip access-list extended A", *(f" {action} {entry}" for action, entry in found)]
+    said = []
+    for switches in (Switches(), Switches(version="17.9.4")):
+        once = list(lines(read(text, switches, report=said.append), switches))
+        assert list(lines(read(once, switches, report=said.append), switches)) == once
+    assert said == []

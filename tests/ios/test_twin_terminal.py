@@ -5,6 +5,7 @@ import asyncio
 import asyncssh
 import pytest
 
+from knockctl_ios.twin import Connection
 from tests.fixtures.ios_talk import OPTIONS, PATIENCE, talk
 
 
@@ -166,3 +167,25 @@ def test_there_are_so_many_lines_and_no_more(host):
                 await asyncssh.connect("127.0.0.1", device.port, **OPTIONS)
 
     asyncio.run(run())
+
+
+def test_other_connections_that_end_here_are_listed_and_cut(console):
+    device = console()
+    cut = []
+    connection = Connection("198.51.100.14.22", "198.51.100.100.5", "ESTAB", lambda: cut.append(1))
+    device.device.connections["1A2B"] = connection
+    assert device.say("show tcp brief").splitlines()[1].split() == (
+        ["1A2B", "198.51.100.14.22", "198.51.100.100.5", "ESTAB"]
+    )
+    line = "clear tcp local 198.51.100.14 22 remote 198.51.100.100 5"
+    assert device.say(line, "n") == ""
+    assert device.say(line) == " [OK]\n"
+    assert cut == [1]
+    assert device.device.connections == {}
+
+
+def test_lines_that_do_not_take_ssh_are_none(console):
+    device = console()
+    assert device.device.lines == 5
+    device.configure("line vty 0 4\n transport input telnet\nline vty 5 15\n transport input all")
+    assert device.device.lines == 11

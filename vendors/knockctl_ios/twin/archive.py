@@ -73,7 +73,10 @@ class Archive:
         if not self.on:
             raise files.FileError(OFF)
         name = self._next()
-        self._device.flash.write(files.path_of(name) or name, self._device.text().encode())
+        try:
+            self._device.flash.write(files.path_of(name) or name, self._device.text().encode())
+        except files.FileError as error:
+            raise files.FileError(f"%Error opening {name} ({error})") from error
         self.names.append(name)
         self.count += 1
         while len(self.names) > self.maximum:

@@ -67,6 +67,11 @@ class Counters:
         self.bytes[line] = self.bytes.get(line, 0) + size
 
 
+def _takes_ssh(line: Node) -> bool:
+    transport = line.child("transport input")
+    return transport is None or bool({"all", "ssh"} & set(transport.text.split()))
+
+
 def visible(text: str) -> str:
     """Return a text as a terminal is sent it: what can't be printed is."""
     return text.replace("\x03", "^C")
@@ -97,6 +102,8 @@ class Device:
         self.connections: dict[str, Connection] = {}
         """By the number of their control block: what ``show tcp brief`` lists beside logins."""
         self.runs: list[Run] = []
+        self.on_run: list[Callable[[str], None]] = []
+        """Called with the name of a policy that is started by hand."""
         self.on_change: list[Callable[[], None]] = []
         """Called when the running configuration has changed."""
         self.watchers: list[Callable[[], None]] = []
@@ -172,8 +179,14 @@ class Device:
     @property
     def lines(self) -> int:
         """How many sessions there can be."""
-        found = [node.text.split() for node in self.running.having("line vty")]
+        lines = self.running.having("line vty")
+        found = [node.text.split() for node in lines if _takes_ssh(node)]
         return sum(int(words[-1]) - int(words[2]) + 1 for words in found)
+
+    @property
+    def synchronous(self) -> bool:
+        """Terminals draw the line being typed again after a log line."""
+        return any(node.child("logging synchronous") for node in self.running.having("line vty"))
 
     @property
     def enable_secret(self) -> str:

@@ -9,6 +9,7 @@ from knockctl_ios.twin import applets, factory, render, times
 from knockctl_ios.twin.device import visible
 from knockctl_ios.twin.grammar import Parsed
 from knockctl_ios.twin.shell import Command, Shell
+from knockctl_ios.twin.switches import Switches
 from knockctl_ios.twin.tree import Node
 
 NVRAM = 262_136
@@ -89,10 +90,8 @@ def privilege(shell: Shell, parsed: Parsed[Command]) -> str:  # noqa: ARG001
 
 def eem_version(shell: Shell, parsed: Parsed[Command]) -> str:  # noqa: ARG001
     """Show what EEM can do."""
-    number = "4.00" if shell.device.switches.release >= (15, 2) else "2.40"
-    number = "3.10" if (15, 0) <= shell.device.switches.release < (15, 2) else number
     return (
-        f"Embedded Event Manager Version {number}\n"
+        f"Embedded Event Manager Version {_eem(shell.device.switches)}\n"
         "Component Versions:\n"
         "eem: (v400_throttle)4.0.0\n"
         "Event Detectors:\n"
@@ -102,6 +101,13 @@ def eem_version(shell: Shell, parsed: Parsed[Command]) -> str:  # noqa: ARG001
         "syslog              01.00     node0/0     RP\n"
         "timer               01.00     node0/0     RP\n"
     )
+
+
+def _eem(switches: Switches) -> str:
+    if switches.release >= (15, 0):
+        return "4.00" if switches.release >= (15, 2) else "3.10"
+    train = re.fullmatch(r"12\.4\((\d+)\)T\w*", switches.version)
+    return "3.00" if train is not None and int(train.group(1)) >= 22 else "2.40"
 
 
 def eem_registered(shell: Shell, parsed: Parsed[Command]) -> str:  # noqa: ARG001

@@ -80,6 +80,18 @@ def send_log(shell: Shell, parsed: Parsed[Command]) -> str:
     return ""
 
 
+def run_policy(shell: Shell, parsed: Parsed[Command]) -> str:
+    """Start a policy that waits for nothing else."""
+    name = parsed.get("name")
+    for node in shell.device.applets():
+        events = [child for child in node.children if child.text.startswith("event ")]
+        if node.args["name"] == name and any("none" in event.text.split() for event in events):
+            for watcher in list(shell.device.on_run):
+                watcher(name)
+            return ""
+    return f"EEM policy {name} not registered with event none Event Detector\n"
+
+
 _LEVELS = ("EMERG", "ALERT", "CRIT", "ERR", "WARNING", "NOTICE", "INFO", "DEBUG")
 
 
@@ -144,6 +156,7 @@ COMMANDS = (
     Command("terminal [no] monitor", monitor),
     Command("terminal {history|exec|no} LINE", nothing, 1),
     Command("tclsh", tclsh),
+    Command("event manager run name=WORD", run_policy),
     Command("send log [severity=<0-7>] text=LINE", send_log),
     Command("clear logging", clear_logging),
     Command("reload [in minutes=<1-44640>|reason WORD]*", reload),

@@ -35,6 +35,8 @@ class Faults:
     """Refuse the Nth line of configuration, typed or copied."""
     refuse_text: str = ""
     """What is said then; empty is the marker, as for a line that isn't understood."""
+    cut_upload: bool = False
+    """Cut the connection of the next upload by SCP; a part of the file arrives."""
     save_fails: bool = False
     """The startup configuration cannot be written."""
     flash_full: bool = False

@@ -31,6 +31,7 @@ class FlashServer(asyncssh.SFTPServer):
     def __init__(self, channel: asyncssh.SSHServerChannel[bytes], device: Device) -> None:
         """Take a channel of a user who has logged in."""
         super().__init__(channel)
+        self._channel = channel
         self._device = device
         user = str(channel.get_connection().get_extra_info("username"))
         self._may = device.privilege(user) >= 15
@@ -71,6 +72,10 @@ class FlashServer(asyncssh.SFTPServer):
         """Take a part of a file."""
         if self._device.faults.flash_full:
             raise asyncssh.SFTPFailure("No space left on device")
+        if self._device.faults.cut_upload:
+            self._device.faults.cut_upload = False
+            data = data[: len(data) // 2]
+            self._channel.get_connection().abort()
         _handle(file_obj).data[offset : offset + len(data)] = data
         return len(data)
 

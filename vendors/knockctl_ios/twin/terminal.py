@@ -47,8 +47,6 @@ class Terminal:
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._line = ""
         self._editing = False
-        self._return = False
-        """A carriage return has just ended a line: a line feed belongs to it."""
 
     async def serve(self) -> None:
         """Go on until either side ends it."""
@@ -118,10 +116,8 @@ class Terminal:
                 raise Gone
             self._typed.extend(self._decoder.decode(data))
         key = self._typed.popleft()
-        if key == "\n" and self._return:
-            self._return = False
-            return await self._key()
-        self._return = key == "\r"
+        if key == "\r" and self._typed and self._typed[0] == "\n":
+            self._typed.popleft()
         return key
 
     async def _read_line(self, prompt: str, *, hidden: bool = False) -> str:
@@ -175,7 +171,7 @@ class Terminal:
         if not (shell.settings.monitor or shell.device.switches.forced_monitor):
             return
         again = ""
-        if self._editing and shell.device.switches.synchronous:
+        if self._editing and shell.device.synchronous:
             again = f"{shell.prompt}{self._line}"
         self._print(f"\n{line.text}\n{again}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from knockctl_ios.twin import parameters, passwords
-from knockctl_ios.twin.grammar import Parsed
+from knockctl_ios.twin.grammar import Parsed, Rejected
 from knockctl_ios.twin.rules import Refused, Rule
 from knockctl_ios.twin.tree import Node
 
@@ -65,7 +65,7 @@ def interface(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  #
         cfg.top.drop(key)
         return ""
     if cfg.top.child(key) is None and not virtual and not cfg.factory:
-        raise Refused(" " * 10 + "^\n% Invalid input detected at '^' marker.\n")
+        raise Rejected(len("interface "))
     mode = "config-subif" if "." in name else "config-if"
     node = Node(key, key, (parsed.command.rank, ""), mode, args={"name": name})
     cfg.enter(cfg.top.put(node))
