@@ -16,6 +16,7 @@ from knockctl_ios.twin.tree import Node, root
 
 MARK = "\x03"
 """What a banner is kept between; shown as ``^C``, which is not read back as the same."""
+LEAVING = ("ex", "exi", "exit", "quit")
 Report = Callable[[str], None]
 
 
@@ -105,7 +106,7 @@ class Configurator:
         stripped = text.strip()
         if not stripped or stripped.startswith("!"):
             return ""
-        if stripped in ("exit", "quit") and not text.startswith("  "):
+        if stripped.lower() in LEAVING and not text.startswith("  "):
             return self.leave() if len(self._stack) > 1 else ""
         found = self._foreign(text)
         return found if found is not None else self._known(text)

@@ -16,7 +16,7 @@ def enable(shell: Shell, parsed: Parsed[Command]) -> str | Dialogue:
         shell.level = level
         return ""
     kept = shell.device.enable_secret
-    return _ask_secret(shell, kept, level) if kept else "% Error in authentication.\n"
+    return _ask_secret(shell, kept, level) if kept else "% No password set\n"
 
 
 def _ask_secret(shell: Shell, kept: str, level: int) -> Dialogue:

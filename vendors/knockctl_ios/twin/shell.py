@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from knockctl_ios.twin import pipes, tcl
+from knockctl_ios.twin.configure import LEAVING
 from knockctl_ios.twin.grammar import Grammar, Parsed, Rejected
 from knockctl_ios.twin.rules import Refused
 
@@ -184,7 +185,7 @@ class Shell:
             return self._config_line(text)
         if first.lower() == "do" and rest:
             return self.execute(rest, indent=len(self.prompt) + text.index(rest))
-        if stripped.lower() == "end" or (stripped in ("exit", "quit") and cfg.section is cfg.top):
+        if stripped.lower() == "end" or (stripped in LEAVING and cfg.section is cfg.top):
             return self.leave_config()
         words = stripped.split()
         if words[:2] == ["no", "username"] and asks_about(self.device, "".join(words[2:3])):
