@@ -144,6 +144,16 @@ def test_everything_goes_in_the_reverse_order(console):
     assert device.running() == before
 
 
+@pytest.mark.parametrize("shown", [False, True])
+def test_a_plane_that_nothing_is_attached_to(console, shown):
+    device = console(empty_planes_shown=shown)
+    device.configure("policy-map P\ncontrol-plane host\nservice-policy input P")
+    assert "control-plane host\n service-policy input P\n" in device.running()
+    device.configure("control-plane host\nno service-policy input P")
+    assert ("control-plane host" in device.running()) is shown
+    assert "\ncontrol-plane\n" in device.running()
+
+
 def test_a_class_can_be_put_before_another(console):
     device = console()
     device.configure(

@@ -14,6 +14,10 @@ def lines(top: Node, switches: Switches) -> Iterator[str]:
     yield f"version {switches.train}"
     last: Node | None = None
     for node in top.children:
+        if node.text.startswith("control-plane ") and not (
+            node.below or switches.empty_planes_shown
+        ):
+            continue
         if last is None or last.mode or node.mode or last.rank[0] // 10 != node.rank[0] // 10:
             yield "!"
         yield from section(node, switches)

@@ -56,6 +56,8 @@ class Switches:
     """Two access lists cannot hold a dynamic list of the same name."""
     guarded: frozenset[str] = frozenset({"access-list", "class-map", "object-group", "policy-map"})
     """The kinds of things that cannot be deleted while they are in use."""
+    empty_planes_shown: bool = False
+    """``control-plane host`` is printed even when nothing is attached to it."""
     plane_logging: bool | None = None
     """Control-plane logging and the control-plane's host exist; None is what the version has."""
     numbers_shown: bool | None = None
