@@ -1,5 +1,7 @@
 """The configuration: modes and their prompts, what is kept, and how it is printed."""
 
+from pathlib import Path
+
 import pytest
 
 from knockctl_ios.twin.configure import read
@@ -254,6 +256,32 @@ def test_foreign_sections_are_kept_word_for_word(console):
     device.device.flash.write("m.txt", text.encode())
     device.say("copy flash:m.txt running-config")
     assert text in device.running()
+
+
+def test_an_ordinary_configuration_loses_no_line():
+    said = []
+    wanted = (Path(__file__).parent / "ordinary.cfg").read_text().splitlines()
+    switches = Switches(group_padding=False)
+    found = list(lines(read(wanted, switches, report=said.append), switches))
+    assert said == []
+    assert [line for line in wanted if line not in found] == []
+    assert [line for line in found[1:-1] if line != "!" and line not in wanted] == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("no service pad", ["no service pad"]),
+        ("no service pad\nservice pad", []),
+        ("service pad\nno service pad", []),
+        ("no ip route 10.0.0.0 255.0.0.0 192.0.2.1", []),
+    ],
+)
+def test_what_is_not_known_to_be_on_or_off_is_kept_as_it_was_given(console, typed, kept):
+    device = console()
+    before = device.running().splitlines()
+    device.configure(typed)
+    assert [line for line in device.running().splitlines() if line not in before] == kept
 
 
 def test_banners_are_read_up_to_their_mark(console):

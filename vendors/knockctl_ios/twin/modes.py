@@ -47,28 +47,30 @@ _HEADINGS = (
 )
 _KEPT = (
     (20, "{boot-start-marker|boot-end-marker}"),
-    (20, "boot LINE"),
-    (30, "{card|platform|diagnostic|process|memory|memory-size|scheduler|mmi|license} LINE"),
-    (60, "aaa {authentication|authorization|accounting|session-id|common-criteria} LINE"),
-    (65, "{clock|errdisable|spanning-tree|vtp|udld|mls|multilink|subscriber} LINE"),
+    (20, "boot [LINE]"),
+    (30, "{card|platform|diagnostic|process|memory|memory-size|scheduler|license} [LINE]"),
+    (60, "aaa {authentication|authorization|accounting|session-id|common-criteria} [LINE]"),
+    (65, "{clock|errdisable|spanning-tree|vtp|udld|mls|multilink|subscriber} [LINE]"),
     (70, "ip {cef|domain|domain-list|host|name-server|inspect|ips|multicast|source-route}  [LINE]"),
-    (70, "ip {bootp|dhcp|icmp|gratuitous-arps|finger|ftp|tftp|rcmd|telnet|options} LINE"),
-    (70, "{ipv6|cef|flow|mpls|lldp|cdp|l2vpn|bridge} LINE"),
-    (125, "{alias|parser|shell|default-value|login|security|mac|port-channel} LINE"),
+    (70, "ip {bootp|dhcp|icmp|gratuitous-arps|finger|ftp|tftp|rcmd|telnet|options} [LINE]"),
+    (70, "{ipv6|cef|flow|mpls|lldp|cdp|l2vpn|bridge} [LINE]"),
+    (125, "{alias|parser|shell|default-value|login|security|mac|port-channel} [LINE]"),
     (
         270,
-        "ip {route|forward-protocol|nat|prefix-list|local|as-path|community-list|flow-export} LINE",
+        "ip {route|forward-protocol|nat|prefix-list|local|as-path|community-list} [LINE]",
     ),
-    (270, "ip {tacacs|radius|sla|tcp|pim|igmp|ssh|device|rsvp|verify} LINE"),
-    (320, "access-list {<1-199>|<1300-2699>} LINE"),
-    (320, "{arp|dialer-list|priority-list|queue-list|tacacs-server|radius-server|radius} LINE"),
-    (350, "snmp-server LINE"),
+    (270, "ip {flow-export|tacacs|radius|sla|tcp|pim|igmp|ssh|device|rsvp|verify} [LINE]"),
+    (320, "access-list {<1-199>|<1300-2699>} [LINE]"),
+    (320, "{arp|dialer-list|priority-list|queue-list|tacacs-server|radius-server|radius} [LINE]"),
+    (350, "snmp-server [LINE]"),
     (
         360,
         "{tftp-server|gateway|mgcp|sccp|call|telephony-service|onep|netconf-yang|restconf} [LINE]",
     ),
-    (420, "{ntp|sntp|wsma|netconf|monitor|exception|vpdn|vpdn-group} LINE"),
+    (420, "{ntp|sntp|wsma|netconf|monitor|exception|vpdn|vpdn-group} [LINE]"),
 )
+_LISTED = (270, 320, 350, 420)
+"""Ranks of what there can be several of: to negate it is only to remove it."""
 GLOBAL = (
     Rule(
         "service timestamps {log|debug} [uptime|datetime [msec|localtime|show-timezone|year]*]",
@@ -84,6 +86,7 @@ GLOBAL = (
         "|linenumber|compress-config|disable-ip-fast-frag|hide-telnet-addresses|exec-callback"
         "|prompt config|pt-vty-logging|slave-log|alignment|decimal-tty|exec-wait} [LINE]",
         16,
+        either=True,
     ),
     Rule("hostname name=WORD", 18, key=1),
     Rule(
@@ -130,7 +133,7 @@ GLOBAL = (
         logs=True,
     ),
     Rule("policy-map type type=inspect name=WORD", 162, apply=qos.policy_map),
-    Rule("interface {name=INTERFACE|kind=TYPE unit=UNIT}", 200, least=1, apply=users.interface),
+    Rule("interface {name=INTERFACE|kind=TYPE unit=UNIT}", 200, apply=users.interface),
     Rule("ip scp server enable", 270),
     Rule("ip {domain-lookup|domain lookup}", 70, sticky=True),
     Rule("ip {domain-name|domain name} name=WORD", 70, key=0, apply=users.domain_name),
@@ -167,7 +170,7 @@ GLOBAL = (
     Rule("config-register WORD", 32, key=1),
     *applets.rules(450),
     *(Rule(text, rank, mode=f"{ANY} {prompt}") for text, rank, prompt in _HEADINGS),
-    *(Rule(text, rank) for rank, text in _KEPT),
+    *(Rule(text, rank, either=rank not in _LISTED) for rank, text in _KEPT),
 )
 _INTERFACE = (
     Rule("description LINE", 1, key=1),
@@ -190,9 +193,10 @@ _INTERFACE = (
         "{ipv6|zone-member|crypto|vrf|service-policy|standby|switchport|channel-group|tunnel|ppp"
         "|pppoe|pppoe-client|dialer|encapsulation|spanning-tree|mpls|media-type|negotiation"
         "|nameif|vlan-id|peer|clock|fair-queue|serial|isdn|storm-control|macro|snmp|logging"
-        "|authentication|dot1x|mab|bfd|lldp|ntp|arp|mop|macsec|cdp|keepalive} [LINE]",
+        "|authentication|dot1x|mab|bfd|ntp|arp|macsec} [LINE]",
         20,
     ),
+    Rule("{lldp|mop|cdp|keepalive|autostate} [LINE]", 21, either=True),
     Rule(
         "{bandwidth|delay|duplex|speed|mtu|load-interval|hold-queue|mac-address|carrier-delay"
         "|tx-ring-limit} [LINE]",

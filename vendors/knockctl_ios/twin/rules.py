@@ -36,6 +36,8 @@ class Rule:
     """On by default: its negation is what is kept."""
     both: bool = False
     """Kept in either form."""
+    either: bool = False
+    """Kept in the form it was given, until its opposite takes it away: defaults aren't known."""
     apply: Apply | None = None
     logs: bool = False
     """Of control-plane logging, which not every device has."""
@@ -46,11 +48,19 @@ def key_of(rule: Rule, words: tuple[str, ...]) -> str:
     return " ".join(words[: rule.key] if rule.key else words)
 
 
+def _removes(rule: Rule, known: Node | None, *, negated: bool) -> bool:
+    if rule.either and known is not None:
+        return known.text.startswith("no ") is not negated
+    if negated:
+        return not (rule.sticky or rule.both or rule.either)
+    return rule.sticky
+
+
 def keep(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
     """Keep the line, or remove the one it names."""
     rule, parent = parsed.command, cfg.section
     key = key_of(rule, parsed.words)
-    if (negated and not (rule.sticky or rule.both)) or (rule.sticky and not negated):
+    if _removes(rule, parent.child(key), negated=negated):
         parent.drop(key)
     else:
         text = f"no {parsed.text}" if negated else parsed.text
