@@ -10,10 +10,11 @@ and the notes of people who drove real routers.
 from __future__ import annotations
 
 from knockctl_ios.twin.clock import Clock
-from knockctl_ios.twin.device import Connection, Device, Run
+from knockctl_ios.twin.device import Device
 from knockctl_ios.twin.entries import Entry
 from knockctl_ios.twin.faults import Faults
 from knockctl_ios.twin.logs import LogLine
+from knockctl_ios.twin.records import Connection, Run
 from knockctl_ios.twin.server import Served, Server, served
 from knockctl_ios.twin.shell import Shell
 from knockctl_ios.twin.switches import Switches, User

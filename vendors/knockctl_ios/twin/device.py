@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from knockctl_ios.twin import acl, applets, factory, passwords, render, times, tree
 from knockctl_ios.twin.archive import Archive
@@ -14,57 +13,12 @@ from knockctl_ios.twin.entries import Entries
 from knockctl_ios.twin.faults import Faults
 from knockctl_ios.twin.files import FileError, Flash, path_of
 from knockctl_ios.twin.logs import Logs
+from knockctl_ios.twin.records import Connection, Counters, Login, Run
 from knockctl_ios.twin.switches import Switches
 from knockctl_ios.twin.tree import Node
 
 BOOTED_BEFORE = 3600.0
 """Seconds for which a new device has been running."""
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """A session on a line; ``close`` cuts it, ``show`` gives it a log line."""
-
-    user: str
-    address: str
-    port: int
-    line: int
-    since: float
-    close: Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """A TCP connection that ends on the device; addresses as ``192.0.2.1.22``."""
-
-    local: str
-    remote: str
-    state: str
-    close: Callable[[], None]
-
-
-@dataclass(slots=True)
-class Run:
-    """One run of an EEM policy, for the history."""
-
-    job: int
-    status: str
-    when: float
-    event: str
-    name: str
-
-
-@dataclass(slots=True)
-class Counters:
-    """What the data plane has counted, by the lines' own numbers (``Node.id``)."""
-
-    packets: dict[int, int] = field(default_factory=dict)
-    bytes: dict[int, int] = field(default_factory=dict)
-
-    def add(self, line: int, size: int = 0) -> None:
-        """Count a packet."""
-        self.packets[line] = self.packets.get(line, 0) + 1
-        self.bytes[line] = self.bytes.get(line, 0) + size
 
 
 def _takes_ssh(line: Node) -> bool:
