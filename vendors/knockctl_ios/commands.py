@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from knockctl_ios.config import BEARER, ENVIRONMENT, key
-from knockctl_ios.entries import Edit
+from knockctl_ios.numbering import Edit
 from knockctl_ios.tree import Line
 
 _MADE = ("object-group", "ip access-list", "ipv6 access-list", "class-map", "policy-map")

@@ -88,7 +88,7 @@ class IosDriver:
                 f"IOS {version} is older than 12.4", hint="update it", where=self._session.where
             )
         family = "IOS XE" if "IOS XE" in text or "IOS-XE" in text else "IOS"
-        model = re.search(r"^[Cc]isco (\S+) .*(?:processor|bytes of memory)", text, re.M)
+        model = re.search(r"^[Cc]isco (\S+) .*(?:processor|bytes of memory)", text, re.MULTILINE)
         warnings = []
         if not self.target.credentials.verify_host_key:
             warnings.append("its host key is not verified: anybody in between could be it")

@@ -1,4 +1,4 @@
-"""Reading a router: its running configuration once, and numbers of access lists where it hides them."""
+"""Reading a router: its configuration once, and numbers of access lists where it hides them."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _JUDGING = (
     "event manager ",
 )
 """What of a configuration has to do with judging packets; nobody's passwords are in it."""
-_CHANGED = re.compile(r"^! Last configuration change at (.*?)(?: by .*)?$", re.M)
-_SAVED = re.compile(r"^! NVRAM config last updated at (.*?)(?: by .*)?$", re.M)
+_CHANGED = re.compile(r"^! Last configuration change at (.*?)(?: by .*)?$", re.MULTILINE)
+_SAVED = re.compile(r"^! NVRAM config last updated at (.*?)(?: by .*)?$", re.MULTILINE)
 SCP = "ip scp server enable"
 
 

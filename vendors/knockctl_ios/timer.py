@@ -23,9 +23,11 @@ LONGEST = 120
 """Minutes; the longest a router's timer runs."""
 NOT_ENABLED = "Archive feature not enabled"
 _NONE = "No Rollback Confirmed Change pending"
-_FIELD = re.compile(r"^\s*(Time configured|Timer type|Timer value|User)[^:]*: *(.*?)\s*$", re.M)
+_FIELD = re.compile(
+    r"^\s*(Time configured|Timer type|Timer value|User)[^:]*: *(.*?)\s*$", re.MULTILINE
+)
 _MOMENT = re.compile(r"(\d+:\d+:\d+)(?:\.\d+)? \S+ \w{3} (\w{3}) +(\d+) (\d{4})")
-_ABORTED = re.compile(r"Rollback aborted|failed to apply|Error opening", re.I)
+_ABORTED = re.compile(r"Rollback aborted|failed to apply|Error opening", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
