@@ -20,7 +20,7 @@ from knockctl_ios.listing import LIST, Temporary
 from knockctl_ios.plan import dynamic
 from knockctl_ios.session import Session
 
-_STAGE = re.compile(r"(kc-.+)-s\d+")
+_STAGE = re.compile(r"(kc-.+?)(?:-[0-9a-f]{4})?-s\d+")
 _ROW = re.compile(r"^([0-9A-F]{6,})\s+(\S+)\.(\d+)\s+(\S+)\.(\d+)\s+(\S+)\s*$", re.MULTILINE)
 _ANY = "any"
 

@@ -124,9 +124,12 @@ def _numbered(runs: Sequence[_Run], left: Sequence[Place]) -> list[str] | None:
         upper = next((p.number for p in left[run.after :] if p.number), 0)
         room = upper - lower - 1 if upper else 0
         over = run.after > 0 and not left[run.after - 1].number
-        if over or not left[run.after].number:
-            # A remark in between has a number of its own; by itself, ten from the one before.
-            room = min(room, STEP - 1)
+        under = not left[run.after].number
+        # A remark in between has a number of its own: a multiple of ten, unless people chose it.
+        if over:
+            room = 0 if under else min(room, (upper - 1) % STEP)
+        elif under:
+            room = min(room, STEP - 1 - lower % STEP)
         count = len(run.texts)
         if count > room:
             return None
@@ -173,7 +176,9 @@ def _restored(places: Sequence[Place]) -> tuple[int, int] | None:
     """Return how to number a list anew that was numbered anew for ours, which all go now."""
     others = [p.number for p in places if not p.ours and p.number]
     ours = [p.number for p in places if p.ours and p.number]
-    if not others or not ours or not places[0].ours or min(ours) != STEP:
+    # Where its number is hidden, the first is a remark, and the second shows.
+    first = STEP if places[0].number else 2 * STEP
+    if not others or not ours or not places[0].ours or min(ours) != first:
         return None
     regular = all((b - a) % STEP == 0 and b > a for a, b in zip(others, others[1:], strict=False))
     moved = others[0] > STEP and others[0] % STEP == 0 and max(ours) < others[0]

@@ -13,9 +13,9 @@ from knockctl.errors import GuardError
 from knockctl.vendor import Change, Neighbour, Reading
 from knockctl_ios.commands import Commands
 from knockctl_ios.config import ENVIRONMENT, IosConfig, key
-from knockctl_ios.numbering import Edit, edit
 from knockctl_ios.listing import LIST
 from knockctl_ios.neighbours import judging
+from knockctl_ios.numbering import Edit, edit
 from knockctl_ios.reading import IosReading, Place
 from knockctl_ios.tree import Line
 
