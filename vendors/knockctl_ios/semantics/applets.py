@@ -125,6 +125,16 @@ class Applet:
                         found.append((side, " ".join(spec)))
         return tuple(found)
 
+    def names(self, dynamic: str) -> bool:
+        """Tell whether its commands may name a dynamic list: in so many words, or by a variable."""
+        for action in self.actions:
+            said = " ".join(action.words).split()
+            if action.verb == "cli" and "access-template" in said:
+                word = said[said.index("access-template") + 2]
+                if word == dynamic or "$" in word:
+                    return True
+        return False
+
     @cached_property
     def minutes(self) -> tuple[int, ...]:
         """Timeouts that its commands name."""

@@ -11,7 +11,6 @@ from knockctl.automaton.model import ClockName, Clocks, Reaction
 from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import WirePacket
 from knockctl_ios.semantics import memory
-from knockctl_ios.semantics.applets import MINUTE
 from knockctl_ios.semantics.conditions import holds
 from knockctl_ios.semantics.document import Document
 from knockctl_ios.semantics.fates import INSIDE, LOCAL, Fate, Judged, Matched, Step, Walk
@@ -37,6 +36,7 @@ class IosModel:
     evidence: str = "fact sheet"
     switches: Switches = field(default_factory=Switches)
     _fates: dict[WirePacket, Fate] = field(default_factory=dict, repr=False)
+    _horizons: dict[Message, tuple[int, ...]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def around(self) -> Surroundings:
@@ -48,14 +48,11 @@ class IosModel:
         """What log lines and commands meet."""
         return self.around.configured
 
-    @cached_property
-    def _horizons(self) -> tuple[int, ...]:
-        """How long what begins may last, in seconds."""
-        minutes = {e.minutes for some in self.configured.entries.values() for e in some}
-        minutes |= {one for applet in self.configured.applets for one in applet.minutes}
-        found = {one * MINUTE + self.switches.late for one in minutes if one}
-        found |= {one for applet in self.configured.applets for one in windows(applet)}
-        return tuple(sorted(found))
+    def _ahead(self, message: Message) -> tuple[int, ...]:
+        """Return how long anything may last that a line begins."""
+        if message not in self._horizons:
+            self._horizons[message] = self.around.ahead(message)
+        return self._horizons[message]
 
     # --- the contract ---
 
@@ -71,10 +68,8 @@ class IosModel:
 
     def signature(self, family: int, ask: Ask, *, verdict: bool = True) -> Hashable:
         """Return what is left of lists, classes and patterns for such packets."""
-        fate = self._specialised(family, ask)
-        if verdict or self._lasting(fate):
-            return fate
-        return None
+        walk = Walk(self.around, family, ask)
+        return walk.fate() if verdict or walk.lasting() else None
 
     def step(self, state: State, packet: WirePacket, clocks: Clocks) -> Reaction[State]:
         """Ask the interface's list, then the control plane; log, and let applets act."""
@@ -93,14 +88,9 @@ class IosModel:
         """Return the clocks of temporary entries, of lines on their way, of applets."""
         waits = {applet.name: applet.waits for applet in self.configured.applets}
         counted = {applet.name: windows(applet) for applet in self.configured.applets}
-        return memory.thresholds(state, self.switches, self._horizons, waits, counted)
+        return memory.thresholds(state, self.switches, self._ahead, waits, counted)
 
     # --- what a kind of packet meets ---
-
-    def _lasting(self, fate: Fate) -> bool:
-        """Tell whether such a packet may leave something behind."""
-        idle = self.switches.template == "idle"
-        return bool(fate.logs) or any(s.log or (idle and s.dynamic) for s in fate.steps)
 
     def _fate(self, packet: WirePacket) -> Fate:
         """Return it for one packet; kept, as explorers ask again and again."""

@@ -94,6 +94,26 @@ class Walk:
             steps, listed, ends=False, policies=policies, logs=logs, otherwise=otherwise, told=told
         )
 
+    def lasting(self) -> bool:
+        """Tell whether such a packet may leave something behind, whatever becomes of it."""
+        around = self.around
+        if self.ask(INSIDE):
+            return False
+        idle = around.switches.template == "idle"
+        for name in around.known(self.family):
+            for entry in around.lists.entries(name, self.family) or ():
+                matters = entry.logs or (idle and entry.dynamic)
+                asked = entry.unaddressed if entry.dynamic else entry.condition
+                if matters and not self._refuted(asked) and holds(asked, self.ask):
+                    return True
+        if not around.log_classes or not self.ask(LOCAL):
+            return False
+        logs = dict(self._logs())
+        if False in logs:
+            return True
+        dropped = (one.drops for policy in around.policies for one in self._policy(policy))
+        return True in logs and any(dropped)
+
     def _interface(self) -> tuple[tuple[Step, ...], bool] | None:
         """Return what the packet meets where it comes in, and whether there is a list of ours.
 

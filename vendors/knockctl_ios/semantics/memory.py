@@ -3,12 +3,12 @@
 Everything that ends is kept with a clock and how old that clock will be then. Where logs act at
 once each thing has a clock of its own; otherwise the clock is that of the log that brought it,
 which began when the packet came. Log lines act in the order they were written; of equal ones on
-their way at once the first and the latest are kept.
+their way at once the first and the latest are kept, or the latest where all are seen together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Literal, NamedTuple
@@ -142,7 +142,7 @@ def later(
     messages: tuple[Message, ...] = (message,)
     if how.together and waiting:
         before = waiting.pop()
-        messages = _kept([*before.messages, message])
+        messages = (*(one for one in before.messages if one != message), message)
         used.discard(before.clock)
     else:
         equal = [number for number, one in enumerate(waiting) if one.messages == messages]
@@ -151,14 +151,6 @@ def later(
     clock = next(name for n in count() if (name := ("log", f"{n}")) not in used)
     waiting.append(Waiting(clock, messages))
     return clock
-
-
-def _kept(messages: list[Message]) -> tuple[Message, ...]:
-    """Return the first and the latest of equal lines."""
-    equal = [number for number, one in enumerate(messages) if one == messages[-1]]
-    if len(equal) > 2:
-        del messages[equal[1]]
-    return tuple(messages)
 
 
 def clocks_of(state: State) -> set[ClockName]:
@@ -172,14 +164,14 @@ def clocks_of(state: State) -> set[ClockName]:
 def thresholds(
     state: State,
     how: Switches,
-    horizons: tuple[int, ...],
+    ahead: Callable[[Message], tuple[int, ...]],
     waits: Mapping[str, tuple[int, ...]],
     windows: Mapping[str, tuple[int, ...]],
 ) -> Mapping[ClockName, tuple[int, ...]]:
     """Return every clock the state depends on, and the seconds it may be asked for.
 
-    ``horizons``: how long anything may last that begins; ``waits``: by applet, how much later a
-    run may begin it; ``windows``: by applet, for how long its events count.
+    ``ahead``: how long anything may last that a line begins; ``waits``: by applet, how much later
+    a run may begin it; ``windows``: by applet, for how long its events count.
     """
     found: dict[ClockName, set[int]] = {}
     for entry in state.entries:
@@ -187,11 +179,13 @@ def thresholds(
             found.setdefault(limit.clock, set()).add(limit.seconds)
     every = {0, *(one for some in waits.values() for one in some)}
     for log in state.waiting:
+        horizons = {one for message in log.messages for one in ahead(message)}
         found.setdefault(log.clock, set()).update(_after(how.delay, every, horizons))
     for event in state.events:
         asked = found.setdefault(event.since.clock, set())
         asked.update(event.since.seconds + window for window in windows[event.applet])
     for run in state.resting:
+        horizons = {one for _, message in run.messages for one in ahead(message)}
         asked = found.setdefault(run.due.clock, set())
         asked.update(_after(run.due.seconds, {0, *waits[run.applet]}, horizons))
     for name in state.counted:
@@ -199,5 +193,5 @@ def thresholds(
     return {clock: tuple(sorted(seconds - {0})) for clock, seconds in found.items()}
 
 
-def _after(begin: int, waits: set[int], horizons: tuple[int, ...]) -> set[int]:
+def _after(begin: int, waits: set[int], horizons: set[int]) -> set[int]:
     return {begin + wait + more for wait in waits for more in (0, *horizons)}

@@ -218,8 +218,12 @@ class Memory:
     # --- log lines ---
 
     def log(self, message: Message) -> None:
-        """Write a line: applets see it now or later."""
+        """Write a line: applets that wait for it see it now or later."""
         switches = self.configured.switches
+        line = self.configured.form.line(message)
+        applets = self.configured.applets
+        if not any(one.pattern.search(line) for a in applets for one in a.detectors):
+            return
         if not switches.delay:
             self.seen(message)
             return
@@ -401,5 +405,7 @@ def _counts(event: Event, applets: Sequence[Applet], clocks: Clocks) -> bool:
 
 def windows(applet: Applet) -> tuple[int, ...]:
     """Return for how many seconds an applet's events may count."""
+    if not applet.multiple and all(one.occurs == 1 for one in applet.detectors):
+        return ()
     found = {one.period for one in applet.detectors if one.period} | {applet.period}
     return tuple(sorted(found))

@@ -8,13 +8,13 @@ from functools import cached_property
 
 from knockctl.automaton.alphabet import Atom, protocol
 from knockctl_ios.semantics import plane
-from knockctl_ios.semantics.applets import Applet, applets, uses
+from knockctl_ios.semantics.applets import MINUTE, Applet, applets, uses
 from knockctl_ios.semantics.conditions import Condition, atoms, guess
 from knockctl_ios.semantics.document import Document
 from knockctl_ios.semantics.lists import Entry, Lists, addressed
 from knockctl_ios.semantics.logs import PORTED, Format, Kind, Message, split
 from knockctl_ios.semantics.memory import Switches
-from knockctl_ios.semantics.router import Configured
+from knockctl_ios.semantics.router import Configured, windows
 
 PROTOCOLS = tuple((name, protocol(name)) for name in ("tcp", "udp", "icmp", "icmpv6"))
 
@@ -63,6 +63,25 @@ class Surroundings:
         """
         asked = {m.access_list for classes in self.policies for c in classes for m in c.matches}
         return tuple(name for name in self.known(family) if name not in asked)
+
+    def ahead(self, message: Message) -> tuple[int, ...]:
+        """Return for how many seconds anything may last, or count, that a line begins."""
+        line = self.configured.form.line(message)
+        every = self.configured.applets
+        some = [a for a in every if any(d.pattern.search(line) for d in a.detectors)]
+        if any(action.verb == "syslog" for applet in some for action in applet.actions):
+            some = list(every)
+        minutes = {m for applet in some for m in applet.minutes}
+        for applet in some:
+            caps = [
+                e.minutes
+                for entries in self.configured.entries.values()
+                for e in entries
+                if e.dynamic and applet.names(e.dynamic)
+            ]
+            minutes.update(caps)
+        found = {one * MINUTE + self.switches.late for one in minutes if one}
+        return tuple(sorted(found | {one for applet in some for one in windows(applet)}))
 
     def known(self, family: int) -> Mapping[str, tuple[str, ...]]:
         """Return the lists of an IP version."""
