@@ -78,6 +78,12 @@ class Event(NamedTuple):
     message: Message | None
     since: Limit
     """The age the clock had when it came."""
+    number: int = 0
+    """Of the line, among those that the applet keeps; one line may be several events."""
+
+
+Lines = tuple[tuple[str, int, Message], ...]
+"""What fired an applet: tags, numbers, and the lines."""
 
 
 class Resting(NamedTuple):
@@ -86,7 +92,7 @@ class Resting(NamedTuple):
     applet: str
     at: int
     variables: Variables
-    messages: tuple[tuple[str, Message], ...]
+    messages: Lines
     due: Limit
     waited: int
 
@@ -199,7 +205,7 @@ def thresholds(
         asked = found.setdefault(event.since.clock, set())
         asked.update(event.since.seconds + window for window in windows[event.applet])
     for run in state.resting:
-        horizons = {one for _, message in run.messages for one in ahead(message)}
+        horizons = {one for *_, message in run.messages for one in ahead(message)}
         asked = found.setdefault(run.due.clock, set())
         asked.update(_after(run.due.seconds, {0, *waits[run.applet]}, horizons))
     for name in state.counted:
