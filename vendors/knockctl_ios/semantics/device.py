@@ -82,7 +82,7 @@ class IosModel:
 
     def settle(self, state: State, clocks: Clocks) -> State:
         """Let lines and runs act whose time has come; forget what is over."""
-        if isinstance(clocks, ConcreteClocks) and (state.waiting or state.resting):
+        if isinstance(clocks, ConcreteClocks) and state.resting:
             # Much may have come due since the last packet: one thing after the other.
             for before in self._due(state, clocks):
                 state = settled(state, self.configured, before)
