@@ -37,9 +37,19 @@ class Relaxations:
     segments: bool = False
     """A TCP segment that opens nothing and belongs to no known flow is refused before anything
     else, whatever port it is for."""
+    stateless: bool = False
+    """No flow is known. A TCP segment with ACK or RST is let in to services, and, where the policy
+    refuses the rest, everywhere but to knocks; any other that opens nothing is judged by its port,
+    and changes nothing."""
+    partial: bool = False
+    """Trusted sources are so for the services alone; elsewhere they are judged as anybody is."""
     lag: int = 0
     """Delayed transition: what a packet changes shows so many seconds later, and times run from
     then. What becomes of new flows of its source until then is not claimed."""
+    looked_up: bool = False
+    """With a lag: what is remembered of a source is looked up when a packet shows, not when it
+    comes, so that the longest pause between two knocks is no longer than it is said to be. Every
+    knock is noticed, whether it changes anything or not: nothing is claimed until it shows."""
 
 
 EXACT = Relaxations()

@@ -248,6 +248,36 @@ def test_a_stray_segment_is_refused_before_anything_else_where_segments_are():
         assert play(P, managed, site=site) == [said]
 
 
+def test_where_no_flow_is_known_a_segment_is_judged_by_its_port():
+    """ACK or RST open services; of anything else that opens nothing a grant decides."""
+    ack = Packet(ME, "tcp", 22, opening=False, established=True, known=True)
+    fin = replace(ack, established=False)
+    knock, other = replace(ack, port=101), replace(ack, port=OTHER)
+    assert play(P, fin, knock, other) == ["accept known flow", *["pass known flow"] * 2]
+    said = relaxed(P, ack, fin, knock, other, 101, 102, 103, fin, stateless=True)
+    assert said[:4] == ["accept no event", "refuse no event", "refuse no event", "pass no event"]
+    assert said[-1] == "accept no event"
+    closed = replace(P, otherwise="refuse", public=(Span.parse("tcp/80"),))
+    packets = [other, replace(other, established=False), replace(other, port=80)]
+    said = relaxed(closed, *packets, stateless=True)
+    assert said == ["accept no event", "refuse no event", "pass no event"]
+
+
+def test_where_no_flow_is_known_what_opens_one_is_judged_anew():
+    again = Packet(ME, "tcp", 22, known=True)
+    datagram = Packet(ME, "udp", 53, known=True)
+    assert play(P, again, datagram) == ["accept known flow", "pass known flow"]
+    closed = replace(P, otherwise="refuse")
+    assert relaxed(closed, again, datagram, stateless=True) == ["refuse 5", "refuse 8"]
+
+
+def test_whoever_is_trusted_in_part_knocks_like_anybody():
+    trusting = replace(P, trusted=(ip_network("192.0.2.0/24"),), otherwise="refuse")
+    assert play(trusting, 22, 101, OTHER) == ["accept 0", "pass 0", "pass 0"]
+    said = relaxed(trusting, 22, 101, OTHER, partial=True)
+    assert said == ["accept 0", "refuse 4", "refuse 7"]
+
+
 def test_nothing_is_claimed_of_new_flows_before_a_change_must_show():
     automaton = Automaton(Site((P,), relaxed=(Relaxations(lag=5),)))
 
@@ -272,3 +302,18 @@ def test_times_run_from_when_a_change_must_show():
     trapped = replace(P, traps=(ResolvedTrap((Span.parse("tcp/666"),), 7, unless_granted=False),))
     assert relaxed(trapped, 666, 11.9, OTHER, every=0.0, **slow)[-1] == "refuse 1"
     assert relaxed(trapped, 666, 12.0, OTHER, every=0.0, **slow)[-1] == "pass 8"
+
+
+def test_what_is_looked_up_late_is_noticed_late_and_steps_keep_their_time():
+    def fed(*packets, **more):
+        automaton = Automaton(Site((P,), relaxed=(Relaxations(lag=5, **more),)))
+        steps = [automaton.feed(Packet(ME, "tcp", port), now) for port, now in packets]
+        return [(one.rules[0], one.claimed) for one in steps]
+
+    last = P.step_timeout + 1
+    assert fed((101, 0), (102, last)) == [("4", True), ("4", True)]
+    assert fed((101, 0), (102, last), looked_up=True)[1] != ("4", True)
+    # A repeat changes nothing, but it is on its way.
+    again = ((101, 0), (101, 6), (OTHER, 8))
+    assert fed(*again)[2][1]
+    assert not fed(*again, looked_up=True)[2][1]

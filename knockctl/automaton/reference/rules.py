@@ -31,7 +31,7 @@ def judge(  # noqa: PLR0911 - one return for each rule, in their order
     """Apply rules 0 to 8 to an event that no other policy owns as a knock or service."""
     state = state.at(now)
     service = policy.is_service(packet.protocol, packet.port)
-    exempt = rule_0(policy, state, packet)
+    exempt = rule_0(policy, state, packet, relaxed)
     if exempt:
         return exempt
     if state.locked:
@@ -61,11 +61,11 @@ def judge_foreign(
     state: State,
     packet: Packet,
     now: float,
-    _: Relaxations = EXACT,
+    relaxed: Relaxations = EXACT,
 ) -> Judgement:
     """Apply the rules to a packet another policy owns: neither wrong nor stray here."""
     state = state.at(now)
-    exempt = rule_0(policy, state, packet)
+    exempt = rule_0(policy, state, packet, relaxed)
     if exempt:
         return exempt
     if state.locked and policy.scope == "all":
@@ -73,11 +73,14 @@ def judge_foreign(
     return _rule_8(policy, state, packet)
 
 
-def rule_0(policy: ResolvedPolicy, state: State, packet: Packet) -> Judgement | None:
+def rule_0(
+    policy: ResolvedPolicy, state: State, packet: Packet, relaxed: Relaxations = EXACT
+) -> Judgement | None:
     """Settle what the policy never tracks: trusted sources, and public ports."""
     if any(packet.source in network for network in policy.trusted):
         service = policy.is_service(packet.protocol, packet.port)
-        return Judgement(Verdict.ACCEPT if service else Verdict.PASS, state, "0")
+        if service or not relaxed.partial:
+            return Judgement(Verdict.ACCEPT if service else Verdict.PASS, state, "0")
     if policy.is_public(packet.protocol, packet.port):
         return Judgement(Verdict.PASS, state, "0")
     return None
@@ -109,7 +112,8 @@ def _rule_4(
         if stage.reached + 1 == len(generation.knocks):
             after = state.grant(policy.grant_duration, now, relaxed)
             return Judgement(Verdict.REFUSE, after, "4")
-        stages[index] = Stage(stage.reached + 1, now + (relaxed.lag + policy.step_timeout))
+        late = 0 if relaxed.looked_up else relaxed.lag
+        stages[index] = Stage(stage.reached + 1, now + (late + policy.step_timeout))
     if tuple(stages) == state.stages:
         return None
     return Judgement(Verdict.REFUSE, replace(state, stages=tuple(stages)), "4")

@@ -73,6 +73,8 @@ def step(site: Site, states: tuple[State, ...], packet: Packet, now: float) -> S
         return Step(settled[0], states, (settled[1],))
     if any(state.unsettled for state in states):
         return Step(Verdict.REFUSE, _unsettled(site, states, now), ("unsettled",), claimed=False)
+    if packet.protocol == "tcp" and not packet.opening:
+        return Step(_by_grant(site, states, packet), states, ("no event",))
     owners = [policy.name for policy in site.policies if is_owned(policy, packet)]
     judgements = []
     accepted = False
@@ -88,9 +90,17 @@ def step(site: Site, states: tuple[State, ...], packet: Packet, now: float) -> S
     refused = any(j.verdict is Verdict.REFUSE for j in judgements)
     verdict = Verdict.ACCEPT if accepted else Verdict.REFUSE if refused else Verdict.PASS
     after = tuple(j.state for j in judgements)
-    if after != states:
+    if after != states or _noticed(site, packet):
         after = _unsettled(site, after, now)
     return Step(verdict, after, tuple(j.rule for j in judgements))
+
+
+def _noticed(site: Site, packet: Packet) -> bool:
+    """Tell whether a packet is on its way to be looked up."""
+    return any(
+        relaxed.looked_up and policy.is_knock(packet.protocol, packet.port)
+        for policy, relaxed in zip(site.policies, site.relaxations, strict=True)
+    )
 
 
 def _unsettled(site: Site, states: tuple[State, ...], now: float) -> tuple[State, ...]:
@@ -133,6 +143,8 @@ def _before_the_rules(  # noqa: PLR0911 - one return for each kind of packet, in
         return Verdict.ACCEPT, "management"
     if _cut(site, states, packet):
         return Verdict.REFUSE, "1"
+    if any(relaxed.stateless for relaxed in site.relaxations):
+        return _segment(site, packet) if packet.protocol == "tcp" and not packet.opening else None
     late = any(relaxed.unanswered for relaxed in site.relaxations)
     if packet.known and (packet.answered or not late):
         service = any(p.is_service(packet.protocol, packet.port) for p in site.policies)
@@ -141,6 +153,31 @@ def _before_the_rules(  # noqa: PLR0911 - one return for each kind of packet, in
         governed = any(is_governed(p, packet) for p in site.policies)
         return Verdict.REFUSE if governed else Verdict.PASS, "no event"
     return None
+
+
+def _segment(site: Site, packet: Packet) -> tuple[Verdict, str] | None:
+    """Settle a segment that opens nothing, where no flow is known; None: a grant decides."""
+    if any(p.is_service(packet.protocol, packet.port) for p in site.policies):
+        trusted = any(packet.source in network for p in site.policies for network in p.trusted)
+        return (Verdict.ACCEPT, "no event") if packet.established or trusted else None
+    if any(is_governed(p, packet) for p in site.policies):
+        return Verdict.REFUSE, "no event"
+    refused = any(
+        p.otherwise == "refuse" and not p.is_public(packet.protocol, packet.port)
+        for p in site.policies
+    )
+    if refused:
+        return Verdict.ACCEPT if packet.established else Verdict.REFUSE, "no event"
+    return Verdict.PASS, "no event"
+
+
+def _by_grant(site: Site, states: Sequence[State], packet: Packet) -> Verdict:
+    """Judge a segment to a service that opens nothing, where no flow is known."""
+    granted = any(
+        state.granted and policy.is_service(packet.protocol, packet.port)
+        for policy, state in zip(site.policies, states, strict=True)
+    )
+    return Verdict.ACCEPT if granted else Verdict.REFUSE
 
 
 def _cut(site: Site, states: Sequence[State], packet: Packet) -> bool:

@@ -22,6 +22,8 @@ class Packet:
     port: int
     opening: bool = True
     """TCP: SYN is set and FIN, RST and ACK are not. Means nothing for UDP."""
+    established: bool = False
+    """TCP: ACK or RST is set."""
     known: bool = False
     """It belongs to a flow of which one packet was accepted before, by us or by others."""
     answered: bool = True

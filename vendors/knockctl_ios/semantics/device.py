@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from knockctl.automaton.alphabet import Ask, Atom, Of
@@ -98,7 +98,7 @@ class IosModel:
 
     def settle(self, state: State, clocks: Clocks) -> State:
         """Let lines and runs act whose time has come; forget what is over."""
-        if isinstance(clocks, ConcreteClocks) and (state.waiting or state.resting):
+        if isinstance(clocks, ConcreteClocks) and state.resting:
             # Much may have come due since the last packet: one thing after the other.
             for before in self._due(state, clocks):
                 state = settled(state, self.configured, before)
@@ -121,6 +121,11 @@ class IosModel:
         waits = {applet.name: applet.waits for applet in self.configured.applets}
         counted = {applet.name: windows(applet) for applet in self.configured.applets}
         return memory.thresholds(state, self.switches, self._ahead, waits, counted)
+
+    def delayed(self, seconds: int) -> IosModel:
+        """Return the machine whose applets act so many seconds after a line was logged."""
+        switches = replace(self.switches, delay=seconds, together=True)
+        return IosModel(self.document, self.evidence, switches)
 
     # --- what a kind of packet meets ---
 

@@ -68,6 +68,8 @@ class Memory:
     about: frozenset[str] = frozenset()
     """The sources of the lines that the applet at work has seen."""
     depth: int = 0
+    then: frozenset[tuple[str, str, str, str]] | None = None
+    """While lines are seen late: the entries that were there when they should have been."""
 
     @classmethod
     def of(cls, state: State, configured: Configured, clocks: Clocks) -> Memory:
@@ -117,6 +119,10 @@ class Memory:
             if entry.key[:2] == (access_list, dynamic):
                 yield entry
 
+    def there(self, entry: Entry) -> bool:
+        """Tell whether an entry is still there, at the moment when all this happens."""
+        return entry.alive(self) if self.then is None else entry.key in self.then
+
     def used(self, entry: Entry) -> None:
         """Note that a packet matched: an idle time begins anew."""
         if entry.idle:
@@ -132,7 +138,7 @@ class Memory:
             return REFUSED
         self._keyed(found["source"])
         known = self.entries.get(key)
-        if known and known.alive(self) and not switches.renewed:
+        if known and self.there(known) and not switches.renewed:
             return f"{key[0]}#{key[1]} already contains this IP address pair"
         late = switches.late
         ends = [template.minutes] if template.minutes else []
@@ -144,6 +150,8 @@ class Memory:
             idle = Idle(_later(self._begin("idle", *key), span), span)
         limits = (_later(self._begin("entry", *key), min(ends) * MINUTE + late),) if ends else ()
         self.entries[key] = Entry(key, limits, idle)
+        if self.then is not None:
+            self.then |= {key}
         return ""
 
     def _template(self, access_list: str, dynamic: str) -> lists.Entry | None:
@@ -174,10 +182,14 @@ class Memory:
             return ""
         shown = _SHOW.fullmatch(text)
         if shown:
-            self.shared = True
+            self.shared |= not self._asks_for_its_own(shown["only"] or "")
             listed = self._shown(shown["list"])
             return "\n".join(one for one in listed if re.search(shown["only"] or "", one))
         return "" if text in ("end", "exit") or text.startswith("terminal ") else REFUSED
+
+    def _asks_for_its_own(self, only: str) -> bool:
+        """Tell whether only lines are shown that name the one source the applet has seen."""
+        return {only} == {f"host {one} any" for one in self.about}
 
     def _shown(self, only: str | None) -> Iterator[str]:
         """Yield what ``show access-lists`` prints (fact sheet 3)."""
@@ -188,7 +200,7 @@ class Memory:
             for number, entry in enumerate(entries, start=1):
                 yield f"    {number * 10} {entry.text.replace('dynamic', 'Dynamic', 1)}"
                 for one in self.entries_of(name, entry.dynamic) if entry.dynamic else ():
-                    if one.alive(self):
+                    if self.there(one):
                         action = "permit" if entry.permits else "deny"
                         yield f"       {action} ip {one.key[2]} {one.key[3]} (time left 60)"
 
@@ -224,7 +236,9 @@ class Memory:
             self.seen(message)
             return
         used = clocks_of(self.frozen())
-        self.resets.add(later(self.waiting, message, switches, used))
+        some = self.entries.values()
+        over = tuple(sorted(e.key for e in some if not e.outlasts(self, switches.delay)))
+        self.resets.add(later(self.waiting, message, switches, used, over))
 
     def seen(self, message: Message) -> None:
         """Let every applet see a line."""

@@ -15,13 +15,15 @@ def settled(state: State, configured: Configured, clocks: Clocks) -> State:
     delay = configured.switches.delay
     if not any(state[:4]) and not state.counted:
         return state
-    mind = Memory.of(state._replace(entries=alive(state.entries, clocks)), configured, clocks)
+    mind = Memory.of(state, configured, clocks)
     while mind.waiting and not clocks.younger(mind.waiting[0].clock, delay):
         first = mind.waiting.pop(0)
         mind.moment = Limit(first.clock, delay)
+        mind.then = frozenset(mind.entries) - set(first.over)
         for message in first.messages:
             mind.seen(message)
-        mind.moment = None
+        mind.moment = mind.then = None
+    mind.entries = {entry.key: entry for entry in alive(mind.entries.values(), clocks)}
     while True:
         due = next((run for run in mind.resting if not clocks.younger(*run.due)), None)
         if due is None:
