@@ -14,6 +14,7 @@ from knockctl.errors import PolicyError
 from knockctl.policy.loader import load_all, resolve
 from knockctl.policy.resolved import Generation, Knock, ResolvedTrap
 from knockctl.ports import Span
+from knockctl.vendor import Reading
 from knockctl_ios.config import own
 from knockctl_ios.generations import adopt
 from knockctl_ios.parse import parse_text
@@ -353,6 +354,14 @@ def test_a_sequence_keeps_its_lists_and_a_new_one_gets_fresh_ones():
     # Nothing but names is changed.
     assert len(both.objects) == len(corner(TWO).config.objects)
     assert adopt(both, corner(TWO).config, "change-3") == both
+
+
+def test_what_runs_already_needs_no_change():
+    first = COMPILER.plan(Reading(COMPILER.empty()), corner().config, "change-1")
+    assert first.changes
+    again = COMPILER.plan(Reading(first.intended), corner().config, "change-2")
+    assert not again.changes
+    assert again.keeps_grants
 
 
 NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,19}", fullmatch=True) | st.sampled_from(
