@@ -102,7 +102,7 @@ def test_deploy_nothing_to_do_drift_and_back(site):
 
 
 def test_a_version_that_shows_numbers_and_what_somebody_has_not_saved(site):
-    here = site(version="17.9.4")
+    here = site(version="17.9.4", forced_monitor=True)
     here.host.do(here.device.changed, "bob")
     outcome = here.operator().run("deploy", small())
     assert outcome.result is Result.CONFIRMED, outcome

@@ -35,6 +35,8 @@ PORT = 22
 FILE = "knockctl_merge.cfg"
 """What a change travels in; deleted when it has been carried out."""
 _ASKS = r"\[(?!OK)[^\]\n]*\][ \t]*\??[ \t]*\Z"
+_LOGGED = r"(?:[^\r\n]*%[A-Z0-9_]+-\d-[A-Z0-9_]+: [^\r\n]*\s*)"
+"""A line of the log that comes in behind the prompt, where terminals are shown them."""
 _LONG = 600
 """Seconds a router may take to print its configuration or to carry a file out, at most."""
 
@@ -199,13 +201,22 @@ class Session:
 
     @property
     def _prompt(self) -> str:
-        return rf"{re.escape(self._connected.base_prompt)}[^\n]*[>#]\s*\Z"
+        return rf"{re.escape(self._connected.base_prompt)}[^\r\n]*[>#]\s*{_LOGGED}*\Z"
 
     def _send(self, line: str, expected: str, seconds: float) -> str:
-        found = self._connected.send_command(
-            line, expect_string=expected, read_timeout=seconds, cmd_verify=bool(line)
-        )
-        return str(found)
+        """Type a line; return what is printed up to the next prompt, or question.
+
+        As netmiko's ``send_command``, without its pauses.
+        """
+        device = self._connected
+        device.write_channel(f"{line}\n")
+        if line:
+            # The echo, so that no prompt from before it is taken for the one after.
+            device.read_until_pattern(re.escape(line), read_timeout=seconds)
+        output = str(device.read_until_pattern(expected, read_timeout=seconds))
+        output = output.replace("\r", "").lstrip("\n")
+        prompt = re.search(self._prompt, output)
+        return output[: prompt.start()] if prompt else output
 
     def show(self, command: str) -> str:
         """Ask for what may be long; raise where the device doesn't know the command."""
