@@ -17,7 +17,7 @@ from knockctl.vendor import Access, Address
 from knockctl_ios import listing, neighbours
 from knockctl_ios.config import IosConfig
 from knockctl_ios.listing import LIST, Temporary
-from knockctl_ios.plan import dynamic
+from knockctl_ios.room import dynamic
 from knockctl_ios.session import Session
 
 _STAGE = re.compile(r"(kc-.+?)(?:-[0-9a-f]{4})?-s\d+")

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from knockctl.errors import GuardError
 from knockctl.vendor import Change, Neighbour, Reading
 from knockctl_ios.commands import Commands
 from knockctl_ios.config import ENVIRONMENT, IosConfig, key
@@ -18,6 +17,8 @@ from knockctl_ios.listing import LIST
 from knockctl_ios.neighbours import judging
 from knockctl_ios.numbering import Edit, edit
 from knockctl_ios.reading import IosReading, Place
+from knockctl_ios.room import above as above_ours
+from knockctl_ios.room import dynamic, free, only_dynamic
 from knockctl_ios.tree import Line
 
 Action = Literal["add", "remove"]
@@ -82,11 +83,6 @@ def _alone(running: Reading[IosConfig]) -> IosReading:
         if line.text.startswith(LIST)
     }
     return IosReading(running.config, running.neighbours, lists)
-
-
-def dynamic(text: str) -> str | None:
-    """Return the name of the dynamic list that an entry is; None for any other."""
-    return text.split()[1] if text.startswith("dynamic ") else None
 
 
 class _Difference:
@@ -185,15 +181,15 @@ class _Difference:
         new = [one.line for one in self.goal.within(parent)]
         if parent.startswith(LIST):
             places = self.reading.lists.get(parent, ())
-            above = self._place(parent, places) if new else 0
+            above = above_ours(parent, places, self.reading, self.goal) if new else 0
             self._above[parent] = above
             if new:
-                self._only_dynamic(parent, places, [line.text for line in new])
+                only_dynamic(parent, places, [line.text for line in new])
             self._list(parent, places, [line.text for line in new], above)
             return
         if old == new:
             return
-        self._taken(parent, new)
+        free(parent, self.reading, self.before, new)
         gone = [line for line in old if line not in new]
         come = [line for line in new if line not in old]
         if not gone and not come:
@@ -205,21 +201,6 @@ class _Difference:
             gone, come = old, new
         first = self._first_class(parent)
         self.commands.bind(parent, gone, come, first)
-
-    def _taken(self, parent: str, new: Iterable[Line]) -> None:
-        """Raise where somebody else's stands in the only place there is."""
-        mine = {one.line.text for one in self.before.within(parent)}
-        for line in new:
-            words = line.text.split()
-            slot = [word for word in words if not word.startswith("kc-")]
-            for other in self.reading.bindings.get(parent, ()):
-                same = [w for w in other.split() if w != other.split()[-1]] == slot
-                same = same or (slot[:2] == ["ip", "access-group"] and _binds_in(other))
-                if same and other not in mine and other != line.text:
-                    raise GuardError(
-                        f"{parent} has {other} already, and there is room for one",
-                        hint="name it in the placement (policy_map, access_list): ours go into it",
-                    )
 
     def _first_class(self, parent: str) -> str | None:
         """Return the class of somebody else's policy map that ours go before; None: none."""
@@ -266,53 +247,6 @@ class _Difference:
             name = dynamic(text)
             if goes.get(name, parent) != parent and parent not in edited:
                 self.commands.free(parent, text)
-
-    def _only_dynamic(self, parent: str, places: tuple[Place, ...], wanted: list[str]) -> None:
-        if not any(dynamic(text) for text in wanted):
-            return
-        for place in places:
-            if not place.ours and dynamic(place.text):
-                raise GuardError(
-                    f"{parent} has the dynamic list {dynamic(place.text)} already, and a router"
-                    " honours one in each access list",
-                    hint="name another access list in the placement",
-                )
-
-    def _place(self, parent: str, places: tuple[Place, ...]) -> int:
-        """Return how many foreign entries are to be above ours."""
-        at = dict(self.goal.place).get(parent)
-        foreign = [place for place in places if not place.ours]
-        there = self._there(places)
-        if at == "last":
-            return len(foreign)
-        if at == "first":
-            above = [place.text for place in foreign[: there or 0]]
-            mine = [one.line.text for one in self.goal.within(parent)]
-            if there and not list(judging(parent, above, mine, self.reading.groups)):
-                return there
-            return 0
-        if there is not None:
-            return there
-        if at is None:
-            return 0
-        found = next((n for n, place in enumerate(foreign) if place.number == at), None)
-        if found is None:
-            raise GuardError(
-                f"{parent} has no entry {at} to go before",
-                hint="see show ip access-lists, and placement.position",
-            )
-        while found and foreign[found - 1].text.startswith("remark "):
-            found -= 1
-        return found
-
-    @staticmethod
-    def _there(places: tuple[Place, ...]) -> int | None:
-        first = next((n for n, place in enumerate(places) if place.ours), None)
-        return None if first is None else sum(not place.ours for place in places[:first])
-
-
-def _binds_in(text: str) -> bool:
-    return text.startswith("ip access-group ") and text.endswith(" in")
 
 
 def _flat(line: Line) -> list[Line]:

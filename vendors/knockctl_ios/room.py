@@ -1,0 +1,82 @@
+"""Where ours may go in what is somebody else's, and where they may not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from knockctl.errors import GuardError
+from knockctl_ios.config import IosConfig
+from knockctl_ios.neighbours import judging
+from knockctl_ios.reading import IosReading, Place
+from knockctl_ios.tree import Line
+
+
+def dynamic(text: str) -> str | None:
+    """Return the name of the dynamic list that an entry is; None for any other."""
+    return text.split()[1] if text.startswith("dynamic ") else None
+
+
+def only_dynamic(parent: str, places: Sequence[Place], wanted: Iterable[str]) -> None:
+    """Raise where a dynamic list of ours would meet somebody else's."""
+    if not any(dynamic(text) for text in wanted):
+        return
+    for place in places:
+        if not place.ours and dynamic(place.text):
+            raise GuardError(
+                f"{parent} has the dynamic list {dynamic(place.text)} already, and a router"
+                " honours one in each access list",
+                hint="name another access list in the placement",
+            )
+
+
+def above(parent: str, places: Sequence[Place], reading: IosReading, goal: IosConfig) -> int:
+    """Return how many foreign entries are to be above ours.
+
+    Above the entry of a number is for the first time: numbers change, ours stay where they are.
+    """
+    at = dict(goal.place).get(parent)
+    foreign = [place for place in places if not place.ours]
+    there = _there(places)
+    if at == "last":
+        return len(foreign)
+    if at == "first":
+        texts = [place.text for place in foreign[: there or 0]]
+        mine = [one.line.text for one in goal.within(parent)]
+        # Entries above ours that can't judge our packets may stay there.
+        return there if there and not list(judging(parent, texts, mine, reading.groups)) else 0
+    if there is not None or at is None:
+        return there or 0
+    found = next((n for n, place in enumerate(foreign) if place.number == at), None)
+    if found is None:
+        raise GuardError(
+            f"{parent} has no entry {at} to go before",
+            hint="see show ip access-lists, and placement.position",
+        )
+    while found and foreign[found - 1].text.startswith("remark "):
+        found -= 1
+    return found
+
+
+def _there(places: Sequence[Place]) -> int | None:
+    first = next((n for n, place in enumerate(places) if place.ours), None)
+    return None if first is None else sum(not place.ours for place in places[:first])
+
+
+def free(parent: str, reading: IosReading, before: IosConfig, new: Iterable[Line]) -> None:
+    """Raise where somebody else's stands in the only place there is."""
+    mine = {one.line.text for one in before.within(parent)}
+    for line in new:
+        words = line.text.split()
+        slot = [word for word in words if not word.startswith("kc-")]
+        for other in reading.bindings.get(parent, ()):
+            same = other.split()[:-1] == slot
+            same = same or (slot[:2] == ["ip", "access-group"] and _binds_in(other))
+            if same and other not in mine and other != line.text:
+                raise GuardError(
+                    f"{parent} has {other} already, and there is room for one",
+                    hint="name it in the placement (policy_map, access_list): ours go into it",
+                )
+
+
+def _binds_in(text: str) -> bool:
+    return text.startswith("ip access-group ") and text.endswith(" in")
