@@ -1,0 +1,70 @@
+"""Device text as machines: scope, our lines alone, everything that runs."""
+
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+from knockctl.automaton.model import ConcreteClocks, Machine
+from knockctl.automaton.wire import WirePacket
+from knockctl.vendor import Modeller
+from knockctl_ios.config import IosConfig
+from knockctl_ios.modeller import IosModeller
+from knockctl_ios.placement import IosPlacement
+
+TEXT = (Path(__file__).parent / "running" / "15.cfg").read_text()
+ROUTER = ip_address("198.51.100.14")
+PLACE = IosPlacement(addresses=(ROUTER,), interface="GigabitEthernet0/0", access_list="OUTSIDE")
+MODELLER: Modeller[IosConfig] = IosModeller()
+
+
+def packet(protocol="tcp", port=22, interface="GigabitEthernet0/0", to=ROUTER):
+    return WirePacket(ip_address("203.0.113.7"), to, protocol, port=port, interface=interface)
+
+
+def judged(model, one):
+    return model.step(model.initial, one, ConcreteClocks()).verdict.value
+
+
+def test_addresses_and_the_interface_are_the_scope():
+    scope = MODELLER.scope(PLACE)
+    assert scope.holds(packet())
+    assert not scope.holds(packet(interface="GigabitEthernet0/1"))
+    assert not scope.holds(packet(to=ip_address("198.51.100.15")))
+
+
+def test_our_lines_alone_leave_the_rest_undecided():
+    model = MODELLER.model(MODELLER.parse(TEXT))
+    assert judged(model, packet()) == "refuse"
+    assert judged(model, packet(port=23)) == "pass"
+    assert judged(model, packet(interface="GigabitEthernet0/1")) == "pass"
+    assert judged(model, packet("udp", 46543)) == "refuse"
+
+
+def test_what_a_config_prints_makes_the_same_machine():
+    config = MODELLER.parse(TEXT)
+    again = MODELLER.model(MODELLER.parse(config.text()))
+    for one in (packet(), packet(port=23), packet("udp", 46543), packet("udp", 123)):
+        assert judged(again, one) == judged(MODELLER.model(config), one)
+
+
+def test_all_that_runs_decides():
+    running = MODELLER.running(TEXT)
+    assert running.config == MODELLER.parse(TEXT)
+    assert judged(running.model, packet(port=23)) == "refuse"
+    assert judged(running.model, packet(port=23, interface="GigabitEthernet0/1")) == "accept"
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_knock_opens(whole):
+    model = MODELLER.running(TEXT).model if whole else MODELLER.model(MODELLER.parse(TEXT))
+    machine = Machine(model)
+    sent = [packet(), packet("udp", 46543), packet()]
+    found = [machine.feed(one, at).verdict.value for at, one in enumerate(sent)]
+    assert found == ["refuse", "refuse", "accept"]
+
+
+def test_a_placements_delay_and_style_are_those_of_the_machines():
+    place = PLACE.model_copy(update={"log_delay": 7, "log_style": "tight"})
+    switches = IosModeller().placed(place).switches
+    assert (switches.delay, switches.style, switches.together) == (7, "tight", True)

@@ -1,0 +1,244 @@
+"""The model of an IOS router: what `knockctl.automaton.model` asks of it, and proofs."""
+
+from dataclasses import replace
+from ipaddress import ip_address
+
+import pytest
+
+from knockctl.automaton import verify
+from knockctl.automaton.alphabet import Of
+from knockctl.automaton.explore import Explorer
+from knockctl.automaton.letters import Claim, senders
+from knockctl.automaton.model import ConcreteClocks, Machine
+from knockctl.automaton.reference import Site
+from knockctl.automaton.verify import Status, opens, prove
+from knockctl.automaton.wire import Scope
+from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
+from knockctl.ports import Span
+from knockctl_ios import semantics, tree
+from tests.fixtures.ios_cases import cases
+
+TARGET = ip_address("198.51.100.14")
+SCOPE = Scope((TARGET,), ("Gi0/0",))
+CASES = cases()
+by_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+
+# --- the contract of `knockctl.automaton.model` -------------------------------------------------
+
+
+@by_case
+def test_nothing_is_asked_that_was_not_announced(case):
+    model = case.model(semantics)
+    announced = set(model.predicates(case.family))
+
+    class Listening:
+        def __init__(self, packet):
+            self.of = Of(packet)
+
+        def __call__(self, atom):
+            assert atom in announced
+            return self.of(atom)
+
+        def refutes(self, atom):
+            assert atom in announced
+            return self.of.refutes(atom)
+
+    for sent in case.packets:
+        for verdict in (True, False):
+            model.signature(case.family, Listening(sent.packet), verdict=verdict)
+
+
+@pytest.mark.parametrize(
+    "switches", [{}, {"delay": 5}, {"template": "idle"}], ids=["now", "later", "idle"]
+)
+@by_case
+def test_clocks_are_asked_only_for_what_was_declared(case, switches):
+    model = case.model(semantics, **switches)
+    declared = {}
+
+    class Strict(ConcreteClocks):
+        def younger(self, name, seconds):
+            assert seconds in declared.get(name, ()), (name, seconds)
+            return super().younger(name, seconds)
+
+    machine = Machine(model, Strict())
+    for sent in case.packets:
+        declared.update(model.thresholds(machine.state))
+        # What begins with a packet is declared with the state it leads to.
+        machine.feed(sent.packet, sent.at)
+
+
+def case_of(name):
+    return next(case for case in CASES if case.name == name)
+
+
+@pytest.mark.parametrize(
+    ("name", "keyed"),
+    [
+        ("staged-entries-open-for-who-knocks-in-order", True),
+        ("all-events-must-come", False),
+        ("contexts-are-kept-and-taken", True),
+        ("what-is-shown-can-be-searched", False),
+    ],
+)
+def test_what_looks_at_other_addresses_says_so(name, keyed):
+    case = case_of(name)
+    machine = Machine(case.model(semantics))
+    alone = [s for s in case.packets if str(s.packet.source) == "203.0.113.7"]
+    found = [machine.feed(sent.packet, sent.at).keyed for sent in alone]
+    assert all(found) is keyed
+
+
+def test_states_are_settled_when_nothing_is_left():
+    case = case_of("what-applets-do-may-come-later")
+    model = case.model(semantics)
+    machine = Machine(model)
+    for sent in case.packets:
+        machine.feed(sent.packet, sent.at)
+    machine.clocks.now = 1000
+    assert model.settle(machine.state, machine.clocks) == model.initial
+
+
+def test_equal_lines_on_their_way_are_kept_few():
+    case = case_of("what-applets-do-may-come-later")
+    for together, count in ((False, 2), (True, 1)):
+        machine = Machine(case.model(semantics, together=together))
+        for number in range(50):
+            machine.feed(case.packets[0].packet, number / 100)
+        assert len(machine.state.waiting) == count
+        assert sum(len(one.messages) for one in machine.state.waiting) == count
+
+
+# --- proofs -------------------------------------------------------------------------------------
+
+POLICY = ResolvedPolicy(
+    name="p",
+    generations=(Generation(1, (Knock("udp", 1001), Knock("udp", 1002))),),
+    step_timeout=60,
+    services=(Span("tcp", 22, 22),),
+    grant_duration=120,
+    wrong_knock="ignore",
+)
+
+
+def claim(text, *, switches=None, policy=POLICY, whole=True, scope=SCOPE):
+    document = semantics.Document(tree.read(text), whole)
+    model = semantics.IosModel(document, switches=semantics.Switches(**(switches or {})))
+    return Claim(Site((policy,)), scope, model, 4, whole=whole)
+
+
+def services(meeting):
+    """Only services: a knock before its turn reaches the router, where nobody answers it."""
+    return opens(meeting) if meeting.letter.packet.protocol == "tcp" else None
+
+
+def proved(one):
+    """Prove it of packets that begin flows where clients are: a list knows nothing of flows."""
+    (sender, *_) = senders(one)
+    letters = [
+        letter
+        for letter in sender.letters
+        if letter.event is not None and letter.packet.flow == "fresh" and _begins(letter.packet)
+    ]
+    return verify._explore(one, letters, services, 20_000)
+
+
+def _begins(packet):
+    return packet.protocol == "udp" or (packet.protocol == "tcp" and packet.opening)
+
+
+STAGED = case_of("staged-entries-open-for-who-knocks-in-order").text
+
+
+def test_staged_entries_open_to_nobody_else():
+    result = proved(claim(STAGED))
+    assert result.status is Status.PROVED, result.findings
+    assert result.sources == 1
+
+
+def test_a_grant_that_is_a_minute_too_long_is_found():
+    result = prove(
+        claim(STAGED.replace("SVC host $_src any timeout 2", "SVC host $_src any")), services
+    )
+    assert result.status is Status.COUNTEREXAMPLE
+    assert [row.packet for row in result.findings[0].trace] == [
+        "udp/1001",
+        "udp/1002",
+        "tcp/22 SYN",
+    ]
+
+
+def test_entries_that_are_late_are_found():
+    result = proved(claim(STAGED, switches={"late": 60}))
+    assert result.status is Status.COUNTEREXAMPLE
+
+
+def test_correlation_opens_to_whoever_comes_last():
+    case = case_of("all-events-must-come")
+    result = proved(claim(case.text))
+    assert result.status is Status.COUNTEREXAMPLE
+    assert result.findings[0].what == "opens"
+
+
+def test_a_port_that_actions_make_something_of_is_a_guess():
+    text = STAGED.replace(
+        'action 0030  cli command "enable"',
+        'action 0025  regexp "\\(([0-9]+)\\)" "$_syslog_msg" _m _port\n action 0027  set _x '
+        '"$_port"\n action 0030  cli command "enable"',
+    )
+    model = claim(text).model
+    assert any("makes of a port" in str(atom.test) for atom in model.predicates(4))
+    assert not any("makes of a port" in str(a.test) for a in claim(STAGED).model.predicates(4))
+
+
+def test_a_script_is_a_guess_for_proofs():
+    text = f"{STAGED}event manager policy kc-x.tcl type user\n"
+    result = prove(claim(text), opens)
+    model = claim(text).model
+    assert any("kc-x.tcl" in str(atom.test) for atom in model.predicates(4))
+    assert result.status in (Status.PROVED, Status.UNKNOWN)
+
+
+def test_an_action_nobody_understands_is_named():
+    text = STAGED.replace(
+        'cli command "access-template K2 D2', 'cli command "configure terminal K2'
+    )
+    asked = [str(atom.test) for atom in claim(text).model.predicates(4)]
+    assert any("applet ONE: what its action 0040" in one for one in asked)
+
+
+def test_foreign_applets_that_leave_lists_alone_are_left_out():
+    other = """event manager applet NOTE
+ event syslog pattern "%CP-6-UDP.*"
+ action 1 cli command "enable"
+ action 2 cli command "show version"
+ action 3 mail server "m" to "a" from "b" subject "c" body "d"
+event manager applet HARD
+ event timer watchdog time 60
+ action 1 cli command "enable"
+ action 2 cli command "clear access-template IN SVC any any"
+"""
+    model = claim(STAGED + other).model
+    assert [one.name for one in model.configured.applets] == ["ONE", "TWO", "HARD"]
+    assert any("applet HARD: when" in str(atom.test) for atom in model.predicates(4))
+
+
+def test_thousands_of_foreign_lines_are_gone_through():
+    line = " permit tcp 10.{}.{}.0 0.0.0.255 host 172.16.0.1 eq 80\n"
+    routes = "".join(line.format(n // 250, n % 250) for n in range(2000))
+    head = "ip access-list extended IN\n"
+    text = STAGED.replace(head, f"{head}{routes}", 1)
+    result = proved(claim(text))
+    assert result.status is Status.PROVED, result.findings
+
+
+@pytest.mark.parametrize("delay", [0, 5])
+def test_states_are_few_enough_to_see_them_all(delay):
+    text = case_of("an-access-lists-own-lines").text
+    one = claim(text, switches={"delay": delay, "together": bool(delay), "summarised": False})
+    (sender, *_) = senders(one)
+    alone = [replace(x, event=None) for x in sender.letters if x.event and x.packet.flow == "fresh"]
+    seen = Explorer(one.site, one.model, alone, lambda _: None).run()
+    assert seen.complete
+    assert 1 < seen.states < 100

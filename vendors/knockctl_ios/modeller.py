@@ -1,0 +1,59 @@
+"""The modeller: device text as machines, as the contract names it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from knockctl.automaton.wire import Scope
+from knockctl.vendor import Placement, Running
+from knockctl_ios import tree
+from knockctl_ios.config import IosConfig
+from knockctl_ios.parse import parse_text
+from knockctl_ios.placement import IosPlacement
+from knockctl_ios.semantics import Document, IosModel, Switches
+
+
+class IosModeller:
+    """Satisfies ``knockctl.vendor.Modeller``; its machines are made with the same switches."""
+
+    evidence = "fact sheet"
+    assumptions: tuple[str, ...] = (
+        "a log line has reached the applets within the placement's log_delay, and none is lost",
+        "the control plane writes its lines in the placement's log_style",
+        "digits of a line's number and time are no part of what a pattern looks for",
+        "runs of applets don't hinder each other: there are threads and lines enough",
+        "a flow that an access list logged is logged anew after five minutes, at its next packet",
+        "packets are whole: fragments of them are judged like the first",
+        "neither a zone-based firewall, inspection nor NAT decides anything before the list does",
+        "nobody adds or clears temporary entries of ours but applets, or knockctl by hand",
+    )
+
+    def __init__(self, switches: Switches | None = None) -> None:
+        """Make machines on which applets act at once, unless told otherwise."""
+        self.switches = switches or Switches()
+
+    def placed(self, placement: Placement) -> IosModeller:
+        """Return a modeller whose machines log as a placement says, and act as late."""
+        place = IosPlacement.model_validate(placement.model_dump())
+        return IosModeller(
+            replace(self.switches, style=place.log_style, delay=place.log_delay, together=True)
+        )
+
+    def scope(self, placement: Placement) -> Scope:
+        """Return which packets are the policies' at all."""
+        place = IosPlacement.model_validate(placement.model_dump())
+        return Scope(place.addresses, (place.interface,))
+
+    def parse(self, text: str) -> IosConfig:
+        """Read back what a config prints."""
+        return parse_text(text)
+
+    def model(self, config: IosConfig) -> IosModel:
+        """Return the machine that our lines alone make, on the interfaces they are bound to."""
+        document = Document(config.lines(), told=config.bound)
+        return IosModel(document, self.evidence, self.switches)
+
+    def running(self, text: str) -> Running[IosConfig]:
+        """Read a whole running configuration."""
+        document = Document(tree.read(text), whole=True)
+        return Running(parse_text(text), IosModel(document, self.evidence, self.switches))

@@ -1,0 +1,30 @@
+"""What an IOS router does with packets, from its documentation alone.
+
+================  ================================================================
+module            subject
+================  ================================================================
+``document``      the configuration, found by its names
+``conditions``    questions to packets, joined
+``lists``         access lists and their dynamic entries
+``plane``         the control plane's classes, and what they log
+``logs``          log lines, and what a pattern makes of them
+``regex``         the expressions of applets
+``applets``       what applets wait for, and their actions
+``language``      their actions, executed
+``memory``        what earlier packets left behind, and what is uncertain
+``router``        that, at work
+``surroundings``  all of a configuration, compiled
+``fates``         what of it a kind of packet meets
+``device``        all of it as a ``DeviceModel``
+================  ================================================================
+
+Nothing here knows how a configuration was made or what it is for.
+"""
+
+from __future__ import annotations
+
+from knockctl_ios.semantics.device import IosModel
+from knockctl_ios.semantics.document import Document
+from knockctl_ios.semantics.memory import Switches
+
+__all__ = ["Document", "IosModel", "Switches"]

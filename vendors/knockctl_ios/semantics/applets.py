@@ -1,0 +1,318 @@
+"""Applets of the embedded event manager: what each waits for, and its actions in order.
+
+Sources: fact sheet 1 (6, 7), 2. An applet without an event is not registered. Those whose actions
+leave access lists alone are left out; an action that nobody here understands, or a pattern, makes
+it a guess what packets that may fire the applet leave behind.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import combinations
+
+from knockctl.automaton.alphabet import Atom
+from knockctl_ios import normal, words
+from knockctl_ios.semantics.conditions import guess
+from knockctl_ios.semantics.document import Document
+from knockctl_ios.semantics.regex import NotUnderstood, Pattern, pattern
+from knockctl_ios.tree import Line
+
+MINUTE = 60
+WINDOW = 180
+"""Seconds within which correlated events must come, where nothing else is said."""
+OPENS = ("if", "while", "foreach")
+UNDERSTOOD = frozenset(
+    (
+        *OPENS,
+        *("elseif", "else", "end", "break", "continue", "exit", "set", "increment", "decrement"),
+        *("add", "subtract", "multiply", "divide", "string", "append", "regexp", "info", "context"),
+        *("wait", "cli", "syslog", "puts", "comment"),
+    )
+)
+_HARMLESS = ("show ", "enable", "disable", "end", "exit", "terminal ", "ping ", "traceroute ")
+_COMMANDS = (
+    *("enable", "end", "exit", "access-template ", "clear access-template "),
+    *("clear ip access-template ", "show access-lists", "show ip access-lists", "terminal "),
+)
+COMPARED = ("eq", "ne", "lt", "le", "gt", "ge")
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action; of a block also where its next part and its end are."""
+
+    label: str
+    words: tuple[str, ...]
+    next: int = 0
+    """Of ``if``, ``elseif``, ``else``, ``while``, ``foreach``: the next part of the block."""
+    end: int = -1
+    """Where the block ends; of the end of a loop, where the loop begins."""
+
+    @property
+    def verb(self) -> str:
+        """What is done."""
+        return self.words[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """One event statement: a pattern that log lines are searched for."""
+
+    tag: str
+    pattern: Pattern
+    occurs: int = 1
+    period: int | None = None
+
+
+@dataclass(frozen=True)
+class Applet:
+    """One registered applet."""
+
+    name: str
+    detectors: tuple[Detector, ...]
+    actions: tuple[Action, ...]
+    variables: Mapping[str, str]
+    occurs: int = 1
+    period: int = WINDOW
+    correlated: tuple[tuple[str, str], ...] = ()
+    """Tags, each with ``and``, ``or`` or ``andnot`` before it."""
+    maxrun: int = 20
+    authorized: bool = True
+    """Whether its commands run at all."""
+    unsure: tuple[Atom, ...] = ()
+    """What nobody knows about it, to be asked of packets that may fire it."""
+    multiple: bool = False
+
+    @cached_property
+    def waits(self) -> tuple[int, ...]:
+        """Seconds after its start at which it may do something."""
+        found = [_seconds(a.words[1]) for a in self.actions if a.verb == "wait"]
+        some = (sum(c) for n in range(len(found) + 1) for c in combinations(found, n))
+        return tuple(sorted({one for one in some if one <= self.maxrun}))
+
+    @cached_property
+    def looked(self) -> tuple[Pattern, ...]:
+        """Patterns that its actions search the log line for."""
+        return tuple(
+            pattern(action.words[1])
+            for action in self.actions
+            if action.verb == "regexp" and action.words[2:3] == ("$_syslog_msg",)
+        )
+
+    @cached_property
+    def numbers(self) -> tuple[int, ...]:
+        """Ports that its conditions compare something with."""
+        found = (w for a in self.actions if a.verb in ("if", "elseif") for w in a.words[1:])
+        texts = (self.variables.get(w[1:], w) if w.startswith("$") else w for w in found)
+        return tuple(sorted({int(t) for t in texts if t.isdigit() and int(t) < 65536}))
+
+    @cached_property
+    def addressed(self) -> tuple[tuple[str, str], ...]:
+        """Sources and destinations that its commands name in so many words."""
+        found = []
+        for action in self.actions:
+            said = " ".join(action.words).split()
+            if action.verb == "cli" and "access-template" in said:
+                rest = said[said.index("access-template") + 3 :]
+                for side in ("source", "destination"):
+                    spec, rest = (
+                        (rest[:1], rest[1:]) if rest[:1] == ["any"] else (rest[:2], rest[2:])
+                    )
+                    if len(spec) == 2 and not any("$" in word for word in spec):
+                        found.append((side, " ".join(spec)))
+        return tuple(found)
+
+    def names(self, dynamic: str) -> bool:
+        """Tell whether its commands may name a dynamic list: in so many words, or by a variable."""
+        for action in self.actions:
+            said = " ".join(action.words).split()
+            if action.verb == "cli" and "access-template" in said:
+                word = said[said.index("access-template") + 2]
+                if word == dynamic or "$" in word:
+                    return True
+        return False
+
+    @cached_property
+    def minutes(self) -> tuple[int, ...]:
+        """Timeouts that its commands name."""
+        found = set()
+        for action in self.actions:
+            said = " ".join(action.words).split()
+            if action.verb == "cli" and "timeout" in said:
+                word = said[said.index("timeout") + 1]
+                text = self.variables.get(word[1:], word) if word.startswith("$") else word
+                found |= {int(text)} if text.isdigit() else set()
+        return tuple(sorted(found))
+
+
+def applets(document: Document) -> tuple[Applet, ...]:
+    """Return the applets that may change what access lists do."""
+    return tuple(one for line in document.applets if (one := _applet(document, line)))
+
+
+def _applet(document: Document, line: Line) -> Applet | None:
+    head = line.text.split()
+    actions = compiled(line)
+    if not _matters(actions):
+        return None
+    reader = _Statements(head[3])
+    for child in line.below:
+        reader.read(child)
+    if not reader.detectors and not reader.unsure:
+        return None
+    bypassed = "bypass" in head or document.says("event manager session cli username")
+    reader.unsure += [
+        guess(f"applet {head[3]}", f"what its action {a.label}, {' '.join(a.words)!r}, does")
+        for a in actions
+        if not _understood(a)
+    ]
+    return Applet(
+        head[3],
+        tuple(reader.detectors),
+        actions,
+        document.variables,
+        reader.occurs,
+        reader.period,
+        tuple(reader.correlated),
+        reader.maxrun,
+        bypassed or not document.says("aaa authorization commands"),
+        tuple(reader.unsure),
+        reader.multiple,
+    )
+
+
+@dataclass
+class _Statements:
+    """Reads event and trigger statements."""
+
+    name: str
+    detectors: list[Detector] = field(default_factory=list)
+    unsure: list[Atom] = field(default_factory=list)
+    correlated: list[tuple[str, str]] = field(default_factory=list)
+    occurs: int = 1
+    period: int = WINDOW
+    maxrun: int = int(normal.MAXRUN)
+    multiple: bool = False
+
+    def read(self, line: Line) -> None:
+        said = words.split(line.text)
+        if said[0] == "event":
+            self._event(said[1:], line.text)
+        elif said[0] == "trigger":
+            found = normal.options(said[1:])
+            self.occurs = int(found.get("occurs", "1"))
+            self.period = _seconds(found.get("period", str(WINDOW)))
+            self.multiple = True
+            for child in line.below:
+                self._correlate(child.text.split())
+
+    def _event(self, said: list[str], text: str) -> None:
+        tag = ""
+        if said[0] == "tag":
+            tag, said = said[1], said[2:]
+            self.multiple = True
+        if said[0] == "none":
+            return
+        found = normal.options(said[1:])
+        if said[0] != "syslog" or set(found) - {"pattern", "occurs", "period", "maxrun"}:
+            self.unsure.append(guess(f"applet {self.name}", f"when {text!r} happens"))
+            return
+        self.maxrun = _seconds(found.get("maxrun", normal.MAXRUN))
+        try:
+            looked = pattern(found.get("pattern", "").replace('\\"', '"'))
+        except NotUnderstood as error:
+            self.unsure.append(guess(f"applet {self.name}", f"what matches: {error}"))
+            return
+        period = _seconds(found["period"]) if "period" in found else None
+        self.detectors.append(Detector(tag, looked, int(found.get("occurs", "1")), period))
+
+    def _correlate(self, said: list[str]) -> None:
+        if said[:1] == ["attribute"]:
+            if "occurs" in said:
+                tag, number = said[2], int(said[said.index("occurs") + 1])
+                self.detectors = [
+                    Detector(d.tag, d.pattern, number, d.period) if d.tag == tag else d
+                    for d in self.detectors
+                ]
+            return
+        join = "and"
+        for word, name in zip(said[1:], [*said[2:], ""], strict=True):
+            if word in ("and", "or", "andnot"):
+                join = word
+            elif word in ("event", "track"):
+                self.correlated.append((join, name))
+
+
+def _seconds(text: str) -> int:
+    """Return whole seconds, never too few."""
+    return math.ceil(float(text)) if text.replace(".", "", 1).isdigit() else 0
+
+
+def compiled(line: Line) -> tuple[Action, ...]:
+    """Return an applet's actions in the order of their labels, blocks with where they end."""
+    said = [words.split(child.text) for child in line.below if child.text.startswith("action ")]
+    said = [one for one in said if len(one) > 2]
+    found = {number: Action(one[1], tuple(one[2:])) for number, one in enumerate(said)}
+    opened: list[list[int]] = []
+    for number, action in list(found.items()):
+        if action.verb in OPENS and not (action.verb == "if" and "goto" in action.words):
+            opened.append([number])
+        elif action.verb in ("elseif", "else") and opened:
+            opened[-1].append(number)
+        elif action.verb == "end" and opened:
+            parts = opened.pop()
+            for part, following in zip(parts, [*parts[1:], number], strict=True):
+                found[part] = Action(found[part].label, found[part].words, following, number)
+            loop = parts[0] if found[parts[0]].verb in ("while", "foreach") else -1
+            found[number] = Action(action.label, action.words, number, loop)
+    return tuple(found.values())
+
+
+def _matters(actions: tuple[Action, ...]) -> bool:
+    """Tell whether anything it does may change what becomes of packets."""
+    return any(
+        (action.verb == "cli" and not " ".join(action.words[2:]).startswith(_HARMLESS))
+        or action.verb in ("syslog", "context", "policy", "publish-event", "reload", "snmp")
+        for action in actions
+    )
+
+
+def _understood(action: Action) -> bool:
+    said = action.words
+    if action.verb == "cli":
+        return said[1] == "command" and said[2].startswith(_COMMANDS) and len(said) == 3
+    if action.verb == "regexp":
+        try:
+            pattern(said[1].replace('\\"', '"'))
+        except NotUnderstood:
+            return False
+    if action.verb in ("if", "elseif", "while"):
+        return len(said) == 4 and said[2] in COMPARED
+    return action.verb in UNDERSTOOD
+
+
+def uses(applet: Applet, names: frozenset[str]) -> Iterator[Action]:
+    """Yield actions that do more with variables of these names than compare them with numbers."""
+    for action in applet.actions:
+        inside = {w for word in action.words for w in _names(word)}
+        if not inside & names or action.verb in ("puts", "comment"):
+            continue
+        if action.verb in ("if", "elseif"):
+            others = [w for w in (action.words[1], action.words[3]) if not set(_names(w)) & names]
+            known = [applet.variables.get(w[1:], w) if w.startswith("$") else w for w in others]
+            if known and all(word.isdigit() for word in known):
+                continue
+        yield action
+
+
+def _names(word: str) -> Iterator[str]:
+    for part in word.split("$")[1:]:
+        name = ""
+        for char in part:
+            if not (char.isalnum() or char == "_"):
+                break
+            name += char
+        yield name

@@ -1,0 +1,183 @@
+"""An IOS router as a machine that can be executed: `knockctl.automaton.model`."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from knockctl.automaton.alphabet import Ask, Atom, Of
+from knockctl.automaton.model import ClockName, Clocks, Reaction
+from knockctl.automaton.verdict import Verdict
+from knockctl.automaton.wire import WirePacket
+from knockctl_ios.semantics import memory
+from knockctl_ios.semantics.conditions import holds
+from knockctl_ios.semantics.document import Document
+from knockctl_ios.semantics.fates import INSIDE, LOCAL, Fate, Judged, Matched, Step, Walk
+from knockctl_ios.semantics.lists import addressed
+from knockctl_ios.semantics.logs import Kind, Message
+from knockctl_ios.semantics.memory import SUMMARY, State, Switches
+from knockctl_ios.semantics.router import Configured, Memory, settled, windows
+from knockctl_ios.semantics.surroundings import Surroundings
+
+FAMILIES = (4, 6)
+_MOST_FATES = 20_000
+
+
+@dataclass
+class IosModel:
+    """Satisfies ``knockctl.automaton.model.DeviceModel``.
+
+    A packet meets its interface's input access list; what is for the router itself then the
+    control plane. Nothing is remembered of flows: a list judges each packet for itself.
+    """
+
+    document: Document
+    evidence: str = "fact sheet"
+    switches: Switches = field(default_factory=Switches)
+    _fates: dict[WirePacket, Fate] = field(default_factory=dict, repr=False)
+    _horizons: dict[Message, tuple[int, ...]] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def around(self) -> Surroundings:
+        """Everything that is configured, compiled."""
+        return Surroundings(self.document, self.switches)
+
+    @cached_property
+    def configured(self) -> Configured:
+        """What log lines and commands meet."""
+        return self.around.configured
+
+    def _ahead(self, message: Message) -> tuple[int, ...]:
+        """Return how long anything may last that a line begins."""
+        if message not in self._horizons:
+            self._horizons[message] = self.around.ahead(message)
+        return self._horizons[message]
+
+    # --- the contract ---
+
+    @property
+    def initial(self) -> State:
+        """Nobody has knocked."""
+        return State()
+
+    def predicates(self, family: int) -> Iterator[Atom]:
+        """Yield every question the configuration puts to a packet."""
+        yield from (INSIDE, LOCAL)
+        yield from self.around.atoms(family)
+
+    def signature(self, family: int, ask: Ask, *, verdict: bool = True) -> Hashable:
+        """Return what is left of lists, classes and patterns for such packets."""
+        walk = Walk(self.around, family, ask)
+        return walk.fate() if verdict or walk.lasting() else None
+
+    def step(self, state: State, packet: WirePacket, clocks: Clocks) -> Reaction[State]:
+        """Ask the interface's list, then the control plane; log, and let applets act."""
+        mind = Memory.of(self.settle(state, clocks), self.configured, clocks)
+        run = _Run(mind, packet, self.switches)
+        verdict = run.through(self._fate(packet))
+        after = mind.frozen()
+        found = frozenset(mind.resets & set(self.thresholds(after)))
+        return Reaction(verdict, after, found, tuple(run.places), run.keyed and not after.shared)
+
+    def settle(self, state: State, clocks: Clocks) -> State:
+        """Let lines and runs act whose time has come; forget what is over."""
+        return settled(state, self.configured, clocks, SUMMARY)
+
+    def thresholds(self, state: State) -> Mapping[ClockName, tuple[int, ...]]:
+        """Return the clocks of temporary entries, of lines on their way, of applets."""
+        waits = {applet.name: applet.waits for applet in self.configured.applets}
+        counted = {applet.name: windows(applet) for applet in self.configured.applets}
+        return memory.thresholds(state, self.switches, self._ahead, waits, counted)
+
+    # --- what a kind of packet meets ---
+
+    def _fate(self, packet: WirePacket) -> Fate:
+        """Return it for one packet; kept, as explorers ask again and again."""
+        fate = self._fates.get(packet)
+        if fate is None:
+            if len(self._fates) >= _MOST_FATES:
+                self._fates.clear()
+            fate = self._specialised(packet.family, Of(packet))
+            self._fates[packet] = fate
+        return fate
+
+    def _specialised(self, family: int, ask: Ask) -> Fate:
+        return Walk(self.around, family, ask).fate()
+
+
+@dataclass(slots=True)
+class _Run:
+    """One packet, judged with what earlier ones left behind."""
+
+    mind: Memory
+    packet: WirePacket
+    switches: Switches
+    places: list[str] = field(default_factory=list)
+    keyed: bool = True
+
+    def through(self, fate: Fate) -> Verdict:
+        """Return the verdict."""
+        step = self._list(fate.steps)
+        if step:
+            self.places.append(step.place)
+            if step.log:
+                self._listed(step.log)
+            if not step.permits:
+                return Verdict.REFUSE
+        elif fate.listed:
+            return Verdict.PASS
+        verdict = Verdict.ACCEPT if step else fate.otherwise
+        return verdict if fate.ends else self._plane(fate, verdict)
+
+    def _plane(self, fate: Fate, permitted: Verdict) -> Verdict:
+        found = [one for policy in fate.policies if (one := self._class(policy))]
+        dropping = next((one for one in found if one.drops), None)
+        if dropping:
+            self.places.append(dropping.place)
+        for dropped, kind in fate.logs:
+            if dropped is (dropping is not None):
+                self.mind.log(Message.of(kind, self.packet))
+        return Verdict.REFUSE if dropping else permitted
+
+    def _class(self, policy: Iterable[Judged]) -> Judged | None:
+        for one in policy:
+            answers = [self._holds(found) is not negated for found, negated in one.matches]
+            if all(answers) if one.every else any(answers):
+                return one
+        return None
+
+    def _holds(self, found: Matched) -> bool:
+        if isinstance(found, bool):
+            return found
+        step = self._list(found)
+        return step is not None and step.permits
+
+    def _list(self, steps: Iterable[Step]) -> Step | None:
+        for step in steps:
+            if step.dynamic is None:
+                return step
+            for entry in self.mind.entries_of(*step.dynamic):
+                if self._temporary(entry):
+                    self.mind.used(entry)
+                    return step
+        return None
+
+    def _temporary(self, entry: memory.Entry) -> bool:
+        *_, source, destination = entry.key
+        asks = addressed(source, "source"), addressed(destination, "destination")
+        exact = source == f"host {self.packet.source}"
+        found = all(holds(one, Of(self.packet)) for one in asks)
+        self.keyed = self.keyed and (exact or source.startswith("host "))
+        return found and entry.alive(self.mind)
+
+    def _listed(self, kind: Kind) -> None:
+        """Log what a list's entry says; of a flow only its first packet, for a while."""
+        message = Message.of(kind, self.packet)
+        if self.switches.summarised:
+            flow = ("flow", kind.name, kind.protocol, *(str(part) for part in message[1:]))
+            if flow in self.mind.counted:
+                return
+            self.mind.counted.add(flow)
+            self.mind.resets.add(flow)
+        self.mind.log(message)

@@ -1,0 +1,163 @@
+"""The configuration that packets meet, found by the names its lines give.
+
+Everything is taken from normal forms: numbers and padding are gone, protocols and ports have one
+name each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from knockctl_ios import normal
+from knockctl_ios.tree import Line
+
+ENVIRONMENT = "event manager environment "
+LOGGING = "policy-map type logging "
+Bound = Mapping[tuple[str, int], str]
+"""Access lists that judge what comes in, by interface and IP version."""
+
+
+@dataclass
+class Document:
+    """The lines of a running configuration, or of ours alone."""
+
+    lines: tuple[Line, ...]
+    whole: bool = False
+    """Whether nothing else runs."""
+    told: tuple[tuple[str, str], ...] = ()
+    """Interfaces and their access lists, where the lines themselves don't say."""
+    _heads: dict[str, list[Line]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Join what is configured in several places; in normal form."""
+        joined: dict[str, list[Line]] = {}
+        for raw in self.lines:
+            text, below = _numbered(raw)
+            joined.setdefault(text, []).extend(below)
+        self._heads = joined
+        self.lines = tuple(normal.line(Line(text, tuple(b))) for text, b in joined.items())
+
+    def _named(self, prefix: str) -> Iterator[tuple[str, Line]]:
+        for line in self.lines:
+            if line.text.startswith(prefix):
+                yield line.text.removeprefix(prefix), line
+
+    # --- what is named ---
+
+    @cached_property
+    def access_lists(self) -> Mapping[str, tuple[str, ...]]:
+        """The entries of each extended list of IPv4, without remarks."""
+        return {
+            name: tuple(e.text for e in line.below if not e.text.startswith("remark"))
+            for name, line in self._named("ip access-list extended ")
+        }
+
+    @cached_property
+    def access_lists_6(self) -> Mapping[str, tuple[str, ...]]:
+        """The same for IPv6."""
+        return {
+            name: tuple(e.text for e in line.below if not e.text.startswith("remark"))
+            for name, line in self._named("ipv6 access-list ")
+        }
+
+    def groups(self, kind: str) -> Mapping[str, tuple[str, ...]]:
+        """Return the members of object groups of a kind: ``service`` or ``network``."""
+        return {
+            name: tuple(m.text for m in line.below if not m.text.startswith("description"))
+            for name, line in self._named(f"object-group {kind} ")
+        }
+
+    @cached_property
+    def class_maps(self) -> Mapping[str, tuple[str, tuple[str, ...]]]:
+        """``match-all`` or ``match-any``, and what is matched; logging classes among them."""
+        found = {}
+        for text, line in self._named("class-map "):
+            *_, how, name = text.split()
+            matches = (m.text for m in line.below if m.text.startswith("match "))
+            found[name] = how, tuple(m.removeprefix("match ") for m in matches)
+        return found
+
+    @cached_property
+    def policy_maps(self) -> Mapping[str, tuple[Line, ...]]:
+        """The classes of each policy, in their order; logging policies among them."""
+        return {
+            text.split()[-1]: tuple(c for c in line.below if c.text.startswith("class "))
+            for text, line in self._named("policy-map ")
+        }
+
+    @cached_property
+    def variables(self) -> Mapping[str, str]:
+        """What applets find under names of the environment."""
+        found = (text.partition(" ") for text, _ in self._named(ENVIRONMENT))
+        return {name: value.strip() for name, _, value in found}
+
+    @cached_property
+    def applets(self) -> tuple[Line, ...]:
+        """The applets, whole."""
+        return tuple(line for _, line in self._named("event manager applet "))
+
+    @cached_property
+    def scripts(self) -> tuple[str, ...]:
+        """The files of registered Tcl policies."""
+        return tuple(text.split()[0] for text, _ in self._named("event manager policy "))
+
+    def says(self, prefix: str) -> bool:
+        """Tell whether a line of the top begins so."""
+        return any(line.text.startswith(prefix) for line in self.lines)
+
+    # --- where it acts ---
+
+    @cached_property
+    def bound(self) -> Bound:
+        """What judges packets that come in, by interface."""
+        found = {(interface, 4): name for interface, name in self.told}
+        for interface, line in self._named("interface "):
+            for child in line.below:
+                said = child.text.split()
+                for words, family in ((["ip", "access-group"], 4), (["ipv6", "traffic-filter"], 6)):
+                    if said[:2] == words and said[3:4] == ["in"]:
+                        found[interface, family] = said[2]
+        for (interface, family), name in list(found.items()):
+            if family == 4 and name in self.access_lists_6:
+                # A binding that was told doesn't say of which IP version the list is.
+                del found[interface, 4]
+                found[interface, 6] = name
+        return found
+
+    def policies(self, *, logging: bool) -> tuple[tuple[str, tuple[Line, ...]], ...]:
+        """Return the input policies of the control plane: aggregate and ``host``.
+
+        Of ours alone, policies that hold our classes but are bound by somebody else count as
+        bound.
+        """
+        kind = (
+            ["service-policy", "type", "logging", "input"]
+            if logging
+            else [
+                "service-policy",
+                "input",
+            ]
+        )
+        found = {}
+        for place in ("control-plane", "control-plane host"):
+            for line in self.lines:
+                if line.text == place:
+                    said = [child.text.split() for child in line.below]
+                    found[place] = next((w[-1] for w in said if w[:-1] == kind), "")
+        names = [name for name in found.values() if name]
+        if not names and not self.whole:
+            heads = (line.text for line in self.lines if line.text.startswith("policy-map "))
+            names = [t.split()[-1] for t in heads if t.startswith(LOGGING) is logging]
+        return tuple((name, self.policy_maps.get(name, ())) for name in names)
+
+
+def _numbered(line: Line) -> tuple[str, Iterable[Line]]:
+    """Read a line of a numbered list, ``access-list 101 permit …``, as one of a named list."""
+    said = line.text.split(None, 2)
+    if said[0] == "access-list" and len(said) == 3 and said[1].isdigit():
+        return f"ip access-list extended {said[1]}", (Line(said[2]),)
+    return normal.plain(line.text) if not line.text.startswith(ENVIRONMENT) else line.text, (
+        line.below
+    )

@@ -1,0 +1,257 @@
+"""Access lists, compiled: what an entry asks of a packet, what it says of it, what it logs.
+
+Sources: fact sheet 2, 3. Entries are asked from the top, the first that matches decides, and what
+none matches is denied. A dynamic entry is a template: it matches nothing itself, but stands where
+the temporary entries made of it are asked. Words that nobody here understands make it a guess
+whether the entry matches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, ip_address, ip_network
+
+from knockctl.automaton.alphabet import Atom, Ranges, protocol
+from knockctl.automaton.wire import FLAGS
+from knockctl_ios.ports import PROTOCOLS
+from knockctl_ios.semantics.conditions import (
+    ALWAYS,
+    NEVER,
+    Condition,
+    Either,
+    Not,
+    all_of,
+    atoms,
+    guess,
+)
+from knockctl_ios.semantics.document import Document
+
+HIGHEST = 65535
+_ESTABLISHED = Either(
+    (Atom("flags", (FLAGS["ack"], FLAGS["ack"])), Atom("flags", (FLAGS["rst"], FLAGS["rst"])))
+)
+_IP = ("ip", "ipv6")
+_SIDES = (("source", "source_port"), ("destination", "port"))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a list."""
+
+    place: str
+    permits: bool
+    condition: Condition
+    """For a template: all of it, addresses included."""
+    logs: bool = False
+    tag: str = ""
+    dynamic: str = ""
+    """The name of a template; empty for an ordinary entry."""
+    minutes: int = 0
+    """How long its temporary entries last at most; 0: no limit."""
+    unaddressed: Condition = ALWAYS
+    """Of a template, the condition without its addresses."""
+    text: str = ""
+
+    def questions(self) -> Iterator[Atom]:
+        """Yield all it asks."""
+        yield from atoms(self.condition)
+        yield from atoms(self.unaddressed)
+
+
+@dataclass
+class Lists:
+    """Compiles the lists of a document."""
+
+    document: Document
+    _compiled: dict[tuple[str, int], tuple[Entry, ...] | None] = field(default_factory=dict)
+
+    def entries(self, name: str, family: int = 4) -> tuple[Entry, ...] | None:
+        """Return a list's entries; None where there is no such list."""
+        if (name, family) not in self._compiled:
+            known = self.document.access_lists if family == 4 else self.document.access_lists_6
+            self._compiled[name, family] = self._list(known.get(name), name)
+        return self._compiled[name, family]
+
+    def _list(self, texts: tuple[str, ...] | None, name: str) -> tuple[Entry, ...] | None:
+        if texts is None:
+            return None
+        return tuple(self._entry(text, f"{name}: {text}") for text in texts)
+
+    def _entry(self, text: str, place: str) -> Entry:
+        said = text.split()
+        dynamic, minutes = "", 0
+        if said[0] == "dynamic":
+            dynamic, said = said[1], said[2:]
+            if said[0] == "timeout":
+                minutes, said = int(said[1]), said[2:]
+        if said[0] not in ("permit", "deny"):
+            return Entry(place, permits=False, condition=guess(place, "what it does"), text=text)
+        reader = _Reader(said[1:], place, self.document)
+        condition = reader.read()
+        return Entry(
+            place,
+            said[0] == "permit",
+            condition,
+            reader.logs,
+            reader.tag,
+            dynamic,
+            minutes,
+            all_of(reader.rest),
+            text,
+        )
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads what stands behind ``permit`` or ``deny``."""
+
+    words: list[str]
+    place: str
+    document: Document
+    logs: bool = False
+    tag: str = ""
+    rest: list[Condition] = field(default_factory=list)
+    """What isn't about addresses."""
+
+    def read(self) -> Condition:
+        kind = self.words.pop(0)
+        if kind == "object-group":
+            self.rest.append(self._services(self.words.pop(0)))
+        elif kind not in _IP:
+            name = kind if kind in ("tcp", "udp", "icmp") else PROTOCOLS.get(kind, kind)
+            self.rest.append(protocol({"icmp6": "icmpv6"}.get(name, name)))
+        addresses = []
+        for side, port in _SIDES:
+            addresses.append(self._address(side))
+            self._port(port)
+        while self.words:
+            self._option()
+        return all_of([*self.rest, *addresses])
+
+    def _address(self, side: str) -> Condition:
+        word = self.words.pop(0) if self.words else "any"
+        if word == "any":
+            return ALWAYS
+        if word == "host":
+            return Atom(side, _span(self.words.pop(0)))
+        if word == "object-group":
+            return self._network(self.words.pop(0), side)
+        try:
+            if "/" in word:
+                network = ip_network(word, strict=False)
+                return Atom(side, ((int(network[0]), int(network[-1])),))
+            return Atom(side, wildcard(word, self.words.pop(0)))
+        except (ValueError, IndexError):
+            return guess(self.place, f"whether the {side} is {word}")
+
+    def _network(self, name: str, side: str) -> Condition:
+        members = self.document.groups("network").get(name)
+        if members is None:
+            return guess(self.place, f"whether the {side} is in {name}")
+        found = []
+        for member in members:
+            said = member.split()
+            if said[0] == "group-object":
+                found.append(self._network(said[1], side))
+            elif said[0] == "range":
+                found.append(Atom(side, ((_number(said[1]), _number(said[2])),)))
+            elif said[0] in ("host", "any"):
+                found.append(Atom(side, _span(said[1])) if said[0] == "host" else ALWAYS)
+            else:
+                mask = str(ip_network(f"{said[0]}/{said[1]}", strict=False).hostmask)
+                found.append(Atom(side, wildcard(said[0], mask)))
+        return Either(tuple(found))
+
+    def _port(self, name: str) -> None:
+        if self.words[:1] and self.words[0] in ("eq", "neq", "lt", "gt", "range"):
+            operator = self.words.pop(0)
+            numbers = []
+            while self.words and self.words[0].isdigit():
+                numbers.append(int(self.words.pop(0)))
+            self.rest.append(ported(operator, numbers, name))
+
+    def _services(self, name: str) -> Condition:
+        members = self.document.groups("service").get(name)
+        if members is None:
+            return guess(self.place, f"what {name} holds")
+        return Either(tuple(self._service(member.split()) for member in members))
+
+    def _service(self, said: list[str]) -> Condition:
+        if said[0] == "group-object":
+            return self._services(said[1])
+        names = ("tcp", "udp") if said[0] == "tcp-udp" else (said[0],)
+        parts: list[Condition] = [] if said[0] in _IP else [protocol(*names)]
+        rest, port = said[1:], "port"
+        if rest[:1] == ["source"]:
+            rest, port = rest[1:], "source_port"
+        if rest and rest[0] in ("eq", "lt", "gt", "range"):
+            parts.append(ported(rest[0], [int(n) for n in rest[1:] if n.isdigit()], port))
+        elif rest:
+            parts.append(guess(self.place, f"what {' '.join(said)} matches"))
+        return all_of(parts)
+
+    def _option(self) -> None:
+        word = self.words.pop(0)
+        if word == "established":
+            self.rest.append(_ESTABLISHED)
+        elif word in ("log", "log-input"):
+            self.logs = True
+            self.tag = self.words.pop(0) if self.words else ""
+        elif word in FLAGS:
+            self.rest.append(Atom("flags", (FLAGS[word], FLAGS[word])))
+        else:
+            self.rest.append(guess(self.place, f"what {' '.join([word, *self.words])!r} asks"))
+            self.words.clear()
+
+
+def ported(operator: str, numbers: list[int], name: str) -> Condition:
+    """Return what asks for ports."""
+    if operator == "neq":
+        return Not(ported("eq", numbers, name))
+    runs: Ranges = {
+        "eq": tuple((n, n) for n in numbers),
+        "lt": ((0, numbers[0] - 1),),
+        "gt": ((numbers[0] + 1, HIGHEST),),
+        "range": ((min(numbers), max(numbers)),),
+    }[operator]
+    return Atom(name, tuple(run for run in runs if run[0] <= run[1])) if runs else NEVER
+
+
+def wildcard(address: str, mask: str) -> Ranges:
+    """Return the addresses that a wildcard leaves; raises ``ValueError`` where it has holes."""
+    base, free = int(IPv4Address(address)), int(IPv4Address(mask))
+    if free & (free + 1):
+        raise ValueError(mask)
+    return ((base & ~free, base | free),)
+
+
+def _number(text: str) -> int:
+    return int(ip_address(text))
+
+
+def _span(text: str) -> Ranges:
+    return ((_number(text), _number(text)),)
+
+
+# --- temporary entries --------------------------------------------------------------------------
+
+
+def addressed(spec: str, side: str) -> Condition:
+    """Return what a temporary entry asks of an address: ``any``, ``host A`` or ``A WILDCARD``."""
+    said = spec.split()
+    if said == ["any"]:
+        return ALWAYS
+    if said[0] == "host":
+        return Atom(side, _span(said[1]))
+    return Atom(side, wildcard(*said))
+
+
+def honoured(lists: Mapping[str, tuple[Entry, ...]]) -> Mapping[str, str]:
+    """Return the first dynamic list of each access list."""
+    found = {}
+    for name, entries in lists.items():
+        first = next((entry.dynamic for entry in entries if entry.dynamic), None)
+        if first:
+            found[name] = first
+    return found

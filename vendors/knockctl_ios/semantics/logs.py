@@ -1,0 +1,223 @@
+"""The lines that a router logs about packets, and what a pattern makes of them.
+
+Sources: fact sheet 7, 8. Spacing and order of fields of the control plane's lines are uncertain: a
+switch; so is whether a tag stands in brackets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Literal, NamedTuple
+
+from knockctl.automaton.alphabet import Atom, Ranges
+from knockctl.automaton.wire import WirePacket
+from knockctl_ios.semantics.regex import Pattern, States
+
+Style = Literal["spaced", "tight", "with-ttl"]
+TIME = "*Mar  1 00:00:01.000: "
+_MNEMONICS = {"tcp": "TCP", "udp": "UDP"}
+PORTED = ("tcp", "udp")
+
+
+class Kind(NamedTuple):
+    """All that lines of one kind have in common."""
+
+    origin: Literal["control-plane", "access-list", "applet"]
+    protocol: str = ""
+    word: str = ""
+    """``DROP`` or ``PERMIT``; ``permitted`` or ``denied``; of an applet the text."""
+    name: str = ""
+    """The access list, or the applet."""
+    tag: str = ""
+
+
+class Message(NamedTuple):
+    """One line, but for its number and time."""
+
+    kind: Kind
+    source: str = ""
+    source_port: int = 0
+    destination: str = ""
+    port: int = 0
+
+    @classmethod
+    def of(cls, kind: Kind, packet: WirePacket) -> Message:
+        """Make what is logged about a packet."""
+        ports = (packet.source_port, packet.port) if kind.protocol in PORTED else (0, 0)
+        return cls(kind, str(packet.source), ports[0], str(packet.destination), ports[1])
+
+
+class Format(NamedTuple):
+    """What the configuration and switches say of all lines."""
+
+    style: Style = "spaced"
+    numbered: bool = True
+    """``service sequence-numbers``."""
+    bracketed: bool = True
+    """Whether the tag of an access list's entry stands in brackets."""
+
+    def line(self, message: Message, number: int = 1) -> str:
+        """Return the line as it is printed, its number among those that matter padded."""
+        before = f"{number:06d}: " if self.numbered else ""
+        values = message.source, message.source_port, message.destination, message.port
+        source, source_port, destination, port = map(str, values)
+        parts = self.parts(message.kind)
+        known = {"s": source, "p": f"{source_port})", "d": destination, "q": f"{port})"}
+        return before + TIME + "".join(known.get(part, part) for part in parts)
+
+    def parts(self, kind: Kind) -> tuple[str, ...]:
+        """Return a line in pieces; ``s p d q`` stand for addresses and for ``PORT)``."""
+        if kind.origin == "applet":
+            return (f"%HA_EM-6-LOG: {kind.name}: {kind.word}",)
+        if kind.origin == "access-list":
+            return self._listed(kind)
+        mnemonic = _MNEMONICS.get(kind.protocol, "IP")
+        more = "ttl=59 length=28 " if self.style == "with-ttl" else ""
+        arrow = "->" if self.style == "tight" else " -> "
+        return (f"%CP-6-{mnemonic}: {kind.word} {more}", *_ends(kind, arrow))
+
+    def _listed(self, kind: Kind) -> tuple[str, ...]:
+        shown = f"[{kind.tag}]" if self.bracketed else kind.tag
+        tag = f" {shown}" if kind.tag else ""
+        if kind.protocol in PORTED:
+            head = f"%SEC-6-IPACCESSLOGP: list {kind.name} {kind.word} {kind.protocol} "
+            return (head, *_ends(kind, " -> "), f", 1 packet{tag}")
+        head = f"%SEC-6-IPACCESSLOGDP: list {kind.name} {kind.word} {kind.protocol} "
+        return (head, "s", " -> ", "d", f" (8/0), 1 packet{tag}")
+
+
+def _ends(kind: Kind, arrow: str) -> tuple[str, ...]:
+    if kind.protocol in PORTED or kind.origin == "control-plane":
+        return ("s", "(", "p", arrow, "d", "(", "q")
+    return ("s", arrow, "d")
+
+
+# --- what a pattern asks of a packet ------------------------------------------------------------
+
+
+class Split(NamedTuple):
+    """How a pattern tells lines of one kind apart."""
+
+    ports: tuple[Ranges, ...] = ()
+    """Destination ports it treats alike, but for those in none of these."""
+    source_ports: tuple[Ranges, ...] = ()
+    addresses: bool = False
+    """Whether it depends on digits of addresses."""
+    possible: bool = False
+    """Whether any of them matches."""
+
+    def atoms(self) -> Iterator[Atom]:
+        """Yield what must be asked of a packet."""
+        yield from (Atom("port", ranges) for ranges in self.ports)
+        yield from (Atom("source_port", ranges) for ranges in self.source_ports)
+
+
+@cache
+def split(looked: Pattern, kind: Kind, form: Format) -> Split:
+    """Return what of a packet decides whether its line matches."""
+    before = "000001: " if form.numbered else ""
+    ways: Ways = {(): frozenset((looked.after(looked.begin, before + TIME),))}
+    classes: dict[str, Classes] = {}
+    for part in form.parts(kind):
+        if part in ("s", "d"):
+            ways = {way: _addressed(looked, states) for way, states in ways.items()}
+        elif part in ("p", "q"):
+            ways, classes[part] = _forked(looked, ways)
+        else:
+            ways = {
+                way: frozenset(looked.after(one, part) for one in states)
+                for way, states in ways.items()
+            }
+    answers = {way: {looked.accepts(one) for one in states} for way, states in ways.items()}
+    return Split(
+        _told(answers, 1, classes.get("q", {})),
+        _told(answers, 0, classes.get("p", {})),
+        any(len(found) > 1 for found in answers.values()),
+        any(True in found for found in answers.values()),
+    )
+
+
+Ways = Mapping[tuple[int, ...], frozenset[States]]
+"""The states a line's beginning may lead to, by the classes of the ports in it."""
+Classes = Mapping[int, Ranges]
+_HIGHEST = 65535
+
+
+def _addressed(looked: Pattern, states: frozenset[States]) -> frozenset[States]:
+    """Return the states after any address."""
+    for dots in range(4):
+        states = frozenset(looked.after(one, str(n)) for one in states for n in range(256))
+        if dots < 3:
+            states = frozenset(looked.after(one, ".") for one in states)
+    return states
+
+
+def _forked(looked: Pattern, ways: Ways) -> tuple[Ways, Classes]:
+    """Go on with one way for each class of ports that lead to the same states."""
+    begun = sorted({one for states in ways.values() for one in states})
+    alike: dict[tuple[States, ...], list[tuple[int, int]]] = {}
+    runs = [_by_port(looked, one) for one in begun]
+    starts = sorted({first for run in runs for first, _ in run})
+    places = [0] * len(runs)
+    for first, following in zip(starts, [*starts[1:], _HIGHEST + 1], strict=True):
+        for number, run in enumerate(runs):
+            if places[number] + 1 < len(run) and run[places[number] + 1][0] <= first:
+                places[number] += 1
+        found = tuple(run[place][1] for run, place in zip(runs, places, strict=True))
+        alike.setdefault(found, []).append((first, following - 1))
+    after = [dict(zip(begun, found, strict=True)) for found in alike]
+    gone = {
+        (*way, number): frozenset(states[one] for one in ways[way])
+        for number, states in enumerate(after)
+        for way in ways
+    }
+    return gone, {number: tuple(ranges) for number, ranges in enumerate(alike.values())}
+
+
+def _by_port(looked: Pattern, begun: States) -> list[tuple[int, States]]:
+    """Return where runs of ports begin that lead to the same states, and those states.
+
+    The bracket behind a port is read, too: it ends what the digits could have begun.
+    """
+    found: dict[int, tuple[int, States]] = {}
+
+    def visit(first: int, width: int, states: States) -> None:
+        # All ports that begin with these digits, by how many digits follow.
+        following = [looked.after(states, digit) for digit in "0123456789"]
+        if all(one == states for one in following):
+            for more in range(width):
+                low = first * 10**more
+                if low <= _HIGHEST:
+                    found[low] = (min(low + 10**more - 1, _HIGHEST), states)
+            return
+        found[first] = (first, states)
+        for digit, one in enumerate(following):
+            if width > 1 and first * 10 + digit <= _HIGHEST:
+                visit(first * 10 + digit, width - 1, one)
+
+    found[0] = (0, looked.after(begun, "0"))
+    for digit in range(1, 10):
+        visit(digit, 5, looked.after(begun, str(digit)))
+    runs: list[tuple[int, States]] = []
+    for first in sorted(found):
+        closed = looked.after(found[first][1], ")")
+        if not runs or runs[-1][1] != closed:
+            runs.append((first, closed))
+    return runs
+
+
+def _told(
+    answers: Mapping[tuple[int, ...], set[bool]], place: int, classes: Classes
+) -> tuple[Ranges, ...]:
+    """Return the ports in each class of those that are answered alike, without the largest."""
+    alike: dict[object, list[tuple[int, int]]] = {}
+    for number, members in classes.items():
+        seen = tuple(
+            (way[:place] + way[place + 1 :], frozenset(found))
+            for way, found in sorted(answers.items())
+            if way[place] == number
+        )
+        alike.setdefault(seen, []).extend(members)
+    groups = sorted(alike.values(), key=lambda runs: sum(b - a + 1 for a, b in runs))
+    return tuple(sorted(tuple(sorted(group)) for group in groups[:-1]))

@@ -1,0 +1,199 @@
+"""What packets of one kind are asked: all of a configuration, compiled once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from knockctl.automaton.alphabet import Atom, protocol
+from knockctl_ios.semantics import plane
+from knockctl_ios.semantics.applets import MINUTE, Applet, applets, uses
+from knockctl_ios.semantics.conditions import Condition, atoms, guess
+from knockctl_ios.semantics.document import Document
+from knockctl_ios.semantics.lists import Entry, Lists, addressed
+from knockctl_ios.semantics.logs import PORTED, Format, Kind, Message, split
+from knockctl_ios.semantics.memory import Switches
+from knockctl_ios.semantics.router import Configured, windows
+
+PROTOCOLS = tuple((name, protocol(name)) for name in ("tcp", "udp", "icmp", "icmpv6"))
+
+
+@dataclass
+class Surroundings:
+    """Lists, classes and applets of a document."""
+
+    document: Document
+    switches: Switches
+    _heard: dict[Kind, tuple[Applet, ...]] = field(default_factory=dict, repr=False)
+
+    # --- what is configured ---
+
+    @cached_property
+    def lists(self) -> Lists:
+        """The access lists, compiled."""
+        return Lists(self.document)
+
+    @cached_property
+    def configured(self) -> Configured:
+        """What log lines and commands meet."""
+        numbered = not self.document.whole or self.document.says("service sequence-numbers")
+        known = {name: self.lists.entries(name) or () for name in self.document.access_lists}
+        form = Format(self.switches.style, numbered, self.switches.bracketed)
+        return Configured(applets(self.document), known, form, self.switches)
+
+    @cached_property
+    def policies(self) -> tuple[tuple[plane.Class, ...], ...]:
+        """The classes of each policy of the control plane."""
+        return plane.classes(self.document)
+
+    @cached_property
+    def log_classes(self) -> tuple[plane.LogClass, ...]:
+        """The classes of its logging policies."""
+        return plane.log_classes(self.document)
+
+    def bound(self, family: int) -> Mapping[str, str]:
+        """Return interfaces and the lists that judge what comes in by them."""
+        return {i: name for (i, of), name in self.document.bound.items() if of == family}
+
+    def inserted(self, family: int) -> tuple[str, ...]:
+        """Return lists with lines of ours alone, of which nobody says where they act.
+
+        Lists that the control plane's classes ask are none.
+        """
+        asked = {m.access_list for classes in self.policies for c in classes for m in c.matches}
+        return tuple(name for name in self.known(family) if name not in asked)
+
+    def ahead(self, message: Message) -> tuple[int, ...]:
+        """Return for how many seconds anything may last, or count, that a line begins."""
+        line = self.configured.form.line(message)
+        every = self.configured.applets
+        some = [a for a in every if any(d.pattern.search(line) for d in a.detectors)]
+        if any(action.verb == "syslog" for applet in some for action in applet.actions):
+            some = list(every)
+        minutes = {m for applet in some for m in applet.minutes}
+        for applet in some:
+            caps = [
+                e.minutes
+                for entries in self.configured.entries.values()
+                for e in entries
+                if e.dynamic and applet.names(e.dynamic)
+            ]
+            minutes.update(caps)
+        found = {one * MINUTE + self.switches.late for one in minutes if one}
+        return tuple(sorted(found | {one for applet in some for one in windows(applet)}))
+
+    def known(self, family: int) -> Mapping[str, tuple[str, ...]]:
+        """Return the lists of an IP version."""
+        return self.document.access_lists if family == 4 else self.document.access_lists_6
+
+    @cached_property
+    def addresses(self) -> tuple[Atom, ...]:
+        """What temporary entries may ask of addresses, where commands say so in so many words."""
+        found: list[Condition] = []
+        for applet in self.configured.applets:
+            for side, spec in applet.addressed:
+                found.append(addressed(spec, side))
+        return tuple(dict.fromkeys(atom for one in found for atom in atoms(one)))
+
+    def atoms(self, family: int) -> Iterator[Atom]:
+        """Yield every question put to a packet of an IP version."""
+        yield from (atom for _, atom in PROTOCOLS)
+        yield from (Atom("interface", name) for name in self.bound(family))
+        yield from self.addresses
+        for name in self.known(family):
+            for entry in self.lists.entries(name, family) or ():
+                yield from entry.questions()
+        for condition in plane.questions(self.policies, self.log_classes):
+            yield from atoms(condition)
+        yield from (self.unknown(name) for name in self._asked())
+        for kind in self._kinds(family):
+            yield from self.questions(kind)
+        yield from (self.script(name) for name in self.document.scripts)
+
+    # --- log lines ---
+
+    def _kinds(self, family: int) -> Iterator[Kind]:
+        """Yield every kind of line that is logged about packets."""
+        names = [name for name, _ in PROTOCOLS] + ["other"]
+        for name in self.known(family):
+            for entry in self.lists.entries(name, family) or ():
+                if entry.logs:
+                    yield from (self.entry_kind(name, entry, one) for one in names)
+        if self.log_classes:
+            for one in names:
+                yield from (Kind("control-plane", one, w) for w in ("DROP", "PERMIT"))
+
+    @staticmethod
+    def entry_kind(name: str, entry: Entry, kind: str) -> Kind:
+        """Return what kind of line an entry logs about packets of a protocol."""
+        word = "permitted" if entry.permits else "denied"
+        return Kind("access-list", kind, word, name, entry.tag)
+
+    def heard(self, kind: Kind) -> tuple[Applet, ...]:
+        """Return the applets that lines of a kind may fire."""
+        if kind not in self._heard:
+            form = self.configured.form
+            self._heard[kind] = tuple(
+                applet
+                for applet in self.configured.applets
+                if applet.unsure
+                or any(split(d.pattern, kind, form).possible for d in applet.detectors)
+            )
+        return self._heard[kind]
+
+    def questions(self, kind: Kind) -> Iterator[Atom]:
+        """Yield what decides what lines of a kind do."""
+        form = self.configured.form
+        for applet in self.heard(kind):
+            place = f"applet {applet.name}"
+            yield from applet.unsure
+            for looked in (*(d.pattern for d in applet.detectors), *applet.looked):
+                found = split(looked, kind, form)
+                if found.addresses:
+                    yield guess(place, f"which addresses match {looked.text}")
+                if kind.protocol in PORTED:
+                    yield from found.atoms()
+            tainted = _tainted(applet, kind, form)
+            if tainted:
+                yield from (Atom("port", ((n, n),)) for n in applet.numbers)
+                yield from (Atom("source_port", ((n, n),)) for n in applet.numbers)
+                for action in uses(applet, tainted):
+                    yield guess(place, f"what its action {action.label} makes of a port")
+
+    @staticmethod
+    def script(name: str) -> Atom:
+        """Ask for what a Tcl policy does."""
+        return guess(f"event manager policy {name}", "what the script does with a log line")
+
+    def _asked(self) -> Iterator[str]:
+        """Yield the lists that are asked for and that nobody knows."""
+        for classes in self.policies:
+            for one in classes:
+                for match in one.matches:
+                    if match.access_list and self.lists.entries(match.access_list) is None:
+                        yield match.access_list
+
+    @staticmethod
+    def unknown(name: str) -> Atom:
+        """Ask for what a list permits that there is none of."""
+        return guess(f"access list {name}", "what it permits: there is none")
+
+
+def _tainted(applet: Applet, kind: Kind, form: Format) -> frozenset[str]:
+    """Return the variables that hold something of a line's ports."""
+    if kind.protocol not in PORTED:
+        return frozenset()
+    ends = "192.0.2.1", "198.51.100.1"
+    ports = [(p, q) for p in (11111, 222) for q in (*applet.numbers, 33333, 444)]
+    lines = [form.line(Message(kind, ends[0], p, ends[1], q)) for p, q in ports]
+    found = set()
+    for action in applet.actions:
+        if action.verb != "regexp" or action.words[2:3] != ("$_syslog_msg",):
+            continue
+        looked = next(one for one in applet.looked if one.text == action.words[1])
+        seen = [match for line in lines if (match := looked.search(line))]
+        for name, texts in zip(action.words[3:], zip(*seen, strict=True), strict=False):
+            if len(set(texts)) > 1:
+                found.add(name)
+    return frozenset(found)
