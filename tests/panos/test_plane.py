@@ -14,7 +14,7 @@ from knockctl_panos.placement import PanosPlacement
 from knockctl_panos.plane.firewall import LabFirewall
 from knockctl_panos.plane.switches import Switches as PlaneSwitches
 from knockctl_panos.render import render
-from knockctl_panos.twin import Switches
+from knockctl_panos.twin import Switches, markup
 from tests.fixtures.frames import ACK, CLIENT, FIN, RST, SYN, icmp, packed, seen, tcp, udp
 from tests.fixtures.panos_crew import policy
 from tests.fixtures.panos_plane import SEED, VSYS, group, match, profile, rule, service, tag
@@ -322,6 +322,35 @@ def test_logs_take_effect_in_their_order():
         bench.visit(tcp, 2)
         bench.wait(6)
         assert bench.tags() == []
+
+
+def test_only_traffic_logs_and_addresses_of_this_firewall_act():
+    acting = match("r", ("add-tag", "here", 1))
+    other = acting.replace("<entry name='r'>", "<entry name='{}'>")
+    entries = [
+        acting.replace("(rule eq 'r')", "All Logs"),
+        other.format("threat").replace("traffic", "threat").replace("here", "threat"),
+        other.format("there").replace("localhost", "panorama").replace("here", "there"),
+        other.format("user").replace("source-address", "user").replace("here", "user"),
+        other.format("cloud").replace("tagging", "integration").replace("here", "cloud"),
+        other.format("target").replace("source-", "destination-"),
+    ]
+    bench = Bench()
+    root = markup.read(f"<entry><match-list>{''.join(entries)}</match-list></entry>")
+    log = {"rule": "r", "src": CLIENT[4], "dst": OUTSIDE[4]}
+    bench.judge.forwarding.take(root, log)
+    bench.wait(3)
+    assert bench.tags() == bench.tags(OUTSIDE[4]) == ["here"]
+
+
+def test_an_address_has_as_many_tags_as_it_may_and_the_rest_is_said_in_a_log():
+    bench = Bench([profile("knock", match("r", ("add-tag", "more", 1))), rule("r")])
+    for number in range(32):
+        bench.device.tags.add("vsys1", CLIENT[4], f"t{number}")
+    bench.visit(tcp, 80)
+    bench.wait(3)
+    assert "more" not in bench.tags()
+    assert bench.logs("opaque", kind="system") == [(f"{CLIENT[4]}: more than 32 tags",)]
 
 
 def test_the_ip_tag_log_tells_what_happened_to_an_address():

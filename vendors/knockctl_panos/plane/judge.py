@@ -107,7 +107,7 @@ class Judge:
                 self._log(seen.packet, rule, "start", flow.number)
             return Judgement(accepted=True)
         for _ in range(self._times(rule)):
-            self._log(seen.packet, rule, "deny" if rule.action == "deny" else "drop")
+            self._log(seen.packet, rule, "drop")
         return Judgement(accepted=False, answer=_answer(rule, seen.packet))
 
     def _times(self, rule: Rule) -> int:

@@ -1,7 +1,7 @@
 """Traffic logs: one for each packet that a rule drops, one or two for each session.
 
-A rule that drops logs at once; its subtype is ``drop``, its session 0, its application
-``not-applicable`` (fact sheet 2.4).
+A rule that refuses logs at once; the subtype is ``drop`` whatever the action, as no application is
+known yet, the session 0, the application ``not-applicable`` (fact sheet 2.4).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Literal
 
 from knockctl.automaton.wire import WirePacket
 
-Subtype = Literal["drop", "deny", "start", "end"]
+Subtype = Literal["drop", "start", "end"]
 Fields = dict[str, str]
 _ALIKE = ("src", "dst", "app", "subtype", "rule")
 
@@ -32,7 +32,7 @@ def entry(
     packet: WirePacket, where: Circumstances, subtype: Subtype, session: int = 0, end: str = ""
 ) -> Fields:
     """Return a traffic log's fields; ``end`` says why a session ended."""
-    refused = subtype in ("drop", "deny")
+    refused = subtype == "drop"
     return {
         "type": "TRAFFIC",
         "subtype": subtype,
