@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from knockctl.automaton.reference import Packet
-from knockctl.automaton.wire import LOOPBACK, Scope, WirePacket
+from knockctl.automaton.wire import FLAGS, LOOPBACK, Scope, WirePacket
 
 
 def event_of(packet: WirePacket, scope: Scope) -> Packet | None:
@@ -15,6 +15,7 @@ def event_of(packet: WirePacket, scope: Scope) -> Packet | None:
         protocol=packet.protocol,
         port=packet.port,
         opening=packet.opening,
+        established=bool(packet.flags & (FLAGS["ack"] | FLAGS["rst"])),
         known=packet.accepted_before,
         answered=packet.flow == "known",
         payload=packet.payload,

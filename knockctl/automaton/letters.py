@@ -29,6 +29,7 @@ from knockctl.ports import Span
 _OPENING = Atom("flags", (OPENING_MASK, FLAGS["syn"]))
 _ACCEPTED = flow("known", "unanswered")
 _ANSWERED = flow("known")
+_ESTABLISHED = tuple(Atom("flags", (FLAGS[one], FLAGS[one])) for one in ("ack", "rst"))
 _UNTRACKED = flow("untracked")
 # What no packet can answer with yes.
 _NOTHING = Atom("interface", "")
@@ -90,7 +91,9 @@ def _passes_always(site: Site, seen: tuple[Any, ...], ask: Ask) -> bool:
     late = any(relaxed.unanswered for relaxed in site.relaxations)
     if any(ask(ports((span.first, span.last))) for span in spans if span not in public):
         return False
-    if ask(_ANSWERED if late else _ACCEPTED) or (kind == "tcp" and not ask(_OPENING)):
+    stateless = any(relaxed.stateless for relaxed in site.relaxations)
+    opens = kind == "udp" or ask(_OPENING)
+    if not stateless and (not opens or ask(_ANSWERED if late else _ACCEPTED)):
         return not any(relaxed.cut for relaxed in site.relaxations)
     return not any(
         policy.otherwise == "refuse" or policy.lockout or policy.traps for policy in site.policies
@@ -112,11 +115,15 @@ def perceive(site: Site, scope: Scope, family: int, ask: Ask) -> Iterator[Any]:
     yield kind
     if kind is None:
         return
-    yield ask(_ACCEPTED)
+    stateless = any(relaxed.stateless for relaxed in site.relaxations)
+    if not stateless:
+        yield ask(_ACCEPTED)
     if any(relaxed.unanswered for relaxed in site.relaxations):
         yield ask(_ANSWERED)
     if kind == "tcp":
         yield ask(_OPENING)
+    if kind == "tcp" and stateless:
+        yield any(ask(atom) for atom in _ESTABLISHED)
     spans = [span for span in _spans(site) if span.protocol == kind]
     yield from (ask(ports((span.first, span.last))) for span in spans)
     yield from (ask(atom) for atom in _source_atoms(site, family))
@@ -184,6 +191,8 @@ def _atoms(claim: Claim) -> Iterator[Atom]:
         _NOTHING,
     )
     yield from (protocol("tcp"), protocol("udp"))
+    if any(relaxed.stateless for relaxed in site.relaxations):
+        yield from _ESTABLISHED
     listed = scope.listed(family)
     if listed:
         yield Atom("destination", tuple((int(a), int(a)) for a in listed))

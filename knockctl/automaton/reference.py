@@ -42,6 +42,8 @@ class Packet:
     port: int
     opening: bool = True
     """TCP: SYN is set and FIN, RST and ACK are not. Means nothing for UDP."""
+    established: bool = False
+    """TCP: ACK or RST is set."""
     known: bool = False
     """It belongs to a flow of which one packet was accepted before, by us or by others."""
     answered: bool = True
@@ -182,7 +184,7 @@ def judge(  # noqa: PLR0911 - one return for each rule, in their order
     """Apply rules 0 to 8 to an event that no other policy owns as a knock or service."""
     state = state.at(now)
     service = policy.is_service(packet.protocol, packet.port)
-    exempt = _rule_0(policy, state, packet)
+    exempt = _rule_0(policy, state, packet, relaxed)
     if exempt:
         return exempt
     if state.locked:
@@ -212,11 +214,11 @@ def judge_foreign(
     state: State,
     packet: Packet,
     now: float,
-    _: Relaxations = EXACT,
+    relaxed: Relaxations = EXACT,
 ) -> Judgement:
     """Apply the rules to a packet another policy owns: neither wrong nor stray here."""
     state = state.at(now)
-    exempt = _rule_0(policy, state, packet)
+    exempt = _rule_0(policy, state, packet, relaxed)
     if exempt:
         return exempt
     if state.locked and policy.scope == "all":
@@ -224,10 +226,13 @@ def judge_foreign(
     return _rule_8(policy, state, packet)
 
 
-def _rule_0(policy: ResolvedPolicy, state: State, packet: Packet) -> Judgement | None:
+def _rule_0(
+    policy: ResolvedPolicy, state: State, packet: Packet, relaxed: Relaxations = EXACT
+) -> Judgement | None:
     if any(packet.source in network for network in policy.trusted):
         service = policy.is_service(packet.protocol, packet.port)
-        return Judgement(Verdict.ACCEPT if service else Verdict.PASS, state, "0")
+        if service or not relaxed.partial:
+            return Judgement(Verdict.ACCEPT if service else Verdict.PASS, state, "0")
     if policy.is_public(packet.protocol, packet.port):
         return Judgement(Verdict.PASS, state, "0")
     return None
@@ -361,6 +366,8 @@ def step(site: Site, states: tuple[State, ...], packet: Packet, now: float) -> S
         return Step(settled[0], states, (settled[1],))
     if any(state.unsettled for state in states):
         return Step(Verdict.REFUSE, _unsettled(site, states, now), ("unsettled",), claimed=False)
+    if packet.protocol == "tcp" and not packet.opening:
+        return Step(_by_grant(site, states, packet), states, ("no event",))
     owners = [policy.name for policy in site.policies if _owned(policy, packet)]
     judgements = []
     accepted = False
@@ -421,6 +428,8 @@ def _before_the_rules(  # noqa: PLR0911 - one return for each kind of packet, in
         return Verdict.ACCEPT, "management"
     if _cut(site, states, packet):
         return Verdict.REFUSE, "1"
+    if any(relaxed.stateless for relaxed in site.relaxations):
+        return _segment(site, packet) if packet.protocol == "tcp" and not packet.opening else None
     late = any(relaxed.unanswered for relaxed in site.relaxations)
     if packet.known and (packet.answered or not late):
         service = any(p.is_service(packet.protocol, packet.port) for p in site.policies)
@@ -429,6 +438,31 @@ def _before_the_rules(  # noqa: PLR0911 - one return for each kind of packet, in
         governed = any(_governed(p, packet) for p in site.policies)
         return Verdict.REFUSE if governed else Verdict.PASS, "no event"
     return None
+
+
+def _segment(site: Site, packet: Packet) -> tuple[Verdict, str] | None:
+    """Settle a segment that opens nothing, where no flow is known; None: a grant decides."""
+    if any(p.is_service(packet.protocol, packet.port) for p in site.policies):
+        trusted = any(packet.source in network for p in site.policies for network in p.trusted)
+        return (Verdict.ACCEPT, "no event") if packet.established or trusted else None
+    if any(_governed(p, packet) for p in site.policies):
+        return Verdict.REFUSE, "no event"
+    refused = any(
+        p.otherwise == "refuse" and not p.is_public(packet.protocol, packet.port)
+        for p in site.policies
+    )
+    if refused:
+        return Verdict.ACCEPT if packet.established else Verdict.REFUSE, "no event"
+    return Verdict.PASS, "no event"
+
+
+def _by_grant(site: Site, states: Sequence[State], packet: Packet) -> Verdict:
+    """Judge a segment to a service that opens nothing, where no flow is known."""
+    granted = any(
+        state.granted and policy.is_service(packet.protocol, packet.port)
+        for policy, state in zip(site.policies, states, strict=True)
+    )
+    return Verdict.ACCEPT if granted else Verdict.REFUSE
 
 
 def _cut(site: Site, states: Sequence[State], packet: Packet) -> bool:

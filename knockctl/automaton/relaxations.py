@@ -37,6 +37,12 @@ class Relaxations:
     segments: bool = False
     """A TCP segment that opens nothing and belongs to no known flow is refused before anything
     else, whatever port it is for."""
+    stateless: bool = False
+    """No flow is known. A TCP segment with ACK or RST is let in to services, and, where the policy
+    refuses the rest, everywhere but to knocks; any other that opens nothing is judged by its port,
+    and changes nothing."""
+    partial: bool = False
+    """Trusted sources are so for the services alone; elsewhere they are judged as anybody is."""
     lag: int = 0
     """Delayed transition: what a packet changes shows so many seconds later, and times run from
     then. What becomes of new flows of its source until then is not claimed."""

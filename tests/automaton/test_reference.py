@@ -248,6 +248,36 @@ def test_a_stray_segment_is_refused_before_anything_else_where_segments_are():
         assert play(P, managed, site=site) == [said]
 
 
+def test_where_no_flow_is_known_a_segment_is_judged_by_its_port():
+    """ACK or RST open services; of anything else that opens nothing a grant decides."""
+    ack = Packet(ME, "tcp", 22, opening=False, established=True, known=True)
+    fin = replace(ack, established=False)
+    knock, other = replace(ack, port=101), replace(ack, port=OTHER)
+    assert play(P, fin, knock, other) == ["accept known flow", *["pass known flow"] * 2]
+    said = relaxed(P, ack, fin, knock, other, 101, 102, 103, fin, stateless=True)
+    assert said[:4] == ["accept no event", "refuse no event", "refuse no event", "pass no event"]
+    assert said[-1] == "accept no event"
+    closed = replace(P, otherwise="refuse", public=(Span.parse("tcp/80"),))
+    packets = [other, replace(other, established=False), replace(other, port=80)]
+    said = relaxed(closed, *packets, stateless=True)
+    assert said == ["accept no event", "refuse no event", "pass no event"]
+
+
+def test_where_no_flow_is_known_what_opens_one_is_judged_anew():
+    again = Packet(ME, "tcp", 22, known=True)
+    datagram = Packet(ME, "udp", 53, known=True)
+    assert play(P, again, datagram) == ["accept known flow", "pass known flow"]
+    closed = replace(P, otherwise="refuse")
+    assert relaxed(closed, again, datagram, stateless=True) == ["refuse 5", "refuse 8"]
+
+
+def test_whoever_is_trusted_in_part_knocks_like_anybody():
+    trusting = replace(P, trusted=(ip_network("192.0.2.0/24"),), otherwise="refuse")
+    assert play(trusting, 22, 101, OTHER) == ["accept 0", "pass 0", "pass 0"]
+    said = relaxed(trusting, 22, 101, OTHER, partial=True)
+    assert said == ["accept 0", "refuse 4", "refuse 7"]
+
+
 def test_nothing_is_claimed_of_new_flows_before_a_change_must_show():
     automaton = Automaton(Site((P,), relaxed=(Relaxations(lag=5),)))
 

@@ -1,0 +1,296 @@
+"""The driver: one SSH session with a router, one file per change, the router's own revert timer."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from types import TracebackType
+from typing import Self
+
+from pydantic import ValidationError
+
+from knockctl.errors import (
+    CommandRefused,
+    Conflict,
+    ConnectionCut,
+    DeviceError,
+    InventoryError,
+    ProbeFailed,
+    Unsupported,
+)
+from knockctl.vendor import (
+    CancelResult,
+    Endpoint,
+    Facts,
+    PendingChange,
+    Reading,
+    Target,
+)
+from knockctl_ios.access import IosAccess
+from knockctl_ios.config import IosConfig
+from knockctl_ios.placement import IosPlacement
+from knockctl_ios.plan import IosRemediation
+from knockctl_ios.reader import SCP, Reader
+from knockctl_ios.reading import Held, IosReading
+from knockctl_ios.refusals import masked, refusals
+from knockctl_ios.session import Session
+from knockctl_ios.timer import RevertTimer, State
+
+OLDEST = (12, 4)
+"""The first version with the archive's revert timer: 12.4(20)T."""
+_EEM = (3, 0)
+"""The first event manager with ``if`` and ``regexp`` (fact sheet 2)."""
+_VERSION = re.compile(r"Version (\d+)\.(\d+)([^,\s]*)")
+_CARRYING_OUT = 90
+"""Seconds a router may take over a file, at least."""
+
+
+class IosDriver:
+    """A Cisco router over SSH. Satisfies ``knockctl.vendor.Driver``."""
+
+    def __init__(self, target: Target) -> None:
+        """Keep the target; ``__enter__`` connects."""
+        self.target = target
+        self.placement = _placement(target)
+        self._session = Session(target)
+        self._reader = Reader(self._session, self.placement)
+        self._timer = RevertTimer(self._session)
+        self._pending: tuple[PendingChange, ...] = ()
+
+    def __enter__(self) -> Self:
+        """Connect and log in."""
+        self._session.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the connection."""
+        self._session.__exit__(kind, error, trace)
+
+    @property
+    def round_trips(self) -> int:
+        """Commands sent so far."""
+        return self._session.round_trips
+
+    # --- reading ---
+
+    def facts(self) -> Facts:
+        """Ask what the router is."""
+        text = self._session.show("show version")
+        match = _VERSION.search(text)
+        version = match[0].removeprefix("Version ") if match else "of an unknown version"
+        if match and (int(match[1]), int(match[2])) < OLDEST:
+            raise Unsupported(
+                f"IOS {version} is older than 12.4", hint="update it", where=self._session.where
+            )
+        family = "IOS XE" if "IOS XE" in text or "IOS-XE" in text else "IOS"
+        model = re.search(r"^[Cc]isco (\S+) .*(?:processor|bytes of memory)", text, re.MULTILINE)
+        warnings = []
+        if not self.target.credentials.verify_host_key:
+            warnings.append("its host key is not verified: anybody in between could be it")
+        return Facts(
+            description=" ".join(
+                word for word in (family, version, model[1] if model else "") if word
+            ),
+            endpoint=self._endpoint(),
+            details={"version": version, "family": family},
+            warnings=tuple(warnings),
+        )
+
+    def _endpoint(self) -> Endpoint:
+        mine, theirs, port = self._session.ends
+        address = ip_address(theirs)
+        judged = address in self.placement.addresses
+        return Endpoint(ip_address(mine), address, port, judged=judged)
+
+    def read(self) -> Reading[IosConfig]:
+        """Read what is ours, the entries above, and the change that is not settled."""
+        found = self._reader.read()
+        self._pending = tuple(self._unsettled(found))
+        return found
+
+    def _unsettled(self, found: IosReading) -> list[PendingChange]:
+        if found.held is None:
+            return []
+        timer = self._timer.pending()
+        left = self._timer.seconds_left(timer) if timer else None
+        return [PendingChange(found.held.change_id, left, by=timer.user if timer else None)]
+
+    def everything(self) -> str:
+        """Return what judges packets, as the running configuration has it."""
+        return self._reader.everything()
+
+    def pending(self) -> tuple[PendingChange, ...]:
+        """List the unsettled change, as of the last ``read``."""
+        return self._pending
+
+    # --- the revert timer ---
+
+    def arm(self, remediation: IosRemediation, seconds: int) -> None:
+        """See that all can be done, start the timer, and that nobody was first."""
+        self._timer.possible()
+        self._able(remediation)
+        held = Held(remediation.change_id, remediation.settled)
+        self._timer.start(held, seconds)
+        try:
+            self._nobody_was_first(remediation)
+        except ConnectionCut:
+            raise
+        except DeviceError:
+            self._timer.revert()
+            raise
+
+    def _able(self, remediation: IosRemediation) -> None:
+        """Raise where the router lacks what the change needs, before anything is changed."""
+        where = self._session.where
+        if self._reader.scp is None:
+            text = self._session.show(f"show running-config | include {SCP}")
+            self._reader.scp = SCP in text
+        if not self._reader.scp:
+            raise Unsupported(
+                "SCP is off, by which the change is sent; nothing was changed",
+                hint=f"configure {SCP}",
+                where=where,
+            )
+        if "event manager applet" not in remediation.text:
+            return
+        text = self._session.ask("show event manager version")
+        match = re.search(r"Manager Version (\d+)\.(\d+)", text)
+        if match is None or (int(match[1]), int(match[2])) < _EEM:
+            said = f"version {match[1]}.{match[2]}" if match else "not there"
+            raise Unsupported(
+                f"the event manager is {said}, and 3.0 is needed; nothing was changed",
+                hint="update the router",
+                where=where,
+            )
+
+    def _nobody_was_first(self, remediation: IosRemediation) -> None:
+        changed = self._timer.state().mark != remediation.before.revision
+        for parent, entries in remediation.seen:
+            shown = [one for one in entries if one[0] and not one[1].startswith("remark")]
+            for one in self._reader.listed(parent.rpartition(" ")[2]):
+                changed = changed or shown != [(e.number, e.text) for e in one.entries]
+        if changed:
+            raise Conflict(
+                "somebody else has written since this change was planned; nothing was changed",
+                hint="look at `knockctl diff`, then deploy again",
+                where=self._session.where,
+            )
+
+    def verify_armed(self, change_id: str) -> None:
+        """Raise unless the timer runs, and is this change's."""
+        state = self._timer.state()
+        if not _runs(state, change_id):
+            raise CommandRefused(
+                "the revert timer does not run; nothing was changed", where=self._session.where
+            )
+
+    def cancel(self, change_id: str) -> CancelResult:
+        """Confirm the change: what runs from then on tells who was quicker."""
+        state = self._timer.state()
+        if _runs(state, change_id) and state.held:
+            if state.mark != state.held.settled:
+                raise CommandRefused(
+                    f"the change {change_id} does not run yet: it is being made, or was cut off",
+                    where=self._session.where,
+                )
+            self._timer.confirm()
+            state = self._timer.state()
+            return "cancelled" if state.held and state.timer is None else "fired"
+        return "cancelled" if _kept(state, change_id) else "absent"
+
+    def fire(self, change_id: str) -> CancelResult:
+        """Have the router take the change back now."""
+        state = self._timer.state()
+        if not _runs(state, change_id):
+            return "cancelled" if _kept(state, change_id) else "absent"
+        self._timer.revert()
+        after = self._timer.state()
+        if after.held is not None and after.held.change_id == change_id:
+            if after.timer is None:
+                return "cancelled"
+            raise CommandRefused(
+                "the router did not take the change back", where=self._session.where
+            )
+        return "fired"
+
+    def persist(self, change_id: str) -> str | None:
+        """Take the change's name away, and save what runs."""
+        state = self._timer.state()
+        if _runs(state, change_id):
+            raise CommandRefused(
+                f"the change {change_id} is not confirmed", where=self._session.where
+            )
+        if state.held is not None and state.held.change_id == change_id:
+            self._timer.clear()
+        output = self._session.do("write memory", 120)
+        if "[OK]" not in output:
+            lines = [line.strip() for line in output.splitlines() if line.strip()]
+            raise CommandRefused(
+                f"what runs can't be saved: {lines[-1] if lines else 'no answer'}",
+                where=self._session.where,
+            )
+        if self._reader.unsaved:
+            return "what others had configured and not saved is saved with it"
+        return None
+
+    def forget(self, change_id: str) -> None:
+        """Take the change's name away, if it was confirmed and that was left."""
+        state = self._timer.state()
+        if state.held and state.held.change_id == change_id and state.timer is None:
+            self._timer.clear()
+
+    # --- changing ---
+
+    def apply(self, remediation: IosRemediation) -> None:
+        """Send the file and have it carried out; take it back where a line is refused."""
+        file = self._session.upload(remediation.text)
+        seconds = max(self.target.timeouts.command, _CARRYING_OUT)
+        output = self._session.do(f"copy {file} running-config", seconds)
+        self._session.do(f"delete /force {file}")
+        refused = [masked(str(one), remediation.secrets()) for one in refusals(output)]
+        if refused:
+            self._timer.revert()
+            raise CommandRefused(
+                "the router refused lines; nothing was changed:\n" + "\n".join(refused),
+                where=self._session.where,
+            )
+
+    def probe(self) -> None:
+        """Open a second connection, log in, and ask something on it."""
+        try:
+            self._session.probe()
+        except DeviceError as error:
+            raise ProbeFailed(f"a new connection does not work: {error.message}") from error
+
+    # --- access ---
+
+    def access(self) -> IosAccess:
+        """Return who is in, and the means to change that."""
+        return IosAccess(self._session, self._reader.read().config)
+
+
+def _runs(state: State, change_id: str) -> bool:
+    """Tell whether the timer runs for this change."""
+    return state.timer is not None and state.held is not None and state.held.change_id == change_id
+
+
+def _kept(state: State, change_id: str) -> bool:
+    """Tell whether the change was confirmed."""
+    if state.held is not None:
+        return state.held.change_id == change_id
+    return state.mark == change_id
+
+
+def _placement(target: Target) -> IosPlacement:
+    """Read the placement; without addresses it says where to look all the same."""
+    words = {"addresses": ["127.0.0.1"], "interface": "Null0", **target.placement}
+    try:
+        return IosPlacement.model_validate(words)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise InventoryError(f"{target.name}: placement: {first['msg']}") from None

@@ -1,0 +1,311 @@
+"""From what runs to what is meant: a file of commands in an order that IOS accepts.
+
+What a line names is there before it, and is taken away after it. A dynamic list that does not
+change is not touched: who is in stays in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from knockctl.errors import GuardError
+from knockctl.vendor import Change, Neighbour, Reading
+from knockctl_ios.commands import Commands
+from knockctl_ios.config import ENVIRONMENT, IosConfig, key
+from knockctl_ios.listing import LIST
+from knockctl_ios.neighbours import judging
+from knockctl_ios.numbering import Edit, edit
+from knockctl_ios.reading import IosReading, Place
+from knockctl_ios.tree import Line
+
+
+@dataclass(frozen=True, slots=True)
+class IosRemediation:
+    """The way from one config to another. Satisfies ``vendor.Remediation``."""
+
+    change_id: str
+    before: IosConfig
+    intended: IosConfig
+    """What must be read back, the mark included."""
+    settled: str | None
+    changes: tuple[Change, ...]
+    keeps_grants: bool
+    shadows: tuple[Neighbour, ...] = ()
+    text: str = ""
+    """The file that is merged."""
+    seen: tuple[tuple[str, tuple[tuple[int, str], ...]], ...] = ()
+    """Access lists that the file gives numbers in, and their entries as they were planned with."""
+
+    def secrets(self) -> frozenset[str]:
+        """Return what no error may show."""
+        return self.before.secrets() | self.intended.secrets()
+
+
+def plan(running: Reading[IosConfig], intended: IosConfig, change_id: str) -> IosRemediation:
+    """Return the way from running to intended.
+
+    Raises ``GuardError`` where ours can't go where they are meant to.
+    """
+    before = running.config
+    there = running if isinstance(running, IosReading) else _alone(running)
+    difference = _Difference(there, before, intended)
+    difference.find()
+    shadows = tuple(difference.shadows())
+    if not difference.changes:
+        return IosRemediation(
+            change_id, before, before, before.revision, (), keeps_grants=True, shadows=shadows
+        )
+    settled = None if intended.empty else intended.revision or change_id
+    marked = intended.marked(settled)
+    return IosRemediation(
+        change_id,
+        before,
+        marked,
+        settled,
+        tuple(difference.changes),
+        keeps_grants=difference.keeps_grants,
+        shadows=shadows,
+        text=difference.commands.text(settled),
+        seen=tuple(difference.seen),
+    )
+
+
+def _alone(running: Reading[IosConfig]) -> IosReading:
+    """Return a reading of a router that has nothing but what is ours."""
+    lists = {
+        line.text: tuple(Place(child.text, 0, ours=True) for child in line.below)
+        for line in running.config.lines()
+        if line.text.startswith(LIST)
+    }
+    return IosReading(running.config, running.neighbours, lists)
+
+
+def dynamic(text: str) -> str | None:
+    """Return the name of the dynamic list that an entry is; None for any other."""
+    words = text.split()
+    return words[1] if words[:1] == ["dynamic"] else None
+
+
+class _Difference:
+    """Finds what to do, kind by kind."""
+
+    def __init__(self, reading: IosReading, before: IosConfig, goal: IosConfig) -> None:
+        self.reading, self.before, self.goal = reading, before, goal
+        self.changes: list[Change] = []
+        self.commands = Commands()
+        self.seen: list[tuple[str, tuple[tuple[int, str], ...]]] = []
+        self.keeps_grants = True
+        self._above: dict[str, int] = {}
+        self._removed: list[tuple[str, str]] = []
+
+    def find(self) -> None:
+        """Go through everything that either side has."""
+        self._needs()
+        self._objects()
+        for parent in dict.fromkeys((*self.goal.parents, *self.before.parents)):
+            self._inside(parent)
+        self._freed()
+        if not self.before.empty and self.before.revision is None and not self.goal.empty:
+            self.changes.append(Change("add", "event manager environment", "a revision mark"))
+
+    def shadows(self) -> Iterator[Neighbour]:
+        """Yield the foreign entries that will stand above ours and may let packets past."""
+        for parent in self.goal.parents:
+            if parent.startswith(LIST):
+                foreign = [p.text for p in self.reading.lists.get(parent, ()) if not p.ours]
+                mine = [one.line.text for one in self.goal.within(parent)]
+                above = foreign[: self._above.get(parent, 0)]
+                found = judging(parent, above, mine, self.reading.groups)
+                yield from (n for n in found if n.effect != "refuses")
+
+    # --- what is ours whole ---
+
+    def _needs(self) -> None:
+        for line in self.goal.needs:
+            if line not in self.reading.shared:
+                self.commands.shared.append(line)
+                self.changes.append(Change("add", "configuration", line))
+
+    def _objects(self) -> None:
+        old = {key(one): one for one in self.before.objects}
+        new = {key(one): one for one in self.goal.objects}
+        for name, line in new.items():
+            if name not in old:
+                self.commands.create(line)
+                self._said("add", line.text, [child.text for child in _flat(line)])
+            elif old[name] != line:
+                self._changed(old[name], line)
+        for name, line in old.items():
+            if name not in new:
+                self.commands.remove(line)
+                self._said("remove", line.text, [child.text for child in _flat(line)])
+                if line.text.startswith(LIST):
+                    self._gone(line.text, [child.text for child in line.below])
+
+    def _said(self, action: str, place: str, texts: Iterable[str]) -> None:
+        verb = "add" if action == "add" else "remove"
+        said = list(texts) or [""]
+        self.changes += [Change(verb, place, text) for text in said]  # type: ignore[arg-type]
+
+    def _changed(self, old: Line, new: Line) -> None:
+        if new.text.startswith(("ip access-list ", "ipv6 access-list ")):
+            places = self.reading.lists.get(new.text) or tuple(
+                Place(child.text, 0, ours=True) for child in old.below
+            )
+            self._list(new.text, places, [child.text for child in new.below], 0)
+            return
+        gone = [c for c in _flat(old) if c not in _flat(new)]
+        come = [c for c in _flat(new) if c not in _flat(old)]
+        if old.text != new.text:
+            gone, come = [old, *gone], [new, *come]
+        elif not gone and not come:
+            come = [Line("in another order")]
+        self._said("remove", old.text, [child.text for child in gone])
+        self._said("add", new.text, [child.text for child in come])
+        self.commands.change(old, new)
+
+    # --- what is inside of others' ---
+
+    def _inside(self, parent: str) -> None:
+        old = [one.line for one in self.before.within(parent)]
+        new = [one.line for one in self.goal.within(parent)]
+        if parent.startswith(LIST):
+            places = self.reading.lists.get(parent, ())
+            above = self._place(parent, places) if new else 0
+            self._above[parent] = above
+            if new:
+                self._only_dynamic(parent, places, [line.text for line in new])
+            self._list(parent, places, [line.text for line in new], above)
+            return
+        if old == new:
+            return
+        self._taken(parent, new)
+        gone = [line for line in old if line not in new]
+        come = [line for line in new if line not in old]
+        if not gone and not come:
+            gone, come = old, new
+        self._said("remove", parent, [line.text for line in gone])
+        self._said("add", parent, [line.text for line in come])
+        if parent.startswith("policy-map "):
+            # Only what is entered anew goes to the end, or before a class.
+            gone, come = old, new
+        first = self._first_class(parent)
+        self.commands.bind(parent, gone, come, first)
+
+    def _taken(self, parent: str, new: Iterable[Line]) -> None:
+        """Raise where somebody else's stands in the only place there is."""
+        mine = {one.line.text for one in self.before.within(parent)}
+        for line in new:
+            words = line.text.split()
+            slot = [word for word in words if not word.startswith("kc-")]
+            for other in self.reading.bindings.get(parent, ()):
+                same = [w for w in other.split() if w != other.split()[-1]] == slot
+                same = same or (slot[:2] == ["ip", "access-group"] and _binds_in(other))
+                if same and other not in mine and other != line.text:
+                    raise GuardError(
+                        f"{parent} has {other} already, and there is room for one",
+                        hint="name it in the placement (policy_map, access_list): ours go into it",
+                    )
+
+    def _first_class(self, parent: str) -> str | None:
+        """Return the class of somebody else's policy map that ours go before; None: none."""
+        mine = {one.line.text for one in (*self.before.within(parent), *self.goal.within(parent))}
+        at = dict(self.goal.place).get(parent, "first")
+        others = [c for c in self.reading.classes.get(parent, ()) if c not in mine]
+        others = [c for c in others if c != "class class-default"]
+        return others[0] if others and at != "last" else None
+
+    # --- access lists ---
+
+    def _list(self, parent: str, places: tuple[Place, ...], wanted: list[str], above: int) -> None:
+        name = parent.rpartition(" ")[2]
+        found: Edit = edit(name, places, wanted, above)
+        if not found.lines:
+            return
+        self._said("remove", parent, [place.text for place in found.removed])
+        self._said("add", parent, found.added)
+        for numbers in (found.resequence, found.renumber):
+            if numbers:
+                said = f"numbered anew from {numbers[0]} in steps of {numbers[1]}"
+                self.changes.append(Change("move", parent, said))
+        self._gone(parent, [place.text for place in found.removed])
+        self.commands.edit(parent, found)
+        if any(line[:1].isdigit() for line in found.lines) or found.renumber:
+            self.seen.append((parent, tuple((p.number, p.text) for p in places)))
+
+    def _gone(self, parent: str, texts: Iterable[str]) -> None:
+        self._removed += [(parent, text) for text in texts if dynamic(text)]
+
+    def _freed(self) -> None:
+        """Take dynamic lists that move away first: their names are the whole router's."""
+        bound = {f"{LIST}{name}" for _, name in self.before.bound} | set(self.before.parents)
+        grants = [r for r in self._removed if not bound or r[0] in bound]
+        self.keeps_grants = not grants
+        goes = {
+            dynamic(child.text): line.text
+            for line in self.goal.lines()
+            for child in line.below
+            if dynamic(child.text)
+        }
+        edited = {line.text for line in self.goal.objects}
+        for parent, text in self._removed:
+            name = dynamic(text)
+            if goes.get(name, parent) != parent and parent not in edited:
+                self.commands.free(parent, text)
+
+    def _only_dynamic(self, parent: str, places: tuple[Place, ...], wanted: list[str]) -> None:
+        if not any(dynamic(text) for text in wanted):
+            return
+        for place in places:
+            if not place.ours and dynamic(place.text):
+                raise GuardError(
+                    f"{parent} has the dynamic list {dynamic(place.text)} already, and a router"
+                    " honours one in each access list",
+                    hint="name another access list in the placement",
+                )
+
+    def _place(self, parent: str, places: tuple[Place, ...]) -> int:
+        """Return how many foreign entries are to be above ours."""
+        at = dict(self.goal.place).get(parent)
+        foreign = [place for place in places if not place.ours]
+        there = self._there(places)
+        if at == "last":
+            return len(foreign)
+        if at == "first":
+            above = [place.text for place in foreign[: there or 0]]
+            mine = [one.line.text for one in self.goal.within(parent)]
+            if there and not list(judging(parent, above, mine, self.reading.groups)):
+                return there
+            return 0
+        if there is not None:
+            return there
+        if at is None:
+            return 0
+        found = next((n for n, place in enumerate(foreign) if place.number == at), None)
+        if found is None:
+            raise GuardError(
+                f"{parent} has no entry {at} to go before",
+                hint="see show ip access-lists, and placement.position",
+            )
+        while found and foreign[found - 1].text.startswith("remark "):
+            found -= 1
+        return found
+
+    @staticmethod
+    def _there(places: tuple[Place, ...]) -> int | None:
+        first = next((n for n, place in enumerate(places) if place.ours), None)
+        return None if first is None else sum(not place.ours for place in places[:first])
+
+
+def _binds_in(text: str) -> bool:
+    return text.startswith("ip access-group ") and text.endswith(" in")
+
+
+def _flat(line: Line) -> list[Line]:
+    """Return what is below a line, each with what is below it in one."""
+    if line.text.startswith(ENVIRONMENT) and not line.below:
+        return []
+    return [
+        Line(": ".join([child.text, *(one.text for one in child.below)])) for child in line.below
+    ]

@@ -1,0 +1,114 @@
+"""Reading a router: its configuration once, and numbers of access lists where it hides them."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from knockctl.errors import Conflict
+from knockctl_ios import listing, tree
+from knockctl_ios.config import own
+from knockctl_ios.listing import LIST, Listed
+from knockctl_ios.placement import IosPlacement
+from knockctl_ios.reading import IosReading, reading
+from knockctl_ios.session import Session
+from knockctl_ios.tree import Line
+
+_JUDGING = (
+    "version ",
+    "hostname ",
+    "service ",
+    "logging ",
+    "object-group ",
+    "class-map ",
+    "policy-map ",
+    "interface ",
+    "ip access-list ",
+    "ipv6 access-list ",
+    "access-list ",
+    "control-plane",
+    "time-range ",
+    "event manager ",
+)
+"""What of a configuration has to do with judging packets; nobody's passwords are in it."""
+_CHANGED = re.compile(r"^! Last configuration change at (.*?)(?: by .*)?$", re.MULTILINE)
+_SAVED = re.compile(r"^! NVRAM config last updated at (.*?)(?: by .*)?$", re.MULTILINE)
+SCP = "ip scp server enable"
+
+
+class Reader:
+    """What one router runs, over one session."""
+
+    def __init__(self, session: Session, placement: IosPlacement) -> None:
+        """Take a session, connected or not yet."""
+        self._session, self._placement = session, placement
+        self.unsaved = False
+        """Whether there was anything unsaved when it was read first."""
+        self.scp: bool | None = None
+        """Whether files can be sent; None: not read yet."""
+        self._first = True
+
+    def read(self) -> IosReading:
+        """Read what is ours, and what stands around it."""
+        lines = self._running()
+        try:
+            return reading(lines, self._numbers(lines))
+        except ValueError:
+            # Somebody was at work between the two; once may happen.
+            lines = self._running()
+        try:
+            return reading(lines, self._numbers(lines))
+        except ValueError as error:
+            raise Conflict(
+                f"the access list {error} changes while it is read",
+                hint="somebody else is configuring the router: wait for them",
+                where=self._session.where,
+            ) from None
+
+    def _running(self) -> tuple[Line, ...]:
+        text = self._session.show("show running-config")
+        lines = tree.read(text)
+        self.scp = any(line.text == SCP for line in lines)
+        if self._first:
+            self._first, self.unsaved = False, _unsaved(text)
+        return lines
+
+    def _numbers(self, lines: tuple[Line, ...]) -> list[Listed]:
+        """Ask for the numbers of lists that ours are in, or go into, where they are hidden."""
+        lists = {line.text.strip(): line for line in lines if line.text.startswith(LIST)}
+        config = own(lines)
+        wanted = {name for name in config.parents if name in lists}
+        wanted |= {f"{LIST}{name}" for _, name in config.bound}
+        if self._placement.access_list:
+            wanted.add(f"{LIST}{self._placement.access_list}")
+        hidden = [name for name in sorted(wanted) if name in lists and _hides(lists[name])]
+        return [one for name in hidden for one in self.listed(name.rpartition(" ")[2])]
+
+    def listed(self, name: str) -> list[Listed]:
+        """Return an access list as it is shown, with its temporary entries."""
+        found = listing.read(self._session.ask(f"show ip access-lists {name}", 600))
+        return [one for one in found if one.name == name]
+
+    def everything(self) -> str:
+        """Return what judges packets, in the router's own words."""
+        lines = self._running()
+        return tree.written(line for line in lines if line.text.startswith(_JUDGING))
+
+
+def _hides(line: Line) -> bool:
+    return bool(line.below) and not any(child.text[:1].isdigit() for child in line.below)
+
+
+def _unsaved(text: str) -> bool:
+    changed, saved = _CHANGED.search(text), _SAVED.search(text)
+    if changed is None:
+        return False
+    return saved is None or _moment(changed[1]) > _moment(saved[1])
+
+
+def _moment(text: str) -> datetime:
+    match = re.match(r"(\d+:\d+:\d+) \S+ \w{3} (\w{3}) +(\d+) (\d{4})", text)
+    if match is None:
+        return datetime.min  # noqa: DTZ901 - compared with its like alone
+    said = f"{match[4]} {match[2]} {match[3]} {match[1]}"
+    return datetime.strptime(said, "%Y %b %d %H:%M:%S")  # noqa: DTZ007 - the router's own time

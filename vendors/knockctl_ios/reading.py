@@ -1,0 +1,117 @@
+"""What a router runs, as far as a plan needs to know it: ours, and what stands around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from knockctl.vendor import Reading
+from knockctl_ios import normal
+from knockctl_ios.config import ENVIRONMENT, IosConfig, own
+from knockctl_ios.listing import LIST, Listed
+from knockctl_ios.neighbours import neighbours
+from knockctl_ios.tree import Line
+
+PENDING = f"{ENVIRONMENT}_kc_pending"
+"""Set right after the revert timer was started, gone with whatever takes the change back; it
+names the change, and the mark that it sets. No part of a config."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One entry of an access list, ours or not."""
+
+    text: str
+    number: int
+    """0: not known, as that of a remark where the configuration hides numbers."""
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a router says of a change that is not settled."""
+
+    change_id: str
+    settled: str | None
+    """The mark the change sets."""
+
+
+@dataclass(frozen=True, slots=True)
+class IosReading(Reading[IosConfig]):
+    """A reading, and what a plan needs besides."""
+
+    lists: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
+    """Extended access lists with their entries, by the line that opens them; numbers are known of
+    those that ours are in or are meant to go into."""
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The classes of policy maps, in their order."""
+    bindings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What interfaces and the control plane are bound to by others."""
+    shared: frozenset[str] = frozenset()
+    """Lines of the top."""
+    groups: Mapping[str, Line] = field(default_factory=dict)
+    """Object groups, whosever they are."""
+    held: Held | None = None
+
+
+def reading(lines: Iterable[Line], listed: Iterable[Listed] = ()) -> IosReading:
+    """Put together what a running-config and the numbers of its access lists tell.
+
+    Raises ``ValueError``, with the list's name, where the two don't fit together: one of them was
+    read before somebody's change, the other after.
+    """
+    found = [normal.line(line) if not line.text.startswith(LIST) else line for line in lines]
+    held = next((_held(line) for line in found if line.text.startswith(f"{PENDING} ")), None)
+    kept = [line for line in found if not line.text.startswith(f"{PENDING} ")]
+    config = own(kept)
+    numbers = {f"{LIST}{one.name}": one for one in listed}
+    lists = {
+        normal.plain(line.text): _places(line, config, numbers.get(normal.plain(line.text)))
+        for line in kept
+        if line.text.startswith(LIST)
+    }
+    groups = {line.text: line for line in kept if line.text.startswith("object-group ")}
+    return IosReading(
+        config,
+        neighbours(config, {k: [(p.text, p.ours) for p in v] for k, v in lists.items()}, groups),
+        lists=lists,
+        classes={
+            line.text: tuple(c.text for c in line.below if c.text.startswith("class "))
+            for line in kept
+            if line.text.startswith("policy-map ")
+        },
+        bindings={
+            line.text: tuple(child.text for child in line.below)
+            for line in kept
+            if line.text.startswith(("interface ", "control-plane"))
+        },
+        shared=frozenset(line.text for line in kept),
+        groups=groups,
+        held=held,
+    )
+
+
+def _held(line: Line) -> Held:
+    change_id, _, settled = line.text.removeprefix(PENDING).strip().partition(" ")
+    return Held(change_id, None if settled in ("", "-") else settled)
+
+
+def _places(line: Line, config: IosConfig, listed: Listed | None) -> tuple[Place, ...]:
+    entries = [normal.entry(child.text) for child in line.below]
+    parent = normal.plain(line.text)
+    mine = [one.line.text for one in config.within(parent)]
+    whole = config.get(parent) is not None
+    shown = iter(listed.entries if listed else ())
+    places = []
+    for entry in entries:
+        number = entry.number
+        if listed is not None and not entry.text.startswith("remark"):
+            there = next(shown, None)
+            if there is None or there.text != entry.text:
+                raise ValueError(listed.name)
+            number = there.number
+        ours = whole or (bool(mine) and mine[0] == entry.text)
+        if ours and not whole:
+            mine.pop(0)
+        places.append(Place(entry.text, number, ours))
+    return tuple(places)
