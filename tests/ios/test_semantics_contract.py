@@ -148,7 +148,10 @@ def _begins(packet):
     return packet.protocol == "udp" or (packet.protocol == "tcp" and packet.opening)
 
 
-STAGED = case_of("staged-entries-open-for-who-knocks-in-order").text
+KEEPING = case_of("staged-entries-open-for-who-knocks-in-order").text
+LAST = 'SVC host $_src any timeout 2"'
+CLEAR = '"clear access-template K2 D2 host $_src any"'
+STAGED = KEEPING.replace(LAST, f"{LAST}\n action 0045 cli command {CLEAR}")
 
 
 def test_staged_entries_open_to_nobody_else():
@@ -157,16 +160,18 @@ def test_staged_entries_open_to_nobody_else():
     assert result.sources == 1
 
 
-def test_a_grant_that_is_a_minute_too_long_is_found():
-    result = prove(
-        claim(STAGED.replace("SVC host $_src any timeout 2", "SVC host $_src any")), services
-    )
+def test_a_stage_that_outlives_its_attempt_is_found():
+    """The first knock of the next attempt does not renew it: the attempts overlap."""
+    result = proved(claim(KEEPING))
     assert result.status is Status.COUNTEREXAMPLE
-    assert [row.packet for row in result.findings[0].trace] == [
-        "udp/1001",
-        "udp/1002",
-        "tcp/22 SYN",
-    ]
+    assert len(result.findings[0].trace) == 6
+
+
+def test_a_grant_that_is_a_minute_too_long_is_found():
+    result = proved(claim(STAGED.replace(LAST, 'SVC host $_src any timeout 3"')))
+    assert result.status is Status.COUNTEREXAMPLE
+    found = [row.packet for row in result.findings[0].trace]
+    assert found == ["udp/1001", "udp/1002", "tcp/22 SYN"]
 
 
 def test_entries_that_are_late_are_found():

@@ -76,7 +76,8 @@ class Walk:
     def fate(self) -> Fate:
         """Return what it may meet."""
         around = self.around
-        if self.ask(INSIDE):
+        # Our lines alone are about packets for the router itself.
+        if self.ask(INSIDE) or not (around.document.whole or self.ask(LOCAL)):
             return Fate(ends=True)
         found = self._interface()
         if found is None:
@@ -132,6 +133,11 @@ class Walk:
 
     def _bound_list(self, name: str) -> tuple[Step, ...]:
         steps = tuple(self._list(name))
+        if not self.around.document.whole and name.startswith("kc-") and steps:
+            # A list of ours that ends by permitting all leaves that to whatever else there is.
+            last = (self.around.lists.entries(name, self.family) or ())[-1]
+            if steps[-1].place == last.place and last.text == "permit ip any any":
+                return steps[:-1]
         # A list that does not exist, or is empty, permits all.
         if not self.around.known(self.family).get(name) or (steps and steps[-1].dynamic is None):
             return steps

@@ -6,8 +6,10 @@ switch; so is whether a tag stands in brackets.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from ipaddress import IPv4Address
 from typing import Literal, NamedTuple
 
 from knockctl.automaton.alphabet import Atom, Ranges
@@ -102,8 +104,11 @@ class Split(NamedTuple):
     ports: tuple[Ranges, ...] = ()
     """Destination ports it treats alike, but for those in none of these."""
     source_ports: tuple[Ranges, ...] = ()
+    sources: tuple[int, ...] = ()
+    """Addresses it names, and treats unlike all others."""
+    destinations: tuple[int, ...] = ()
     addresses: bool = False
-    """Whether it depends on digits of addresses."""
+    """Whether it depends on digits of addresses it does not name in full."""
     possible: bool = False
     """Whether any of them matches."""
 
@@ -112,6 +117,11 @@ class Split(NamedTuple):
         yield from (Atom("port", ranges) for ranges in self.ports)
         yield from (Atom("source_port", ranges) for ranges in self.source_ports)
 
+    def named(self) -> Iterator[Atom]:
+        """Yield what must be asked of its addresses."""
+        yield from (Atom("source", ((one, one),)) for one in self.sources)
+        yield from (Atom("destination", ((one, one),)) for one in self.destinations)
+
 
 @cache
 def split(looked: Pattern, kind: Kind, form: Format) -> Split:
@@ -119,10 +129,18 @@ def split(looked: Pattern, kind: Kind, form: Format) -> Split:
     before = "000001: " if form.numbered else ""
     ways: Ways = {(): frozenset((looked.after(looked.begin, before + TIME),))}
     classes: dict[str, Classes] = {}
+    named = tuple(dict.fromkeys(one.replace("\\", "") for one in _NAMED.findall(looked.text)))
+    order: list[str] = []
     for part in form.parts(kind):
         if part in ("s", "d"):
-            ways = {way: _addressed(looked, states) for way, states in ways.items()}
+            order.append(part)
+            ways = {
+                (*way, number): found
+                for way, states in ways.items()
+                for number, found in enumerate(_addressed(looked, states, named))
+            }
         elif part in ("p", "q"):
+            order.append(part)
             ways, classes[part] = _forked(looked, ways)
         else:
             ways = {
@@ -131,26 +149,43 @@ def split(looked: Pattern, kind: Kind, form: Format) -> Split:
             }
     answers = {way: {looked.accepts(one) for one in states} for way, states in ways.items()}
     return Split(
-        _told(answers, 1, classes.get("q", {})),
-        _told(answers, 0, classes.get("p", {})),
+        _told(answers, order.index("q"), classes["q"]) if "q" in order else (),
+        _told(answers, order.index("p"), classes["p"]) if "p" in order else (),
+        _unlike(answers, order.index("s"), named) if "s" in order else (),
+        _unlike(answers, order.index("d"), named) if "d" in order else (),
         any(len(found) > 1 for found in answers.values()),
         any(True in found for found in answers.values()),
     )
 
 
 Ways = Mapping[tuple[int, ...], frozenset[States]]
-"""The states a line's beginning may lead to, by the classes of the ports in it."""
+"""The states a line's beginning may lead to, by the classes of the addresses and ports in it."""
 Classes = Mapping[int, Ranges]
 _HIGHEST = 65535
+_NAMED = re.compile(r"(?<![\d.])\d{1,3}(?:\\\.\d{1,3}){3}(?![\d.])")
 
 
-def _addressed(looked: Pattern, states: frozenset[States]) -> frozenset[States]:
-    """Return the states after any address."""
+def _addressed(
+    looked: Pattern, states: frozenset[States], named: tuple[str, ...]
+) -> Iterator[frozenset[States]]:
+    """Yield the states after any address but those named, then after each of those."""
+    beginnings = {".".join(one.split(".")[:dots]) for one in named for dots in range(1, 5)}
+    on, off = {"": states}, frozenset[States]()
     for dots in range(4):
-        states = frozenset(looked.after(one, str(n)) for one in states for n in range(256))
-        if dots < 3:
-            states = frozenset(looked.after(one, ".") for one in states)
-    return states
+        end = "." if dots < 3 else ""
+        off = frozenset(looked.after(one, f"{n}{end}") for one in off for n in range(256))
+        following: dict[str, frozenset[States]] = {}
+        for before, some in on.items():
+            for n in range(256):
+                text = f"{before}.{n}" if before else f"{n}"
+                found = frozenset(looked.after(one, f"{n}{end}") for one in some)
+                if text in beginnings:
+                    following[text] = found
+                else:
+                    off |= found
+        on = following
+    yield off
+    yield from (on[one] for one in named if one in on)
 
 
 def _forked(looked: Pattern, ways: Ways) -> tuple[Ways, Classes]:
@@ -205,6 +240,23 @@ def _by_port(looked: Pattern, begun: States) -> list[tuple[int, States]]:
         if not runs or runs[-1][1] != closed:
             runs.append((first, closed))
     return runs
+
+
+def _unlike(
+    answers: Mapping[tuple[int, ...], set[bool]], place: int, named: tuple[str, ...]
+) -> tuple[int, ...]:
+    """Return the named addresses that are not answered like all others."""
+    found = []
+    for number, address in enumerate(named, start=1):
+        others = {way: said for way, said in answers.items() if way[place] == 0}
+        mine = {
+            (*way[:place], 0, *way[place + 1 :]): said
+            for way, said in answers.items()
+            if way[place] == number
+        }
+        if mine != others:
+            found.append(int(IPv4Address(address)))
+    return tuple(found)
 
 
 def _told(

@@ -174,10 +174,14 @@ class Memory:
             return ""
         shown = _SHOW.fullmatch(text)
         if shown:
-            self.shared = True
+            self.shared |= not self._asks_for_its_own(shown["only"] or "")
             listed = self._shown(shown["list"])
             return "\n".join(one for one in listed if re.search(shown["only"] or "", one))
         return "" if text in ("end", "exit") or text.startswith("terminal ") else REFUSED
+
+    def _asks_for_its_own(self, only: str) -> bool:
+        """Tell whether only lines are shown that name the one source the applet has seen."""
+        return {only} == {f"host {one} any" for one in self.about}
 
     def _shown(self, only: str | None) -> Iterator[str]:
         """Yield what ``show access-lists`` prints (fact sheet 3)."""

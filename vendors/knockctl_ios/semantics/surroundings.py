@@ -152,6 +152,7 @@ class Surroundings:
                 found = split(looked, kind, form)
                 if found.addresses:
                     yield guess(place, f"which addresses match {looked.text}")
+                yield from found.named()
                 if kind.protocol in PORTED:
                     yield from found.atoms()
             tainted = _tainted(applet, kind, form)
