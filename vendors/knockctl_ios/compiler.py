@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from knockctl.policy.resolved import ResolvedPolicy
-from knockctl.vendor import Facts, Placement, Rendered
-from knockctl_ios import config, render
+from knockctl.vendor import Facts, Placement, Reading, Rendered
+from knockctl_ios import config, plan, render
 from knockctl_ios.config import IosConfig
+from knockctl_ios.plan import IosRemediation
 
 
 class IosCompiler:
-    """What of ``knockctl.vendor.Compiler`` needs no device: a plan is made by ``plan.py``."""
+    """Satisfies ``knockctl.vendor.Compiler``."""
 
     def render(
         self,
@@ -29,3 +30,9 @@ class IosCompiler:
     def load(self, dump: str) -> IosConfig:
         """Read back what ``IosConfig.dump`` wrote."""
         return config.load(dump)
+
+    def plan(
+        self, running: Reading[IosConfig], intended: IosConfig, change_id: str
+    ) -> IosRemediation:
+        """Return the way from running to intended, in an order that IOS accepts."""
+        return plan.plan(running, intended, change_id)
