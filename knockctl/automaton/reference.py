@@ -264,7 +264,8 @@ def _rule_4(
         if stage.reached + 1 == len(generation.knocks):
             after = state.grant(policy.grant_duration, now, relaxed)
             return Judgement(Verdict.REFUSE, after, "4")
-        stages[index] = Stage(stage.reached + 1, now + (relaxed.lag + policy.step_timeout))
+        late = 0 if relaxed.looked_up else relaxed.lag
+        stages[index] = Stage(stage.reached + 1, now + (late + policy.step_timeout))
     if tuple(stages) == state.stages:
         return None
     return Judgement(Verdict.REFUSE, replace(state, stages=tuple(stages)), "4")
@@ -383,9 +384,17 @@ def step(site: Site, states: tuple[State, ...], packet: Packet, now: float) -> S
     refused = any(j.verdict is Verdict.REFUSE for j in judgements)
     verdict = Verdict.ACCEPT if accepted else Verdict.REFUSE if refused else Verdict.PASS
     after = tuple(j.state for j in judgements)
-    if after != states:
+    if after != states or _noticed(site, packet):
         after = _unsettled(site, after, now)
     return Step(verdict, after, tuple(j.rule for j in judgements))
+
+
+def _noticed(site: Site, packet: Packet) -> bool:
+    """Tell whether a packet is on its way to be looked up."""
+    return any(
+        relaxed.looked_up and policy.is_knock(packet.protocol, packet.port)
+        for policy, relaxed in zip(site.policies, site.relaxations, strict=True)
+    )
 
 
 def _unsettled(site: Site, states: tuple[State, ...], now: float) -> tuple[State, ...]:

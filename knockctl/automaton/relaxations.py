@@ -46,6 +46,10 @@ class Relaxations:
     lag: int = 0
     """Delayed transition: what a packet changes shows so many seconds later, and times run from
     then. What becomes of new flows of its source until then is not claimed."""
+    looked_up: bool = False
+    """With a lag: what is remembered of a source is looked up when a packet shows, not when it
+    comes, so that the longest pause between two knocks is no longer than it is said to be. Every
+    knock is noticed, whether it changes anything or not: nothing is claimed until it shows."""
 
 
 EXACT = Relaxations()

@@ -302,3 +302,18 @@ def test_times_run_from_when_a_change_must_show():
     trapped = replace(P, traps=(ResolvedTrap((Span.parse("tcp/666"),), 7, unless_granted=False),))
     assert relaxed(trapped, 666, 11.9, OTHER, every=0.0, **slow)[-1] == "refuse 1"
     assert relaxed(trapped, 666, 12.0, OTHER, every=0.0, **slow)[-1] == "pass 8"
+
+
+def test_what_is_looked_up_late_is_noticed_late_and_steps_keep_their_time():
+    def fed(*packets, **more):
+        automaton = Automaton(Site((P,), relaxed=(Relaxations(lag=5, **more),)))
+        steps = [automaton.feed(Packet(ME, "tcp", port), now) for port, now in packets]
+        return [(one.rules[0], one.claimed) for one in steps]
+
+    last = P.step_timeout + 1
+    assert fed((101, 0), (102, last)) == [("4", True), ("4", True)]
+    assert fed((101, 0), (102, last), looked_up=True)[1] != ("4", True)
+    # A repeat changes nothing, but it is on its way.
+    again = ((101, 0), (101, 6), (OTHER, 8))
+    assert fed(*again)[2][1]
+    assert not fed(*again, looked_up=True)[2][1]

@@ -40,6 +40,19 @@ def test_one_to_six_knocks(method, count):
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_so_it_is_where_applets_act_late(method, count):
+    knocks = tuple(Knock("udp", 1000 + n) for n in range(count))
+    one = corner(replace(P, generations=(Generation(1, knocks),)), method=method)
+    proved(one, late=True)
+    if count == 2:
+        (bounds,) = one.rendered.relaxed
+        for less in ({"lag": 4}, {"looked_up": False}):
+            tighter = claim(one, relaxed=(replace(bounds, **less),), late=True)
+            assert prove(tighter).status is Status.COUNTEREXAMPLE
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_the_seed(method):
     policy = resolve(load_all(INVENTORY / "policies")["branch-support"], None)
     proved(corner(policy, method=method))

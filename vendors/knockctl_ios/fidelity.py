@@ -16,7 +16,12 @@ Kind = Literal["rounded", "approximate", "unsupported"]
 
 def relaxed(policy: ResolvedPolicy, place: IosPlacement) -> Relaxations:
     """Return how the policy is approximated in its place."""
-    return Relaxations(stateless=True, partial=bool(policy.trusted), lag=place.log_delay)
+    return Relaxations(
+        stateless=True,
+        partial=bool(policy.trusted),
+        lag=place.log_delay,
+        looked_up=place.log_delay > 0,
+    )
 
 
 def notes(

@@ -22,7 +22,7 @@ class IosModeller:
         "the control plane writes its lines in the placement's log_style",
         "digits of a line's number and time are no part of what a pattern looks for",
         "runs of applets don't hinder each other: there are threads and lines enough",
-        "a flow that an access list logged is logged anew after five minutes, at its next packet",
+        "every knock comes from a port of its own: what else a flow sends is only counted",
         "packets are whole: fragments of them are judged like the first",
         "neither a zone-based firewall, inspection nor NAT decides anything before the list does",
         "nobody adds or clears temporary entries of ours but applets, or knockctl by hand",
@@ -30,7 +30,7 @@ class IosModeller:
 
     def __init__(self, switches: Switches | None = None) -> None:
         """Make machines on which applets act at once, unless told otherwise."""
-        self.switches = switches or Switches()
+        self.switches = switches or Switches(summarised=False)
 
     def placed(self, placement: Placement) -> IosModeller:
         """Return a modeller whose machines log as a placement says, and act as late."""
@@ -42,7 +42,7 @@ class IosModeller:
     def scope(self, placement: Placement) -> Scope:
         """Return which packets are the policies' at all."""
         place = IosPlacement.model_validate(placement.model_dump())
-        return Scope(place.addresses, (place.interface,))
+        return Scope(place.addresses, (place.interface,), only_listed=True)
 
     def parse(self, text: str) -> IosConfig:
         """Read back what a config prints."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from knockctl.automaton.alphabet import Ask, Atom, Of
-from knockctl.automaton.model import ClockName, Clocks, Reaction
+from knockctl.automaton.model import ClockName, Clocks, ConcreteClocks, Reaction
 from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import WirePacket
 from knockctl_ios.semantics import memory
@@ -16,7 +16,7 @@ from knockctl_ios.semantics.document import Document
 from knockctl_ios.semantics.fates import INSIDE, LOCAL, Fate, Judged, Matched, Step, Walk
 from knockctl_ios.semantics.lists import addressed
 from knockctl_ios.semantics.logs import Kind, Message
-from knockctl_ios.semantics.memory import SUMMARY, State, Switches
+from knockctl_ios.semantics.memory import State, Switches
 from knockctl_ios.semantics.router import Configured, Memory, settled, windows
 from knockctl_ios.semantics.surroundings import Surroundings
 
@@ -82,13 +82,34 @@ class IosModel:
 
     def settle(self, state: State, clocks: Clocks) -> State:
         """Let lines and runs act whose time has come; forget what is over."""
-        return settled(state, self.configured, clocks, SUMMARY)
+        if isinstance(clocks, ConcreteClocks) and (state.waiting or state.resting):
+            # Much may have come due since the last packet: one thing after the other.
+            for before in self._due(state, clocks):
+                state = settled(state, self.configured, before)
+        return settled(state, self.configured, clocks)
+
+    def _due(self, state: State, clocks: ConcreteClocks) -> Iterator[ConcreteClocks]:
+        """Yield the clocks as they stood each time something may have come due."""
+        started = clocks.started
+        found = {
+            started[name] + seconds
+            for name, asked in self.thresholds(state).items()
+            for seconds in asked
+            if name in started and started[name] + seconds < clocks.now
+        }
+        for moment in sorted(found):
+            yield ConcreteClocks(moment, started)
 
     def thresholds(self, state: State) -> Mapping[ClockName, tuple[int, ...]]:
         """Return the clocks of temporary entries, of lines on their way, of applets."""
         waits = {applet.name: applet.waits for applet in self.configured.applets}
         counted = {applet.name: windows(applet) for applet in self.configured.applets}
         return memory.thresholds(state, self.switches, self._ahead, waits, counted)
+
+    def delayed(self, seconds: int) -> IosModel:
+        """Return the machine whose applets act so many seconds after a line was logged."""
+        switches = replace(self.switches, delay=seconds, together=True)
+        return IosModel(self.document, self.evidence, switches)
 
     # --- what a kind of packet meets ---
 

@@ -148,13 +148,9 @@ class Walk:
     def _list(self, name: str) -> Iterator[Step]:
         """Yield the entries the packet matches, up to the first that it surely does."""
         lists, how = self.around.lists, self.around.switches
-        first = ""
         for entry in lists.entries(name, self.family) or ():
-            if entry.dynamic:
-                ignored = how.one_dynamic and first not in ("", entry.dynamic)
-                first = first or entry.dynamic
-                if ignored or not (entry.permits or how.denying):
-                    continue
+            if entry.dynamic and not (entry.permits or how.denying):
+                continue
             condition = entry.condition
             if entry.dynamic and how.destination == "given":
                 condition = entry.unaddressed

@@ -210,36 +210,41 @@ def _forked(looked: Pattern, ways: Ways) -> tuple[Ways, Classes]:
     return gone, {number: tuple(ranges) for number, ranges in enumerate(alike.values())}
 
 
-def _by_port(looked: Pattern, begun: States) -> list[tuple[int, States]]:
-    """Return where runs of ports begin that lead to the same states, and those states.
+Runs = list[tuple[int, States]]
+"""Where runs of numbers begin that lead to the same states, and those states."""
 
-    The bracket behind a port is read, too: it ends what the digits could have begun.
-    """
-    found: dict[int, tuple[int, States]] = {}
 
-    def visit(first: int, width: int, states: States) -> None:
-        # All ports that begin with these digits, by how many digits follow.
-        following = [looked.after(states, digit) for digit in "0123456789"]
-        if all(one == states for one in following):
-            for more in range(width):
-                low = first * 10**more
-                if low <= _HIGHEST:
-                    found[low] = (min(low + 10**more - 1, _HIGHEST), states)
-            return
-        found[first] = (first, states)
-        for digit, one in enumerate(following):
-            if width > 1 and first * 10 + digit <= _HIGHEST:
-                visit(first * 10 + digit, width - 1, one)
+def _by_port(looked: Pattern, begun: States) -> Runs:
+    """Return the states after each port and the bracket behind it, in runs."""
+    known: dict[tuple[States, int], Runs] = {}
 
-    found[0] = (0, looked.after(begun, "0"))
-    for digit in range(1, 10):
-        visit(digit, 5, looked.after(begun, str(digit)))
-    runs: list[tuple[int, States]] = []
-    for first in sorted(found):
-        closed = looked.after(found[first][1], ")")
-        if not runs or runs[-1][1] != closed:
-            runs.append((first, closed))
-    return runs
+    def following(states: States, digits: int) -> Runs:
+        """Return the states after each number of so many digits, zeros before it included."""
+        if digits == 0:
+            return [(0, looked.after(states, ")"))]
+        if (states, digits) not in known:
+            found: Runs = []
+            for digit in range(10):
+                _join(
+                    found,
+                    following(looked.after(states, str(digit)), digits - 1),
+                    digit * 10 ** (digits - 1),
+                )
+            known[states, digits] = found
+        return known[states, digits]
+
+    runs: Runs = [(0, looked.after(looked.after(begun, "0"), ")"))]
+    for digits in range(5):
+        for digit in range(1, 10):
+            after = following(looked.after(begun, str(digit)), digits)
+            _join(runs, after, digit * 10**digits)
+    return [(first, states) for first, states in runs if first <= _HIGHEST]
+
+
+def _join(runs: Runs, more: Runs, offset: int) -> None:
+    for first, states in more:
+        if not runs or runs[-1][1] != states:
+            runs.append((offset + first, states))
 
 
 def _unlike(

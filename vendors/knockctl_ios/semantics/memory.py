@@ -53,12 +53,21 @@ class Entry(NamedTuple):
         """Tell whether it is still there."""
         return all(clocks.younger(*limit) for limit in self.ends)
 
+    def outlasts(self, clocks: Clocks, seconds: int) -> bool:
+        """Tell whether it is still there so many seconds later, if no packet puts that off."""
+        return all(
+            limit.seconds > seconds and clocks.younger(limit.clock, limit.seconds - seconds)
+            for limit in self.ends
+        )
+
 
 class Waiting(NamedTuple):
     """Log lines that no applet has seen yet."""
 
     clock: ClockName
     messages: tuple[Message, ...]
+    over: tuple[tuple[str, str, str, str], ...] = ()
+    """The entries there were when the last line was logged, and that are gone when it is seen."""
 
 
 class Event(NamedTuple):
@@ -69,6 +78,12 @@ class Event(NamedTuple):
     message: Message | None
     since: Limit
     """The age the clock had when it came."""
+    number: int = 0
+    """Of the line, among those that the applet keeps; one line may be several events."""
+
+
+Lines = tuple[tuple[str, int, Message], ...]
+"""What fired an applet: tags, numbers, and the lines."""
 
 
 class Resting(NamedTuple):
@@ -77,7 +92,7 @@ class Resting(NamedTuple):
     applet: str
     at: int
     variables: Variables
-    messages: tuple[tuple[str, Message], ...]
+    messages: Lines
     due: Limit
     waited: int
 
@@ -136,7 +151,11 @@ def alive(entries: Iterable[Entry], clocks: Clocks) -> tuple[Entry, ...]:
 
 
 def later(
-    waiting: list[Waiting], message: Message, how: Switches, used: set[ClockName]
+    waiting: list[Waiting],
+    message: Message,
+    how: Switches,
+    used: set[ClockName],
+    over: tuple[tuple[str, str, str, str], ...] = (),
 ) -> ClockName:
     """Let a line wait; return the clock that starts for it."""
     messages: tuple[Message, ...] = (message,)
@@ -149,7 +168,7 @@ def later(
         if len(equal) > 1:
             used.discard(waiting.pop(equal[1]).clock)
     clock = next(name for n in count() if (name := ("log", f"{n}")) not in used)
-    waiting.append(Waiting(clock, messages))
+    waiting.append(Waiting(clock, messages, over))
     return clock
 
 
@@ -176,16 +195,17 @@ def thresholds(
     found: dict[ClockName, set[int]] = {}
     for entry in state.entries:
         for limit in entry.ends:
-            found.setdefault(limit.clock, set()).add(limit.seconds)
+            found.setdefault(limit.clock, set()).update(_asked(limit.seconds, how.delay))
     every = {0, *(one for some in waits.values() for one in some)}
     for log in state.waiting:
         horizons = {one for message in log.messages for one in ahead(message)}
-        found.setdefault(log.clock, set()).update(_after(how.delay, every, horizons))
+        for end in _after(how.delay, every, horizons):
+            found.setdefault(log.clock, set()).update(_asked(end, how.delay))
     for event in state.events:
         asked = found.setdefault(event.since.clock, set())
         asked.update(event.since.seconds + window for window in windows[event.applet])
     for run in state.resting:
-        horizons = {one for _, message in run.messages for one in ahead(message)}
+        horizons = {one for *_, message in run.messages for one in ahead(message)}
         asked = found.setdefault(run.due.clock, set())
         asked.update(_after(run.due.seconds, {0, *waits[run.applet]}, horizons))
     for name in state.counted:
@@ -195,3 +215,8 @@ def thresholds(
 
 def _after(begin: int, waits: set[int], horizons: set[int]) -> set[int]:
     return {begin + wait + more for wait in waits for more in (0, *horizons)}
+
+
+def _asked(end: int, delay: int) -> set[int]:
+    """Return the ages at which it is asked for an end: then, and for a line on its way."""
+    return {one for one in (end, end - delay) if one > 0}

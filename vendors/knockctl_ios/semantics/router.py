@@ -13,10 +13,12 @@ from knockctl_ios.semantics.applets import MINUTE, Applet, Detector
 from knockctl_ios.semantics.language import Run, Variables, Waits
 from knockctl_ios.semantics.logs import Format, Kind, Message
 from knockctl_ios.semantics.memory import (
+    SUMMARY,
     Entry,
     Event,
     Idle,
     Limit,
+    Lines,
     Resting,
     State,
     Switches,
@@ -68,6 +70,8 @@ class Memory:
     about: frozenset[str] = frozenset()
     """The sources of the lines that the applet at work has seen."""
     depth: int = 0
+    then: frozenset[tuple[str, str, str, str]] | None = None
+    """While lines are seen late: the entries that were there when they should have been."""
 
     @classmethod
     def of(cls, state: State, configured: Configured, clocks: Clocks) -> Memory:
@@ -117,6 +121,10 @@ class Memory:
             if entry.key[:2] == (access_list, dynamic):
                 yield entry
 
+    def there(self, entry: Entry) -> bool:
+        """Tell whether an entry is still there, at the moment when all this happens."""
+        return entry.alive(self) if self.then is None else entry.key in self.then
+
     def used(self, entry: Entry) -> None:
         """Note that a packet matched: an idle time begins anew."""
         if entry.idle:
@@ -132,7 +140,7 @@ class Memory:
             return REFUSED
         self._keyed(found["source"])
         known = self.entries.get(key)
-        if known and known.alive(self) and not switches.renewed:
+        if known and self.there(known) and not switches.renewed:
             return f"{key[0]}#{key[1]} already contains this IP address pair"
         late = switches.late
         ends = [template.minutes] if template.minutes else []
@@ -144,6 +152,8 @@ class Memory:
             idle = Idle(_later(self._begin("idle", *key), span), span)
         limits = (_later(self._begin("entry", *key), min(ends) * MINUTE + late),) if ends else ()
         self.entries[key] = Entry(key, limits, idle)
+        if self.then is not None:
+            self.then |= {key}
         return ""
 
     def _template(self, access_list: str, dynamic: str) -> lists.Entry | None:
@@ -192,7 +202,7 @@ class Memory:
             for number, entry in enumerate(entries, start=1):
                 yield f"    {number * 10} {entry.text.replace('dynamic', 'Dynamic', 1)}"
                 for one in self.entries_of(name, entry.dynamic) if entry.dynamic else ():
-                    if one.alive(self):
+                    if self.there(one):
                         action = "permit" if entry.permits else "deny"
                         yield f"       {action} ip {one.key[2]} {one.key[3]} (time left 60)"
 
@@ -228,7 +238,9 @@ class Memory:
             self.seen(message)
             return
         used = clocks_of(self.frozen())
-        self.resets.add(later(self.waiting, message, switches, used))
+        some = self.entries.values()
+        over = tuple(sorted(e.key for e in some if not e.outlasts(self, switches.delay)))
+        self.resets.add(later(self.waiting, message, switches, used, over))
 
     def seen(self, message: Message) -> None:
         """Let every applet see a line."""
@@ -236,18 +248,29 @@ class Memory:
         if self.depth < _MOST_LINES:
             line = self.configured.form.line(message)
             for applet in self.configured.applets:
+                number = self._next(applet)
                 for detector in applet.detectors:
                     if detector.pattern.search(line):
-                        self._fired(applet, detector, message)
+                        self._fired(applet, detector, message, number)
         self.depth -= 1
 
-    def _fired(self, applet: Applet, detector: Detector, message: Message) -> None:
+    def _next(self, applet: Applet) -> int:
+        """Return the number of the next line among those that an applet keeps, from 1 again."""
+        mine = sorted({one.number for one in self.events if one.applet == applet.name})
+        place = {number: n for n, number in enumerate(mine, start=1)}
+        self.events = [
+            one._replace(number=place[one.number]) if one.applet == applet.name else one
+            for one in self.events
+        ]
+        return len(mine) + 1
+
+    def _fired(self, applet: Applet, detector: Detector, message: Message, number: int) -> None:
         if not applet.multiple and detector.occurs == 1:
-            self._start(applet, (("", message),))
+            self._run(applet, (("", 1, message),), 0, (), 0)
             return
         self.shared = True
         begun = self._begin("event", applet.name, detector.tag, self._free(applet, detector.tag))
-        self.events.append(Event(applet.name, detector.tag, message, begun))
+        self.events.append(Event(applet.name, detector.tag, message, begun, number))
         self._forget(applet, detector.tag, detector.occurs)
         if self._complete(applet):
             self._triggered(applet)
@@ -302,7 +325,7 @@ class Memory:
     def _triggered(self, applet: Applet) -> None:
         """Start the applet, if all of it has come as often as its trigger says."""
         mine = [one for one in self.events if one.applet == applet.name]
-        messages = tuple((one.tag, one.message) for one in mine if one.message is not None)
+        messages = tuple((one.tag, one.number, one.message) for one in mine if one.message)
         often = applet.occurs
         if self.configured.switches.occurs == "events" and len(messages) >= often:
             often = 1
@@ -314,25 +337,22 @@ class Memory:
             if len(self._counting(applet, "", applet.period)) < often:
                 return
             self.events = [one for one in self.events if one.applet != applet.name]
-        self._start(applet, messages)
+        self._run(applet, messages, 0, (), 0)
 
     # --- runs ---
-
-    def _start(self, applet: Applet, messages: Sequence[tuple[str, Message]]) -> None:
-        self._run(applet, tuple(messages), 0, (), 0)
 
     def _run(
         self,
         applet: Applet,
-        messages: tuple[tuple[str, Message], ...],
+        messages: Lines,
         at: int,
         variables: Variables,
         waited: int,
     ) -> None:
         """Execute an applet from some action on; lines are numbered in the order they came."""
         form = self.configured.form
-        lines = {tag: form.line(one, n) for n, (tag, one) in enumerate(messages, start=1)}
-        before, self.about = self.about, frozenset(one.source for _, one in messages)
+        lines = {tag: form.line(one, number) for tag, number, one in messages}
+        before, self.about = self.about, frozenset(one.source for *_, one in messages)
         known = dict(variables)
         run = Run(applet, self, lines, self.configured.switches.numeric, at=at)
         run.privileged = known.pop(" privileged", "") == "1"
@@ -372,18 +392,20 @@ def _later(limit: Limit, seconds: int) -> Limit:
     return Limit(limit.clock, limit.seconds + seconds)
 
 
-def settled(state: State, configured: Configured, clocks: Clocks, summary: int) -> State:
+def settled(state: State, configured: Configured, clocks: Clocks) -> State:
     """Let lines and runs act whose time has come, and forget what is over."""
     delay = configured.switches.delay
     if not any(state[:4]) and not state.counted:
         return state
-    mind = Memory.of(state._replace(entries=alive(state.entries, clocks)), configured, clocks)
+    mind = Memory.of(state, configured, clocks)
     while mind.waiting and not clocks.younger(mind.waiting[0].clock, delay):
         first = mind.waiting.pop(0)
         mind.moment = Limit(first.clock, delay)
+        mind.then = frozenset(mind.entries) - set(first.over)
         for message in first.messages:
             mind.seen(message)
-        mind.moment = None
+        mind.moment = mind.then = None
+    mind.entries = {entry.key: entry for entry in alive(mind.entries.values(), clocks)}
     while True:
         due = next((run for run in mind.resting if not clocks.younger(*run.due)), None)
         if due is None:
@@ -391,7 +413,7 @@ def settled(state: State, configured: Configured, clocks: Clocks, summary: int) 
         mind.resume(due)
     mind.events = [one for one in mind.events if _counts(one, configured.applets, clocks)]
     mind.entries = {entry.key: entry for entry in alive(mind.entries.values(), clocks)}
-    mind.counted = {name for name in mind.counted if clocks.younger(name, summary)}
+    mind.counted = {name for name in mind.counted if clocks.younger(name, SUMMARY)}
     return mind.frozen()
 
 
