@@ -4,6 +4,7 @@ import pytest
 
 from knockctl_ios import normal
 from knockctl_ios.config import BEARER, Insert, IosConfig, load, ours
+from knockctl_ios.parse import parse_text
 from knockctl_ios.tree import Line
 
 LIST = Line("ip access-list extended kc-a", (Line("permit udp any any eq 1"),))
@@ -156,3 +157,9 @@ def test_objects_are_found_by_what_they_configure():
     assert CONFIG.get("ip access-list extended kc-a") == LIST
     assert CONFIG.get("ip access-list extended kc-b") is None
     assert CONFIG.parents == ("ip access-list extended OUT", "policy-map PM")
+
+
+def test_a_pattern_is_left_as_it_is():
+    applet = 'event manager applet kc-a\n event syslog pattern "192.0.2.14" maxrun 30.000\n'
+    (line,) = parse_text(applet).objects
+    assert line.below[0].text == 'event syslog pattern "192.0.2.14" maxrun 30'

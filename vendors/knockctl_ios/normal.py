@@ -218,7 +218,8 @@ ONCE = ("occurs", "1")
 def options(said: list[str]) -> dict[str, str]:
     """Return keywords with the word behind each; fractions that are none are left out."""
     pairs = zip(said[::2], said[1::2], strict=False)
-    return {key: _FLOAT.sub(r"\1", value) for key, value in pairs}
+    whole = ((key, _FLOAT.fullmatch(value), value) for key, value in pairs)
+    return {key: match[1] if match else value for key, match, value in whole}
 
 
 def detector(text: str) -> str:

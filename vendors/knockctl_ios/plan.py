@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from knockctl.errors import GuardError
 from knockctl.vendor import Change, Neighbour, Reading
@@ -18,6 +19,8 @@ from knockctl_ios.neighbours import judging
 from knockctl_ios.numbering import Edit, edit
 from knockctl_ios.reading import IosReading, Place
 from knockctl_ios.tree import Line
+
+Action = Literal["add", "remove"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,20 +136,26 @@ class _Difference:
         for name, line in new.items():
             if name not in old:
                 self.commands.create(line)
-                self._said("add", line.text, [child.text for child in _flat(line)])
+                self._whole("add", line)
             elif old[name] != line:
                 self._changed(old[name], line)
         for name, line in old.items():
             if name not in new:
                 self.commands.remove(line)
-                self._said("remove", line.text, [child.text for child in _flat(line)])
+                self._whole("remove", line)
                 if line.text.startswith(LIST):
                     self._gone(line.text, [child.text for child in line.below])
 
-    def _said(self, action: str, place: str, texts: Iterable[str]) -> None:
-        verb = "add" if action == "add" else "remove"
-        said = list(texts) or [""]
-        self.changes += [Change(verb, place, text) for text in said]  # type: ignore[arg-type]
+    def _whole(self, action: Action, line: Line) -> None:
+        if line.text.startswith(ENVIRONMENT):
+            self._said(action, ENVIRONMENT.strip(), [line.text.removeprefix(ENVIRONMENT)])
+        else:
+            self._said(
+                action, line.text, [child.text for child in _flat(line)] or ["nothing in it"]
+            )
+
+    def _said(self, action: Action, place: str, texts: Iterable[str]) -> None:
+        self.changes += [Change(action, place, text) for text in texts]
 
     def _changed(self, old: Line, new: Line) -> None:
         if new.text.startswith(("ip access-list ", "ipv6 access-list ")):
@@ -154,6 +163,11 @@ class _Difference:
                 Place(child.text, 0, ours=True) for child in old.below
             )
             self._list(new.text, places, [child.text for child in new.below], 0)
+            return
+        if new.text.startswith(ENVIRONMENT):
+            self._whole("remove", old)
+            self._whole("add", new)
+            self.commands.change(old, new)
             return
         gone = [c for c in _flat(old) if c not in _flat(new)]
         come = [c for c in _flat(new) if c not in _flat(old)]
@@ -304,8 +318,6 @@ def _binds_in(text: str) -> bool:
 
 def _flat(line: Line) -> list[Line]:
     """Return what is below a line, each with what is below it in one."""
-    if line.text.startswith(ENVIRONMENT) and not line.below:
-        return []
     return [
         Line(": ".join([child.text, *(one.text for one in child.below)])) for child in line.below
     ]

@@ -1,0 +1,409 @@
+"""A router over SSH, with the real engine: what is done to it, and what goes wrong.
+
+Every session costs a third of a second: few of them, and many questions in each.
+"""
+
+import base64
+import contextlib
+from dataclasses import replace
+
+import pytest
+
+from knockctl.errors import (
+    AuthenticationFailed,
+    CommandRefused,
+    Conflict,
+    ConnectionCut,
+    GuardError,
+    HostKeyMismatch,
+    PrivilegeError,
+    Unreachable,
+    Unsupported,
+)
+from knockctl.transaction.job import Result
+from knockctl.transaction.steps import Step
+from knockctl.vendor import HeldByOperator
+from knockctl_ios.config import IosConfig
+from knockctl_ios.plan import plan
+from knockctl_ios.twin import User
+from tests.fixtures.ios_crew import ADDRESS, ENTRIES, OPERATORS, OUTSIDE, IosOperator, small
+
+HERE = {"addresses": ((f"{ADDRESS}/24", "GigabitEthernet0/0"),), "plane_logging": True}
+UNCHECKED = {"username": "admin", "password": "admin", "verify_host_key": False}
+
+
+class Site:
+    """A router with its operator's lines, and people at work on it."""
+
+    def __init__(self, host, folder):
+        self.host, self.device, self.folder = host, host.device, folder
+        host.do(host.device.load, f"{OPERATORS}service sequence-numbers\n")
+        self.before, self.saved = host.running(), host.device.startup
+
+    def operator(self, name="ann", **more):
+        more.setdefault("login", UNCHECKED)
+        return IosOperator(name, self.host.port, self.folder / f"{name}.db", **more)
+
+    def configure(self, text):
+        self.host.do(self.device.load, text)
+
+    @property
+    def faults(self):
+        return self.device.faults
+
+    @property
+    def files(self):
+        return [name for name in self.device.flash.files if "archive" not in name]
+
+    def as_before(self):
+        return self.host.running() == self.before and self.device.archive.pending is None
+
+
+@pytest.fixture
+def site(host, tmp_path):
+    return lambda **switches: Site(host(**{**HERE, **switches}), tmp_path)
+
+
+def at(step, do, phase="before"):
+    """Return an observer that does something at a step, once."""
+    waiting = [step]
+
+    def observe(device, now, when):
+        del device
+        if waiting == [now] and when == phase:
+            waiting.clear()
+            do()
+
+    return observe
+
+
+# --- the whole way ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", ["15.7(3)M8", "17.9.4"])
+def test_deploy_nothing_to_do_drift_and_back(site, version):
+    here = site(version=version)
+    ann = here.operator()
+    outcome = ann.run("deploy", small())
+    assert outcome.result is Result.CONFIRMED, outcome
+    assert here.device.startup == here.host.running()
+    assert "_kc_pending" not in here.device.startup
+    assert "file prompt quiet" not in here.device.startup
+    assert here.files == []
+    assert here.device.archive.pending is None
+    assert ann.run("deploy", small()).result is Result.UNCHANGED
+    here.configure(f"{OUTSIDE}\n no {ENTRIES[4]}\n")
+    mended = ann.run("deploy", small())
+    assert mended.result is Result.CONFIRMED, mended
+    assert [c for c in mended.changes if ENTRIES[4] in c]
+    assert "live grants" not in mended.message
+    removed = ann.run("remove")
+    assert removed.result is Result.CONFIRMED, removed
+    assert here.as_before()
+    assert here.device.startup == here.before
+
+
+def test_a_change_waits_and_is_confirmed_by_somebody_else(site):
+    here = site()
+    outcome = here.operator().run("deploy", small(), options={"confirm_within": 90})
+    assert outcome.result is Result.PENDING, outcome
+    assert here.device.archive.pending.minutes == 2
+    assert here.device.startup == here.saved
+    bob = here.operator("bob")
+    refused = bob.run("deploy", small())
+    assert "is pending on the device for another 120 s" in refused.message
+    confirmed = bob.run("confirm")
+    assert confirmed.result is Result.CONFIRMED, confirmed
+    here.host.advance(500)
+    assert here.device.startup == here.host.running() != here.before
+
+
+def test_the_router_takes_it_back_when_the_operator_is_gone(site):
+    here = site()
+    ann = here.operator()
+    outcome = ann.run("deploy", small(), options={"confirm_within": 60})
+    here.configure("ip access-list extended MGMT\n permit icmp any any\n")
+    here.host.advance(60)
+    # All of it: what others changed meanwhile, too.
+    assert here.as_before()
+    assert "is not pending" in ann.run("confirm").message
+    again = ann.run("deploy", small(), options={"confirm_within": 60})
+    assert again.change_id != outcome.change_id
+    taken = ann.run("rollback")
+    assert taken.result is Result.ROLLED_BACK, taken
+    assert here.as_before()
+
+
+def test_what_somebody_else_has_not_saved_is_told(site):
+    here = site()
+    with here.operator().driver() as driver:
+        driver.read()
+        assert not driver._reader.unsaved
+    here.host.do(here.device.changed, "bob")
+    outcome = here.operator().run("deploy", small())
+    assert any("not saved" in warning for warning in outcome.warnings), outcome
+
+
+# --- what is asked of the router before ---------------------------------------------------------
+
+
+def _refused(here, *said, hint, **options):
+    outcome = here.operator().run("deploy", small(), **options)
+    assert outcome.result is Result.FAILED, outcome
+    assert all(part in outcome.message for part in said), outcome
+    assert hint in outcome.hint
+    return outcome
+
+
+def test_what_is_missing_is_named_before_anything_changes(site):
+    here = site()
+    here.configure("archive\n no path flash:archive\n")
+    _refused(here, "the archive is off", hint="path flash:archive")
+    here.configure("archive\n path flash:archive\nno ip scp server enable\n")
+    _refused(here, "SCP is off", hint="ip scp server enable")
+    here.configure("ip scp server enable\n")
+    here.host.do(here.device.archive.arm, "bob", 30)
+    _refused(here, "bob has a change pending", hint="configure confirm")
+    here.host.do(here.device.archive.confirm)
+    assert here.host.running() == here.before
+
+
+def test_privilege(site):
+    users = (User("admin", "admin"), User("low", "low", 1))
+    here = site(users=users, enable_secret="s3same")
+    low = {**UNCHECKED, "username": "low", "password": "low"}
+    with pytest.raises(PrivilegeError, match="low may not") as said:
+        here.operator(login=low).driver().__enter__()
+    assert "sudo_password" in said.value.hint
+    with here.operator(login={**low, "sudo_password": "s3same"}).driver() as driver:
+        assert driver.read().config.empty
+        driver._timer.possible()
+    with pytest.raises(PrivilegeError) as said:
+        here.operator(login={**low, "sudo_password": "wr0ng"}).driver().__enter__()
+    assert "wr0ng" not in str(said.value)
+
+
+def test_command_authorization(site):
+    here = site(unauthorized=("show running-config",))
+    with here.operator().driver() as driver, pytest.raises(PrivilegeError, match="authorization"):
+        driver.read()
+
+
+def test_connecting(site, tmp_path):
+    here = site()
+    wrong = {**UNCHECKED, "password": "wr0ng-one"}
+    with pytest.raises(AuthenticationFailed, match="refused the login of admin") as said:
+        here.operator(login=wrong).driver().__enter__()
+    assert "wr0ng-one" not in str(said.value)
+    known = tmp_path / "known_hosts"
+    known.touch()
+    checked = {"username": "admin", "password": "admin"}
+    ann = here.operator(login=checked, known_hosts=known)
+    with pytest.raises(HostKeyMismatch, match="not on record"):
+        ann.driver().__enter__()
+    from knockctl_ios.twin.server import _host_key
+
+    kind, body = _host_key().export_public_key().decode().split()[:2]
+    known.write_text(f"[127.0.0.1]:{here.host.port} {kind} {body}\n")
+    with ann.driver() as driver:
+        facts = driver.facts()
+        assert facts.description == "IOS 15.7(3)M8 CISCO2911/K9"
+        assert facts.warnings == ()
+        assert str(facts.endpoint.source) == "127.0.0.1"
+        assert not isinstance(driver, HeldByOperator)
+        assert "username" not in driver.everything()
+        assert OUTSIDE in driver.everything()
+    other = base64.b64encode(base64.b64decode(body)[:-8] + b"another!").decode()
+    known.write_text(f"[127.0.0.1]:{here.host.port} {kind} {other}\n")
+    with pytest.raises(HostKeyMismatch):
+        ann.driver().__enter__()
+    here.host.do(here.faults.refuse)
+    here.host.served.settle()
+    with pytest.raises(Unreachable, match="can't be reached"):
+        here.operator().driver().__enter__()
+
+
+def test_a_version_that_is_too_old(site):
+    with site(version="12.3(8)T").operator().driver() as driver, pytest.raises(Unsupported):
+        driver.facts()
+
+
+# --- what goes wrong ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["", "% Incomplete command.", "% Object-group kc is in use"])
+def test_a_refused_line(site, text):
+    here = site()
+    secret = replace(small(), secret_words=frozenset({"1001"}))
+
+    def refuse():
+        here.faults.refuse_line, here.faults.refuse_text = 4, text
+
+    outcome = here.operator().run("deploy", secret, observer=at(Step.APPLY, refuse))
+    assert outcome.result is Result.FAILED, outcome
+    assert "apply: the router refused lines; nothing was changed" in outcome.message
+    assert "permit udp any host 192.0.2.14 eq •••" in outcome.message
+    assert (text or "^\n% Invalid input detected") in outcome.message
+    assert here.as_before()
+    assert here.device.startup == here.saved
+    assert here.files == []
+
+
+STEPS = (Step.ARM, Step.VERIFY_ARMED, Step.APPLY, Step.READ_BACK, Step.CANCEL, Step.PERSIST)
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name.lower())
+@pytest.mark.parametrize("executes", [True, False], ids=["done", "lost"])
+def test_the_connection_is_cut(site, step, executes):
+    here = site()
+    # Of applying, the line that carries the file out; of arming, the one that starts the timer.
+    line = {Step.APPLY: 6, Step.ARM: 4}.get(step, 1)
+
+    def cut():
+        here.faults.cut_at, here.faults.cut_executes = line, executes
+
+    ann = here.operator()
+    outcome = ann.run("deploy", small(), observer=at(step, cut))
+    assert here.faults.cut_at is None
+    if step in (Step.CANCEL, Step.PERSIST):
+        if outcome.result is not Result.CONFIRMED:
+            assert outcome.result is Result.PENDING, outcome
+            outcome = ann.run("confirm")
+        assert outcome.result is Result.CONFIRMED, outcome
+        assert here.device.startup == here.host.running() != here.before
+    else:
+        assert outcome.result in (Result.UNREACHABLE, Result.ROLLED_BACK), outcome
+        here.host.advance(120)
+        assert here.as_before()
+        assert here.device.startup == here.saved
+
+
+def test_what_cannot_be_put_on_flash_or_saved(site):
+    here = site()
+
+    def fill():
+        here.faults.flash_full = True
+
+    outcome = here.operator().run("deploy", small(), observer=at(Step.APPLY, fill))
+    assert outcome.result in (Result.FAILED, Result.UNREACHABLE), outcome
+    assert here.as_before()
+    here.faults.flash_full = False
+    here.faults.save_fails = True
+    outcome = here.operator().run("deploy", small())
+    assert outcome.result is Result.PENDING, outcome
+    assert "can't be saved: startup-config file open failed" in outcome.message
+    here.faults.save_fails = False
+    assert here.operator().run("deploy", small()).result is Result.UNCHANGED
+    assert here.device.startup == here.host.running()
+
+
+def test_somebody_else_was_first(site):
+    here = site()
+    ann = here.operator()
+
+    def meanwhile():
+        here.configure(f"{OUTSIDE}\n 5 permit icmp any host {ADDRESS}\n")
+
+    outcome = ann.run("deploy", small(), observer=at(Step.ARM, meanwhile))
+    assert outcome.result is Result.FAILED
+    assert "somebody else has written since" in outcome.message
+    assert f" permit icmp any host {ADDRESS}" in here.host.running()
+    assert "kc" not in here.host.running()
+    with ann.driver() as driver, ann.driver() as other:
+        way = plan(driver.read(), small(), "c1")
+        driver.arm(way, 60)
+        with pytest.raises(Conflict, match="admin has a change pending"):
+            other.arm(replace(way, change_id="c2"), 60)
+        other.read()
+        (pending,) = other.pending()
+        assert (pending.change_id, pending.seconds_left, pending.by) == ("c1", 60, "admin")
+        driver.verify_armed("c1")
+        with pytest.raises(CommandRefused, match="does not run yet"):
+            other.cancel("c1")
+        with pytest.raises(CommandRefused):
+            other.verify_armed("c2")
+        assert other.fire("c2") == "absent"
+        assert driver.fire("c1") == "fired"
+        assert driver.fire("c1") == "absent"
+        assert driver.cancel("c1") == "absent"
+        with pytest.raises(GuardError, match="120 minutes"):
+            driver.arm(way, 7201)
+
+
+def test_each_step_again(site):
+    here = site()
+    with here.operator().driver() as driver:
+        way = plan(driver.read(), small(), "c1")
+        driver.arm(way, 60)
+        driver.apply(way)
+        driver.probe()
+        assert driver.cancel("c1") == driver.cancel("c1") == "cancelled"
+        driver.read()
+        assert driver.pending()[0].seconds_left is None
+        assert driver.fire("c1") == "cancelled"
+        assert driver.persist("c1") is None
+        driver.persist("c1")
+        driver.forget("c1")
+        driver.read()
+        assert driver.pending() == ()
+        assert driver.cancel("c1") == "cancelled"
+        assert driver.round_trips > 20
+        with contextlib.suppress(ConnectionCut):
+            here.host.do(next(iter(here.device.logins.values())).close)
+            driver.read()
+        with pytest.raises(ConnectionCut):
+            driver.read()
+
+
+# --- who is in ----------------------------------------------------------------------------------
+
+
+def test_access(site):
+    from ipaddress import ip_address
+
+    here = site(users=(User("admin", "admin"), User("guest", "guest", 1)))
+    ann = here.operator()
+    assert ann.run("deploy", small()).result is Result.CONFIRMED
+    guest, me = ip_address("198.51.100.7"), ip_address("127.0.0.1")
+    with ann.driver() as driver:
+        control = driver.access()
+        assert control.sources() == ()
+        control.admit(guest, "ssh", 90)
+        control.admit(guest, "ssh", 61)
+        (one,) = control.sources()
+        assert (one.policy, str(one.source), one.state) == ("ssh", f"{guest}/32", "granted")
+        assert one.seconds_left == 120
+        add = here.device.entries.add
+        here.host.do(add, here.device.acl("kc-ssh-k2"), "kc-ssh-s2", f"host {guest}", "any", 1)
+        assert {(a.state, a.seconds_left) for a in control.sources()} == {
+            ("granted", 120),
+            ("knocking", 60),
+        }
+        assert control.expel(guest, keep_sessions=True) == 0
+        assert control.sources() == ()
+        control.admit(me, "ssh", 60)
+        with here.operator("other").driver() as other:
+            assert control.expel(me, "ssh", keep_sessions=False) == 1
+            with pytest.raises(ConnectionCut):
+                other.read()
+        assert control.sources() == ()
+        assert not control.unlock(guest)
+        with pytest.raises(GuardError, match="longer than 10 minutes"):
+            control.admit(guest, "ssh", 601)
+        with pytest.raises(GuardError, match="does not run there"):
+            control.admit(guest, "web", 60)
+        with pytest.raises(Unsupported):
+            control.admit(ip_address("2001:db8::1"), "ssh", 60)
+
+
+def test_ten_thousand_lines_of_others_are_left_alone(site):
+    here = site()
+    many = "".join(f" permit tcp any host 10.0.{n >> 8}.{n & 255} eq 80\n" for n in range(10_000))
+    here.configure(f"ip access-list extended LONG\n{many}")
+    before = here.host.running()
+    ann = here.operator()
+    outcome = ann.run("deploy", small())
+    assert outcome.result is Result.CONFIRMED, outcome
+    assert ann.run("remove").result is Result.CONFIRMED
+    assert here.host.running() == before
+    assert IosConfig().empty
