@@ -11,7 +11,7 @@ from knockctl_ios.plane.manager import Manager
 from knockctl_ios.plane.rulebase import Rulebase
 from knockctl_ios.plane.switches import Switches as PlaneSwitches
 from knockctl_ios.semantics.applets import Applet
-from knockctl_ios.twin import Clock, Device, Faults, Switches, factory
+from knockctl_ios.twin import Clock, Device, Faults, Switches
 from knockctl_ios.twin.configure import read
 from knockctl_ios.twin.files import Flash
 from knockctl_ios.twin.records import Counters
@@ -40,7 +40,6 @@ class LabRouter:
         ``interfaces``: names on the wires, the outside's first, and in the configuration.
         """
         self.device = Device(switches, clock=clock)
-        self.base = base
         self._compiled: Rulebase | None = None
         self._changed: float | None = None
         self.judge = Judge(self.device, self.rules, local, interfaces, listening)
@@ -50,6 +49,7 @@ class LabRouter:
         self.device.logs.watchers.append(self.manager.hear)
         self.switch(plane)
         self.device.load(base)
+        self._first = self.device.text()
 
     def switch(self, plane: PlaneSwitches) -> None:
         """Have another data plane."""
@@ -82,9 +82,10 @@ class LabRouter:
         now, file = device.clock.now, device.text_of
         device.flash = Flash(device.switches.flash_bytes, now, lambda: device.faults.flash_full)
         device.flash.name = "bootflash:" if device.switches.xe else "flash:"
-        lines = factory.lines(device.switches)
+        lines = self._first.splitlines()
         device.running.below = read(lines, device.switches, now=now, file=file).below
-        device.load(self.base)
+        device.changed("")
+        device.startup = device.text()
         device.entries.prune(())
         device.counters = Counters()
         device.runs.clear()
