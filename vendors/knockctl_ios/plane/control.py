@@ -87,14 +87,18 @@ class _Router:
     def _switches(self, fields: dict[str, Any]) -> None:
         device = self.router.device
         changed = replace(device.switches, **{k: _plain(v) for k, v in fields.items()})
-        device.switches = device.entries.switches = changed
+        self._become(changed)
         device.changed("")
+
+    def _become(self, switches: Switches) -> None:
+        device = self.router.device
+        device.switches = device.entries.switches = switches
+        device.flash.name = "bootflash:" if switches.xe else "flash:"
 
     def _reset(self) -> None:
         self.router.heal()
-        device = self.router.device
-        device.switches = device.entries.switches = self.switches
-        device.clock.scale = 1.0
+        self._become(self.switches)
+        self.router.device.clock.scale = 1.0
         self.router.switch(self.plane)
         self.router.reset()
 
