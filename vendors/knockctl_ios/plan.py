@@ -86,8 +86,7 @@ def _alone(running: Reading[IosConfig]) -> IosReading:
 
 def dynamic(text: str) -> str | None:
     """Return the name of the dynamic list that an entry is; None for any other."""
-    words = text.split()
-    return words[1] if words[:1] == ["dynamic"] else None
+    return text.split()[1] if text.startswith("dynamic ") else None
 
 
 class _Difference:

@@ -42,6 +42,26 @@ _LONG = 600
 logging.getLogger("paramiko.transport").addFilter(lambda r: r.levelno > logging.ERROR)
 
 
+class _Watched:
+    """A channel of netmiko's that says when it is closed: netmiko would wait for more."""
+
+    def __init__(self, channel: Any, connection: Any) -> None:
+        self._channel, self._connection = channel, connection
+
+    def write_channel(self, data: str) -> None:
+        self._channel.write_channel(data)
+
+    def read_channel(self) -> str:
+        closed = self._connection.closed
+        data = str(self._channel.read_channel())
+        if closed and not data:
+            raise EOFError
+        return data
+
+    def read_buffer(self) -> str:
+        return str(self._channel.read_buffer())
+
+
 class Session:
     """Commands on one router, one at a time."""
 
@@ -116,7 +136,6 @@ class Session:
             "port": self.target.port or PORT,
             "username": login.username or "admin",
             "password": login.password or "",
-            "secret": login.escalation_password or "",
             "conn_timeout": limits.connect,
             "auth_timeout": limits.connect,
             "banner_timeout": limits.connect,
@@ -133,17 +152,29 @@ class Session:
         return options
 
     def _enable(self) -> None:
-        user = self.target.credentials.username or "admin"
+        """Go to privileged EXEC; one try, for a router counts them."""
+        device, limit = self._connected, self.target.timeouts.command
+        asked = r"ssword: ?\Z"
         with self._errors("enable", ConnectionCut):
-            try:
-                self._connected.enable()
-            except ValueError:
-                raise PrivilegeError(
-                    f"{user} may not go to privileged EXEC",
-                    hint="give the user privilege 15, or name the enable secret in"
-                    " connection_options.knockctl.extras.sudo_password",
-                    where=self.where,
-                ) from None
+            device.channel = _Watched(device.channel, device.remote_conn)
+            if device.find_prompt().endswith("#"):
+                return
+            expected = rf"(?:{asked}|[>#]\s*\Z)"
+            output = str(device.send_command("enable", expected, read_timeout=limit))
+            if re.search(asked, output):
+                secret = self.target.credentials.escalation_password or ""
+                output = device.send_command(
+                    secret, expected, read_timeout=limit, cmd_verify=False, strip_prompt=False
+                )
+                if not re.search(asked, output) and device.find_prompt().endswith("#"):
+                    return
+        user = self.target.credentials.username or "admin"
+        raise PrivilegeError(
+            f"{user} may not go to privileged EXEC",
+            hint="give the user privilege 15, or name the enable secret in"
+            " connection_options.knockctl.extras.sudo_password",
+            where=self.where,
+        )
 
     # --- commands ---
 
