@@ -110,6 +110,42 @@ def test_equal_lines_on_their_way_are_kept_few():
         assert sum(len(one.messages) for one in machine.state.waiting) == count
 
 
+# --- what an operator types ---------------------------------------------------------------------
+
+
+def test_an_operator_lets_in_and_throws_out():
+    case = case_of("staged-entries-open-for-who-knocks-in-order")
+    model, clocks = case.model(semantics), ConcreteClocks()
+    service = case.packets[-2].packet
+
+    def judged(state):
+        return model.step(state, service, clocks).verdict.value
+
+    def typed(state, command):
+        after, printed, resets = model.execute(state, command, clocks)
+        clocks.reset(resets)
+        return after, printed
+
+    who = f"IN SVC host {service.source} any"
+    state, printed = typed(model.initial, f"access-template {who} timeout 2")
+    assert (judged(state), printed) == ("accept", "")
+    _, printed = typed(state, f"access-template {who} timeout 2")
+    assert "already contains" in printed
+    shown = typed(state, "show access-lists IN")[1].splitlines()
+    assert shown[:2] == [
+        "Extended IP access list IN",
+        "    10 Dynamic SVC permit tcp any any eq 22",
+    ]
+    assert "host 203.0.113.7 any" in shown[2]
+    clocks.now = 120
+    assert judged(state) == "refuse"
+    clocks.now = 1
+    state, _ = typed(state, f"clear access-template {who}")
+    assert judged(state) == "refuse"
+    assert typed(state, "access-template IN NONE any any")[1].startswith("% Invalid")
+    assert typed(state, "reload")[1].startswith("% Invalid")
+
+
 # --- proofs -------------------------------------------------------------------------------------
 
 POLICY = ResolvedPolicy(

@@ -197,6 +197,8 @@ def own(lines: Iterable[Line]) -> IosConfig:
     inserts: list[Insert] = []
     bound: list[tuple[str, str]] = []
     for raw in lines:
+        if not _concerns(raw):
+            continue
         line = normal.line(raw)
         if ours(line):
             objects.append(line)
@@ -207,6 +209,16 @@ def own(lines: Iterable[Line]) -> IosConfig:
     named = {name.split()[-1] for name in mine if name.startswith(_LISTS)}
     kept = tuple((interface, name) for interface, name in bound if name in named)
     return IosConfig(tuple(objects), tuple(inserts), bound=kept)
+
+
+def _concerns(raw: Line) -> bool:
+    """Tell at a glance whether anything of ours may be in it, or it tells where ours acts."""
+    if raw.text.startswith(("interface ", "control-plane")):
+        return True
+    if not raw.text.startswith((*_NAMED, ENVIRONMENT)):
+        return False
+    mine = (OWN_NAME, OWN_VARIABLE, "knockctl")
+    return any(word in one.text for one in (raw, *raw.below) for word in mine)
 
 
 def _inserts(raw: Line, line: Line) -> Iterator[Insert]:

@@ -65,6 +65,11 @@ _MODES = tuple(
         (r"interface ", r"(ip (access-group|address|unreachables)|ipv6 traffic-filter)\b"),
     )
 )
+# How such lines begin; most lines of a long configuration don't.
+_BEGINNINGS = (
+    *("object-group ", "ip access-list ", "ipv6 access-list ", "class-map ", "policy-map "),
+    *("class ", "control-plane", "event manager applet ", "trigger", "interface "),
+)
 _HEADER = re.compile(r"(Building configuration|Current configuration\b|Using \d+ out of)")
 _BANNER = re.compile(r"\s*banner \S+ (\^C|\S)(?P<rest>.*)")
 
@@ -91,6 +96,8 @@ def _inside(mode: _Open, said: str, indent: int) -> bool:
     if indent > mode.indent:
         return True
     if mode.below and mode.below[0].indent > mode.indent:
+        return False
+    if not mode.text.startswith(_BEGINNINGS):
         return False
     return any(m.match(mode.text) and inside.match(said) for m, inside in _MODES)
 

@@ -13,6 +13,7 @@ module            subject
 ``language``      their actions, executed
 ``memory``        what earlier packets left behind, and what is uncertain
 ``router``        that, at work
+``settling``      what time alone does
 ``surroundings``  all of a configuration, compiled
 ``fates``         what of it a kind of packet meets
 ``device``        all of it as a ``DeviceModel``

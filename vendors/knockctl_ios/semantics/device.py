@@ -17,7 +17,8 @@ from knockctl_ios.semantics.fates import INSIDE, LOCAL, Fate, Judged, Matched, S
 from knockctl_ios.semantics.lists import addressed
 from knockctl_ios.semantics.logs import Kind, Message
 from knockctl_ios.semantics.memory import State, Switches
-from knockctl_ios.semantics.router import Configured, Memory, settled, windows
+from knockctl_ios.semantics.router import Configured, Memory
+from knockctl_ios.semantics.settling import settled, windows
 from knockctl_ios.semantics.surroundings import Surroundings
 
 FAMILIES = (4, 6)
@@ -80,9 +81,24 @@ class IosModel:
         found = frozenset(mind.resets & set(self.thresholds(after)))
         return Reaction(verdict, after, found, tuple(run.places), run.keyed and not after.shared)
 
+    def execute(
+        self, state: State, command: str, clocks: Clocks
+    ) -> tuple[State, str, frozenset[ClockName]]:
+        """Run a command that an operator types: ``access-template``, ``clear …``, ``show …``.
+
+        Returns the state after it, what it prints, and the clocks that start with it. Commands
+        beyond those of access lists print that they are invalid.
+        """
+        mind = Memory.of(self.settle(state, clocks), self.configured, clocks)
+        printed = mind.command(" ".join(command.split()))
+        # Whoever types it knows what he does: that is no packet's doing.
+        mind.shared = state.shared
+        after = mind.frozen()
+        return after, printed, frozenset(mind.resets & set(self.thresholds(after)))
+
     def settle(self, state: State, clocks: Clocks) -> State:
         """Let lines and runs act whose time has come; forget what is over."""
-        if isinstance(clocks, ConcreteClocks) and (state.waiting or state.resting):
+        if isinstance(clocks, ConcreteClocks) and state.resting:
             # Much may have come due since the last packet: one thing after the other.
             for before in self._due(state, clocks):
                 state = settled(state, self.configured, before)

@@ -8,7 +8,7 @@ whether the entry matches.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, ip_address, ip_network
 
@@ -245,13 +245,3 @@ def addressed(spec: str, side: str) -> Condition:
     if said[0] == "host":
         return Atom(side, _span(said[1]))
     return Atom(side, wildcard(*said))
-
-
-def honoured(lists: Mapping[str, tuple[Entry, ...]]) -> Mapping[str, str]:
-    """Return the first dynamic list of each access list."""
-    found = {}
-    for name, entries in lists.items():
-        first = next((entry.dynamic for entry in entries if entry.dynamic), None)
-        if first:
-            found[name] = first
-    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -13,7 +13,6 @@ from knockctl_ios.semantics.applets import MINUTE, Applet, Detector
 from knockctl_ios.semantics.language import Run, Variables, Waits
 from knockctl_ios.semantics.logs import Format, Kind, Message
 from knockctl_ios.semantics.memory import (
-    SUMMARY,
     Entry,
     Event,
     Idle,
@@ -23,7 +22,6 @@ from knockctl_ios.semantics.memory import (
     State,
     Switches,
     Waiting,
-    alive,
     clocks_of,
     later,
 )
@@ -390,44 +388,3 @@ class Memory:
 
 def _later(limit: Limit, seconds: int) -> Limit:
     return Limit(limit.clock, limit.seconds + seconds)
-
-
-def settled(state: State, configured: Configured, clocks: Clocks) -> State:
-    """Let lines and runs act whose time has come, and forget what is over."""
-    delay = configured.switches.delay
-    if not any(state[:4]) and not state.counted:
-        return state
-    mind = Memory.of(state, configured, clocks)
-    while mind.waiting and not clocks.younger(mind.waiting[0].clock, delay):
-        first = mind.waiting.pop(0)
-        mind.moment = Limit(first.clock, delay)
-        mind.then = frozenset(mind.entries) - set(first.over)
-        for message in first.messages:
-            mind.seen(message)
-        mind.moment = mind.then = None
-    mind.entries = {entry.key: entry for entry in alive(mind.entries.values(), clocks)}
-    while True:
-        due = next((run for run in mind.resting if not clocks.younger(*run.due)), None)
-        if due is None:
-            break
-        mind.resume(due)
-    mind.events = [one for one in mind.events if _counts(one, configured.applets, clocks)]
-    mind.entries = {entry.key: entry for entry in alive(mind.entries.values(), clocks)}
-    mind.counted = {name for name in mind.counted if clocks.younger(name, SUMMARY)}
-    return mind.frozen()
-
-
-def _counts(event: Event, applets: Sequence[Applet], clocks: Clocks) -> bool:
-    applet = next(one for one in applets if one.name == event.applet)
-    return any(
-        clocks.younger(event.since.clock, event.since.seconds + window)
-        for window in windows(applet)
-    )
-
-
-def windows(applet: Applet) -> tuple[int, ...]:
-    """Return for how many seconds an applet's events may count."""
-    if not applet.multiple and all(one.occurs == 1 for one in applet.detectors):
-        return ()
-    found = {one.period for one in applet.detectors if one.period} | {applet.period}
-    return tuple(sorted(found))

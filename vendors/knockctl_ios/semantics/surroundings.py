@@ -14,7 +14,8 @@ from knockctl_ios.semantics.document import Document
 from knockctl_ios.semantics.lists import Entry, Lists, addressed
 from knockctl_ios.semantics.logs import PORTED, Format, Kind, Message, split
 from knockctl_ios.semantics.memory import Switches
-from knockctl_ios.semantics.router import Configured, windows
+from knockctl_ios.semantics.router import Configured
+from knockctl_ios.semantics.settling import windows
 
 PROTOCOLS = tuple((name, protocol(name)) for name in ("tcp", "udp", "icmp", "icmpv6"))
 
