@@ -21,7 +21,7 @@ from knockctl.lab.plan import PLACES, WAN, client4
 from knockctl.policy.loader import load_all, resolve
 from knockctl.policy.resolved import ResolvedPolicy
 from knockctl.transaction.intent import place
-from knockctl.vendor import Rendered, vendor_for
+from knockctl.vendor import Address, Rendered, vendor_for
 
 INVENTORY = Path("inventories/lab")
 AnyRendered = Rendered[Any]
@@ -75,11 +75,13 @@ def _device(name: str) -> None:
     _say("\nA client that does not know the knock finds nothing:")
     stranger = f"--source {client4(101)} --check {service} --timeout 1"
     _client(f"knock --host {where.outside} tcp/9 {stranger}", expect=4)
-    _say("\nA client that knocks finds the service open, over IPv4 and IPv6:")
+    addresses = _addresses(name)
+    versions = " and ".join(dict.fromkeys(f"IPv{address.version}" for address in addresses))
+    _say(f"\nA client that knocks finds the service open, over {versions}:")
     pause = (
         f" --delay {rendered.lag + DELAY:g} --timeout {rendered.lag + 5}" if rendered.lag else ""
     )
-    for address in (where.outside, where.outside6):
+    for address in addresses:
         _client(f"knock --host {address} {knocks} --check {service}{pause}")
     _say("\nWhat runs is what is intended:")
     _ops("diff", name, "--exit-code")
@@ -107,6 +109,12 @@ def _policy(name: str) -> ResolvedPolicy:
     """Return the first policy of a device of the lab."""
     device = load(INVENTORY).devices[name]
     return resolve(load_all(INVENTORY / "policies")[device.policies[0]], None)
+
+
+def _addresses(name: str) -> tuple[Address, ...]:
+    """Return the addresses that a device of the lab protects."""
+    device = load(INVENTORY).devices[name]
+    return place(vendor_for(device.platform), device).addresses
 
 
 def _rendered(name: str, policy: ResolvedPolicy) -> AnyRendered:

@@ -15,7 +15,7 @@ from tests.fixtures.lab import bring_up
 
 pytestmark = pytest.mark.lab
 
-DEVICES = ["linux1", "mikrotik1", "paloalto1"]
+DEVICES = ["cisco1", "linux1", "mikrotik1", "paloalto1"]
 
 
 def outside():
@@ -76,7 +76,8 @@ def test_commands_keep_their_exit_code_and_places_their_names(lab):
     assert lab.run("wan", "sh", "-c", "exit 7").returncode == 7
     assert the_lab.execute("ops", ["sh", "-c", "exit 3"]) == 3
     with pytest.raises(
-        LabError, match=r"no 'mars' in the lab; there are ops, wan, linux1, mikrotik1, paloalto1"
+        LabError,
+        match=r"no 'mars' in the lab; there are ops, wan, cisco1, linux1, mikrotik1, paloalto1",
     ):
         the_lab.command("mars", ["true"])
 

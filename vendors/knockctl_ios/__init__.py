@@ -1,4 +1,4 @@
-"""Port knocking on Cisco routers: IOS 12.4T and 15.x, and IOS-XE."""
+"""Port knocking on Cisco IOS and IOS-XE: access lists, log lines, applets."""
 
 from __future__ import annotations
 

@@ -164,8 +164,10 @@ class IosAccess:
         mine = self._of(policy, *states)
         for one, entry in list(self._entries()):
             if one in mine and _source(entry.text) == ip_network(source):
-                sides = _sides(entry.text, one.entry)
-                self.session.ask(f"clear access-template {one.parent} {one.name} {sides}")
+                for sides in _sides(entry.text, one.entry):
+                    command = f"clear access-template {one.parent} {one.name} {sides}"
+                    if not self.session.ask(command).strip():
+                        break
 
     def _cut(self, source: Address, policy: str | None) -> Iterator[str]:
         """Cut a source's sessions one by one, but not the one we are in; yield each."""
@@ -201,18 +203,19 @@ def _after_protocol(text: str) -> list[str]:
     return words[3:] if words[1:2] == ["object-group"] else words[2:]
 
 
-def _sides(text: str, entry: str) -> str:
-    """Return how an entry was made: its source, and ``any`` unless it says more than its list."""
+def _sides(text: str, entry: str) -> tuple[str, ...]:
+    """Return how an entry may have been made: with the destination it is shown with, or without.
+
+    Without one, it is shown with that of its list.
+    """
     words = _after_protocol(text)
-    source = " ".join(words[:2])
+    source, shown = " ".join(words[:2]), words[2:]
     rule = entry.split()
     rule = rule[4 if rule[2] == "timeout" else 2 :]
     own = _after_protocol(" ".join(rule))
-    width = 1 if own[:1] == ["any"] else 2
-    shown, said = words[2:], own[width:]
-    if shown == said and "any" not in said:
-        return source
+    said = own[1 if own[:1] == ["any"] else 2 :]
     place = next((at for at, word in enumerate(shown) if word in ("any", "host")), None)
     if place is None:
-        return f"{source} {_ANY}"
-    return f"{source} {' '.join(shown[place : place + (1 if shown[place] == 'any' else 2)])}"
+        return (f"{source} {_ANY}",)
+    to = " ".join(shown[place : place + (1 if shown[place] == _ANY else 2)])
+    return (f"{source} {to}", source) if shown == said else (f"{source} {to}",)
