@@ -1,5 +1,6 @@
 """Device text as machines: scope, our lines alone, everything that runs."""
 
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -68,3 +69,28 @@ def test_a_placements_delay_and_style_are_those_of_the_machines():
     place = PLACE.model_copy(update={"log_delay": 7, "log_style": "tight"})
     switches = IosModeller().placed(place).switches
     assert (switches.delay, switches.style, switches.together) == (7, "tight", True)
+
+
+def test_no_packet_to_an_address_of_the_router_is_for_somebody_else():
+    """Where nobody knows the addresses, a list judges such a packet as any other."""
+    lines = (
+        "ip access-list extended outer\n deny udp any any eq 1001 log kc-1\n permit ip any any\n"
+        'event manager applet one authorization bypass\n event syslog pattern "kc-1"\n'
+        ' action 1 cli command "enable"\n'
+        ' action 2 cli command "access-template outer door host 192.0.2.1 any timeout 1"\n'
+        "interface GigabitEthernet0/0\n ip access-group outer in\n"
+    )
+    away = WirePacket(
+        ip_address("198.51.100.7"),
+        ip_address("198.51.100.14"),
+        "udp",
+        1001,
+        interface="GigabitEthernet0/0",
+        destination_type="BROADCAST",
+    )
+    known = " ip address 198.51.100.14 255.255.255.0\n"
+    for more, judged_there in ((" ip address dhcp\n", "refuse"), (known, "pass")):
+        model = IosModeller().running(lines + more).model
+        for kind, verdict in (("BROADCAST", judged_there), ("LOCAL", "refuse")):
+            one = replace(away, destination_type=kind)
+            assert model.step(model.initial, one, ConcreteClocks()).verdict.value == verdict

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from ipaddress import IPv4Address
 
 from knockctl_ios import normal
 from knockctl_ios.tree import Line
@@ -103,6 +104,13 @@ class Document:
         """The files of registered Tcl policies."""
         return tuple(text.split()[0] for text, _ in self._named("event manager policy "))
 
+    @cached_property
+    def addresses(self) -> tuple[IPv4Address, ...]:
+        """The router's own addresses of IPv4, as far as its lines say."""
+        said = (child.text.split() for _, line in self._named("interface ") for child in line.below)
+        found = (words[2] for words in said if words[:2] == ["ip", "address"] and len(words) > 3)
+        return tuple(IPv4Address(text) for text in dict.fromkeys(found) if _dotted(text))
+
     def says(self, prefix: str) -> bool:
         """Tell whether a line of the top begins so."""
         return any(line.text.startswith(prefix) for line in self.lines)
@@ -151,6 +159,10 @@ class Document:
             heads = (line.text for line in self.lines if line.text.startswith("policy-map "))
             names = [t.split()[-1] for t in heads if t.startswith(LOGGING) is logging]
         return tuple((name, self.policy_maps.get(name, ())) for name in names)
+
+
+def _dotted(text: str) -> bool:
+    return text.count(".") == 3
 
 
 def _numbered(line: Line) -> tuple[str, Iterable[Line]]:

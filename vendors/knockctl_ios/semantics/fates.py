@@ -79,6 +79,8 @@ class Walk:
         # Our lines alone are about packets for the router itself.
         if self.ask(INSIDE) or not (around.document.whole or self.ask(LOCAL)):
             return Fate(ends=True)
+        if self._nowhere():
+            return Fate(ends=True)
         found = self._interface()
         if found is None:
             return Fate(ends=True)
@@ -94,10 +96,15 @@ class Walk:
             steps, listed, ends=False, policies=policies, logs=logs, otherwise=otherwise, told=told
         )
 
+    def _nowhere(self) -> bool:
+        """Tell whether there is no such packet: to an address of the router, and not for it."""
+        own = any(self.ask(atom) for atom in self.around.own(self.family))
+        return own and not self.ask(LOCAL)
+
     def lasting(self) -> bool:
         """Tell whether such a packet may leave something behind, whatever becomes of it."""
         around = self.around
-        if self.ask(INSIDE):
+        if self.ask(INSIDE) or self._nowhere():
             return False
         idle = around.switches.template == "idle"
         for name in around.known(self.family):

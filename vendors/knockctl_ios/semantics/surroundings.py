@@ -97,11 +97,17 @@ class Surroundings:
                 found.append(addressed(spec, side))
         return tuple(dict.fromkeys(atom for one in found for atom in atoms(one)))
 
+    def own(self, family: int) -> tuple[Atom, ...]:
+        """Ask for the router's own addresses, where all that runs is known."""
+        known = self.document.addresses if self.document.whole and family == 4 else ()
+        return tuple(Atom("destination", ((int(one), int(one)),)) for one in known)
+
     def atoms(self, family: int) -> Iterator[Atom]:
         """Yield every question put to a packet of an IP version."""
         yield from (atom for _, atom in PROTOCOLS)
         yield from (Atom("interface", name) for name in self.bound(family))
         yield from self.addresses
+        yield from self.own(family)
         for name in self.known(family):
             for entry in self.lists.entries(name, family) or ():
                 yield from entry.questions()
