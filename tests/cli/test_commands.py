@@ -84,7 +84,7 @@ def test_errors_are_json_too(new, said, tmp_path):
 
 
 def test_an_inventory_shows_what_is_not_served(new, said):
-    files = [Path(new) / f"{name}.yaml" for name in ("hosts", "groups", "defaults")]
+    files = [pathlib.Path(new) / f"{name}.yaml" for name in ("hosts", "groups", "defaults")]
     for file in files:
         file.write_text(file.read_text().replace("platform: linux", "platform: fortinet"))
     assert run(["-i", new, "inventory"]) == 0
