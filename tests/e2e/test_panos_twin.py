@@ -148,8 +148,8 @@ def test_who_does_not_wait_for_the_tags_is_not_let_in(device):
     doors = "tcp/7001 udp/7002 tcp/7003"
     hasty = f"knock --host {PLACE.outside} {doors} --check tcp/443 --timeout 0.5"
     assert device.lab.knockctl(*hasty.split(), where="wan").returncode == 4
-    device.lab.firewall(advance=70, scale=20)
-    patient = f"knock --host {PLACE.outside} {doors} --delay 0.3 --check tcp/443"
+    device.lab.firewall(advance=70, scale=5)
+    patient = f"knock --host {PLACE.outside} {doors} --delay 0.8 --check tcp/443"
     done = device.lab.knockctl(*patient.split(), where="wan")
     assert done.returncode == 0, done.stdout + done.stderr
 
