@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from knockctl.lab.clock import Callback, Timer
 from knockctl_ios.plane.runs import Contexts, Job, Session
 from knockctl_ios.plane.switches import Switches
 from knockctl_ios.semantics.applets import Applet, Detector
 from knockctl_ios.semantics.language import Variables
 from knockctl_ios.twin import Device, LogLine
-from knockctl_ios.twin.clock import Callback, Timer
 
 
 @dataclass(frozen=True, slots=True)

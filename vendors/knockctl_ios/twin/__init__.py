@@ -9,7 +9,7 @@ and the notes of people who drove real routers.
 
 from __future__ import annotations
 
-from knockctl_ios.twin.clock import Clock
+from knockctl.lab.clock import Clock
 from knockctl_ios.twin.device import Device
 from knockctl_ios.twin.entries import Entry
 from knockctl_ios.twin.faults import Faults

@@ -6,8 +6,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from knockctl.lab.clock import Timer
 from knockctl_ios.twin import files, times, tree
-from knockctl_ios.twin.clock import Timer
 from knockctl_ios.twin.configure import Configurator, obey, read
 
 if TYPE_CHECKING:

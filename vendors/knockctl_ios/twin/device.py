@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
+from knockctl.lab.clock import Clock, Timer
 from knockctl_ios.twin import acl, applets, factory, passwords, render, times, tree
 from knockctl_ios.twin.archive import Archive
-from knockctl_ios.twin.clock import Clock, Timer
 from knockctl_ios.twin.configure import Configurator, obey, read
 from knockctl_ios.twin.entries import Entries
 from knockctl_ios.twin.faults import Faults

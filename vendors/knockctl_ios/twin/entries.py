@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from knockctl.lab.clock import Clock, Timer
 from knockctl_ios.twin import acl
-from knockctl_ios.twin.clock import Clock, Timer
 from knockctl_ios.twin.switches import Switches
 from knockctl_ios.twin.tree import Node
 
