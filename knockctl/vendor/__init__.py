@@ -30,8 +30,8 @@ module         subject
 ``registry``   ``Vendor``, and how one is found
 =============  ====================================================================
 
-Besides, what several vendors do alike: ``generations`` names sequences on devices, ``session`` is
-the beginning of a driver over one session.
+Besides, what several vendors do alike: ``generations`` names sequences on devices, ``order`` tells
+which rules can stay when others are moved, ``session`` is the beginning of a driver over one session.
 """
 
 from knockctl.vendor.access import Access, AccessControl

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from knockctl.errors import GuardError
-from knockctl_ios.order import rising
+from knockctl.vendor.order import rising
 from knockctl_ios.reading import Place
 
 STEP = 10

@@ -14,9 +14,9 @@ from typing import Literal
 
 from knockctl.errors import GuardError
 from knockctl.vendor import Change, Neighbour, Reading
+from knockctl.vendor.order import rising
 from knockctl_panos.config import KINDS, OWN, RULES, Entry, Kind, PanosConfig
 from knockctl_panos.generations import adopt
-from knockctl_panos.order import rising
 from knockctl_panos.reading import PanosReading, foreign
 from knockctl_panos.xmltext import Node, printed
 

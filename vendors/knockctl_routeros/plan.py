@@ -7,11 +7,11 @@ the order matters: see ``commands``.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from knockctl.vendor import Change, Neighbour, Reading
+from knockctl.vendor.order import rising
 from knockctl_routeros import lists
 from knockctl_routeros.config import JUMP, MENUS, OWN_NAME, Chain, Menu, RouterConfig, Row
 from knockctl_routeros.generations import adopt
@@ -185,7 +185,8 @@ class _Difference:
             [self.goal.rows[i].marked(None) for i in will],
         )
         stays = {will[b]: single[a] for a, b in pairs}
-        rising = _rising([(a, b) for a, b in pairs])
+        order = rising([old for old, _ in pairs])
+        right = {pairs[number][1] for number in order}
         for old in was:
             if old not in stays.values():
                 self.dropped.append(self._devices[old])
@@ -193,7 +194,7 @@ class _Difference:
                 self.changes.append(Change("remove", _place(row), _said(row)))
         anchor = None if chain[1].startswith(OWN_NAME) or not chain[1] else self._foreign(chain)
         for place in reversed(range(len(will))):
-            anchor = self._row(will[place], stays.get(will[place]), place in rising, anchor)
+            anchor = self._row(will[place], stays.get(will[place]), place in right, anchor)
 
     def _row(self, new: int, old: int | None, right: bool, anchor: Anchor) -> Anchor:  # noqa: FBT001
         """Keep, move or add one rule of the goal; return what the one above it stands before."""
@@ -267,24 +268,6 @@ def _matched(was: Sequence[Row], will: Sequence[Row]) -> list[tuple[int, int]]:
     for place, row in enumerate(was):
         waiting.setdefault(row, []).append(place)
     return [(waiting[row].pop(0), b) for b, row in enumerate(will) if waiting.get(row)]
-
-
-def _rising(pairs: Sequence[tuple[int, int]]) -> set[int]:
-    """Return the places in the goal of as many rows as possible that are in order already."""
-    ends: list[int] = []
-    chosen: list[int] = []
-    before: list[int | None] = []
-    for index, (old, _) in enumerate(pairs):
-        spot = bisect_left(ends, old)
-        before.append(chosen[spot - 1] if spot else None)
-        ends[spot : spot + 1] = [old]
-        chosen[spot : spot + 1] = [index]
-    result: set[int] = set()
-    at = chosen[-1] if chosen else None
-    while at is not None:
-        result.add(pairs[at][1])
-        at = before[at]
-    return result
 
 
 def _place(row: Row) -> str:
