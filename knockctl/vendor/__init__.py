@@ -31,7 +31,8 @@ module         subject
 =============  ====================================================================
 
 Besides, what several vendors do alike: ``generations`` names sequences on devices, ``order`` tells
-which rules can stay when others are moved, ``session`` is the beginning of a driver over one session.
+which rules can stay when others are moved, ``session`` is the beginning of a driver over one
+session.
 """
 
 from knockctl.vendor.access import Access, AccessControl
