@@ -8,10 +8,11 @@ import pytest
 from knockctl.vendor import Credentials, Target
 from knockctl_routeros.config import MENUS, RouterConfig
 from knockctl_routeros.driver import RouterDriver
-from knockctl_routeros.parse import api_rows, read
+from knockctl_routeros.parse import read_tables
 from knockctl_routeros.placement import RouterPlacement
 from knockctl_routeros.plan import plan
 from knockctl_routeros.render import render
+from knockctl_routeros.table import Table
 from knockctl_routeros.twin import Clock, Router, Switches, served
 from tests.bench.conftest import interleaved, timed
 from tests.fixtures.duel import random_policy
@@ -64,7 +65,7 @@ def test_planning_beside_foreign_rules(figure, foreign):
         raw = {menu: made.rows("/" + menu.strip("/").replace(" ", "/")) for menu in MENUS}
 
     def whole():
-        reading = read({menu: api_rows(menu, rows) for menu, rows in raw.items()})
+        reading = read_tables({menu: Table(menu, rows) for menu, rows in raw.items()})
         return plan(reading, config, "aaaa1111")
 
     seconds = interleaved(5, both=whole)["both"]

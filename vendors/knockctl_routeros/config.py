@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from knockctl_routeros import console, normal
 
@@ -30,6 +30,8 @@ Menu = Literal[
 MENUS: tuple[Menu, ...] = get_args(Menu)
 """Every menu we touch, what is referred to before what refers to it."""
 Chain = tuple[Menu, str]
+_RULES = frozenset(menu for menu in MENUS if menu.endswith((" filter", " raw")))
+_RANK = {menu: rank for rank, menu in enumerate(MENUS)}
 
 OWN = "knockctl:"
 OWN_NAME = "kc-"
@@ -39,8 +41,6 @@ OFF = "# jumps turned off by "
 SECRET = " secret"  # noqa: S105 - ends the comment of a row whose words came from a reference
 
 _NAME = re.compile(r" #(?P<name>[0-9a-z.]+)$")
-_AS_READ = frozenset(("chain", "comment"))
-"""Words that have one form."""
 _MARKED = re.compile(rf"{re.escape(JUMP)}(?: (?P<mark>\S+))?")
 
 
@@ -60,15 +60,17 @@ class Row:
     _hash: int = field(init=False, repr=False, compare=False)
     ours: bool = field(init=False, repr=False, compare=False)
     """Whether it carries our comment."""
-    _read: Mapping[str, object] | None = field(init=False, repr=False, compare=False)
-    """What ``words`` are made of once somebody asks for more than ``_AS_READ``."""
+    jump: bool = field(init=False, repr=False, compare=False)
+    """Whether it is one of the rules that lead to our chains and carry the mark."""
 
     def __post_init__(self) -> None:
         """Prepare look-ups: rows are asked and compared thousands of times in a plan."""
-        object.__setattr__(self, "_read", None)
         words = dict(self.words)
         object.__setattr__(self, "_map", words)
-        object.__setattr__(self, "ours", words.get("comment", "").startswith(OWN))
+        comment = words.get("comment", "")
+        object.__setattr__(self, "ours", comment.startswith(OWN))
+        jump = comment.startswith(JUMP) and self.rule and self._marks is not None
+        object.__setattr__(self, "jump", jump)
         object.__setattr__(self, "_hash", hash((self.menu, self.words)))
 
     def __hash__(self) -> int:
@@ -80,41 +82,17 @@ class Row:
 
         Values may be of the types librouteros makes of them, see ``normal.plain``.
         """
-        rule = menu.endswith((" filter", " raw"))
-        found = normal.words(words, rule=rule, ipv6=menu.startswith("/ipv6"))
+        found = normal.words(words, rule=menu in _RULES, ipv6=menu.startswith("/ipv6"))
         return cls(menu, tuple(sorted(found.items())))
-
-    @classmethod
-    def read(cls, menu: Menu, words: Mapping[str, object]) -> Row:
-        """Make the same row as ``of``, in normal form only once somebody looks closer.
-
-        Of thousands of rules that are not ours most are only asked whose they are.
-        """
-        row = object.__new__(cls)
-        object.__setattr__(row, "menu", menu)
-        object.__setattr__(row, "_read", words)
-        object.__setattr__(row, "ours", str(words.get("comment", "")).startswith(OWN))
-        return row
-
-    def __getattr__(self, name: str) -> Any:
-        """Look closer: called for what ``read`` has left out."""
-        if name not in ("words", "_map", "_hash"):
-            raise AttributeError(name)
-        whole = Row.of(self.menu, self._read or {})
-        for slot in ("words", "_map", "_hash", "_read"):
-            object.__setattr__(self, slot, object.__getattribute__(whole, slot))
-        return getattr(self, name)
 
     def get(self, key: str, default: str = "") -> str:
         """Return a word's value, without its leading ``!`` being looked at."""
-        if self._read is not None and key in _AS_READ:
-            return normal.plain(self._read.get(key, default))
         return self._map.get(key, default)
 
     @property
     def rule(self) -> bool:
         """Tell whether it is judged in order, in a chain; other rows are members of a set."""
-        return self.menu.endswith((" filter", " raw"))
+        return self.menu in _RULES
 
     @property
     def off(self) -> bool:
@@ -139,11 +117,6 @@ class Row:
         return self._with(f"{comment} #{name}")
 
     @property
-    def jump(self) -> bool:
-        """Tell whether it is one of the rules that lead to our chains and carry the mark."""
-        return self.rule and self.get("comment").startswith(JUMP) and self._marks is not None
-
-    @property
     def mark(self) -> str:
         """The change a jump names; an empty text for none, and for other rows."""
         match = self._marks if self.jump else None
@@ -160,7 +133,8 @@ class Row:
         return _MARKED.fullmatch(_NAME.sub("", self.get("comment")))
 
     def _with(self, comment: str) -> Row:
-        return Row(self.menu, tuple(sorted({**self._map, "comment": comment}.items())))
+        words = ((key, comment if key == "comment" else value) for key, value in self.words)
+        return Row(self.menu, tuple(words))
 
     def parts(self) -> tuple[str, ...]:
         """Return the command that adds it, word by word, quoted where needed."""
@@ -203,18 +177,18 @@ class RouterConfig:
     """Of a config that was read: which rule of its chain each jump was. Goes before ``place``."""
 
     def __post_init__(self) -> None:
-        names = self.names or ("",) * len(self.rows)
-        rows = [r.named(name) if name else r for r, name in zip(self.rows, names, strict=True)]
-        rules = [row for row in rows if row.rule]
-        others = {row.named(""): row for row in reversed(rows) if not row.rule}.values()
-        marks = {row.mark for row in rules if row.jump}
+        given = self.names or ("",) * len(self.rows)
+        named = [(r.named(""), name or r.name) for r, name in zip(self.rows, given, strict=True)]
+        rules = [(row, name) for row, name in named if row.rule]
+        others = {row: name for row, name in reversed(named) if not row.rule}
+        marks = {row.mark for row, _ in rules if row.jump}
         if self.revision or len(marks) == 1:
             # What is asked for counts: this is how a mark is changed.
             object.__setattr__(self, "revision", self.revision or marks.pop() or None)
-            rules = [row.marked(None) for row in rules]
-        found = sorted([*others, *rules], key=_place)
-        object.__setattr__(self, "names", tuple(row.name for row in found))
-        object.__setattr__(self, "rows", tuple(row.named("") for row in found))
+            rules = [(row.marked(None), name) for row, name in rules]
+        found = sorted((*others.items(), *rules), key=lambda one: _place(one[0]))
+        object.__setattr__(self, "names", tuple(name for _, name in found))
+        object.__setattr__(self, "rows", tuple(row for row, _ in found))
 
     @property
     def empty(self) -> bool:
@@ -299,7 +273,7 @@ def own(rows: Iterable[Row]) -> RouterConfig:
 
 
 def _place(row: Row) -> tuple[int, bool, str, tuple[tuple[str, str], ...]]:
-    """Sort key: rules keep their order within a chain, as sorting is stable."""
+    """Sort key of a nameless row: rules keep their order in a chain, as sorting is stable."""
     chain = row.get("chain")
-    place = (MENUS.index(row.menu), not chain.startswith(OWN_NAME), chain)
-    return (*place, ()) if row.rule else (*place, row.named("").words)
+    words = () if row.rule else row.words
+    return _RANK[row.menu], not chain.startswith(OWN_NAME), chain, words
