@@ -57,7 +57,6 @@ class Row:
     menu: Menu
     words: tuple[tuple[str, str], ...]
     _map: Mapping[str, str] = field(init=False, repr=False, compare=False)
-    _hash: int = field(init=False, repr=False, compare=False)
     ours: bool = field(init=False, repr=False, compare=False)
     """Whether it carries our comment."""
     jump: bool = field(init=False, repr=False, compare=False)
@@ -71,10 +70,6 @@ class Row:
         object.__setattr__(self, "ours", comment.startswith(OWN))
         jump = comment.startswith(JUMP) and self.rule and self._marks is not None
         object.__setattr__(self, "jump", jump)
-        object.__setattr__(self, "_hash", hash((self.menu, self.words)))
-
-    def __hash__(self) -> int:
-        return self._hash
 
     @classmethod
     def of(cls, menu: Menu, words: Mapping[str, object]) -> Row:
@@ -179,14 +174,14 @@ class RouterConfig:
     def __post_init__(self) -> None:
         given = self.names or ("",) * len(self.rows)
         named = [(r.named(""), name or r.name) for r, name in zip(self.rows, given, strict=True)]
-        rules = [(row, name) for row, name in named if row.rule]
-        others = {row: name for row, name in reversed(named) if not row.rule}
+        rules = [one for one in named if one[0].rule]
+        others = dict(one for one in reversed(named) if not one[0].rule)
         marks = {row.mark for row, _ in rules if row.jump}
         if self.revision or len(marks) == 1:
             # What is asked for counts: this is how a mark is changed.
             object.__setattr__(self, "revision", self.revision or marks.pop() or None)
             rules = [(row.marked(None), name) for row, name in rules]
-        found = sorted((*others.items(), *rules), key=lambda one: _place(one[0]))
+        found = sorted((*others.items(), *rules), key=_place)
         object.__setattr__(self, "names", tuple(name for _, name in found))
         object.__setattr__(self, "rows", tuple(row for row, _ in found))
 
@@ -272,8 +267,9 @@ def own(rows: Iterable[Row]) -> RouterConfig:
     return RouterConfig(on, None if jumps or len(marks) != 1 else marks.pop())
 
 
-def _place(row: Row) -> tuple[int, bool, str, tuple[tuple[str, str], ...]]:
-    """Sort key of a nameless row: rules keep their order in a chain, as sorting is stable."""
+def _place(named: tuple[Row, str]) -> tuple[int, bool, str, tuple[tuple[str, str], ...]]:
+    """Sort key of a row and its name: rules keep their order in a chain, as sorting is stable."""
+    row, _ = named
     chain = row.get("chain")
     words = () if row.rule else row.words
     return _RANK[row.menu], not chain.startswith(OWN_NAME), chain, words

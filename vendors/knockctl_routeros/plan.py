@@ -252,9 +252,8 @@ def _misplaced(reading: RouterReading, goal: RouterConfig) -> Iterator[Chain]:
             named = f"{chain[0]} {chain[1]} "
             if above and any(n.place.startswith(named) for n in reading.shadows):
                 yield chain
-        else:
-            if above != min(wanted - 1, len(reading.table(chain[0]).theirs(chain[1]))):
-                yield chain
+        elif above != min(wanted - 1, len(reading.table(chain[0]).theirs(chain[1]))):
+            yield chain
 
 
 def _matched(was: Sequence[Row], will: Sequence[Row]) -> list[tuple[int, int]]:
