@@ -13,7 +13,7 @@ from knockctl.vendor import Neighbour, Reading
 from knockctl_panos import xmltext
 from knockctl_panos.config import KINDS, OWN, OWN_NAME, RULES, Entry, PanosConfig, Place
 from knockctl_panos.location import Location
-from knockctl_panos.neighbours import Objects, neighbour
+from knockctl_panos.neighbours import Governed, Objects, neighbour
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,8 @@ class PanosReading(Reading[PanosConfig]):
         return self._met(self.pushed, config)
 
     def _met(self, rules: Iterable[ET.Element], config: PanosConfig) -> tuple[Neighbour, ...]:
-        return tuple(n for rule in rules if (n := neighbour(rule, config, self.objects)))
+        ours = Governed.of(config)
+        return tuple(n for rule in rules if (n := neighbour(rule, ours, self.objects)))
 
 
 def reading(

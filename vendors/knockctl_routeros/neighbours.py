@@ -79,10 +79,8 @@ class Surroundings:
         for name in self.table.chains:
             places = () if name.startswith(OWN_NAME) else self.table.chain(name)
             seen = set()
-            for number, place in enumerate(places):
-                if place not in ours:
-                    continue
-                row = self.table.row(place)
+            for number in [n for n, place in enumerate(places) if place in ours]:
+                row = self.table.row(places[number])
                 tested = tuple(word for word in row.words if word[0] != "comment")
                 if tested not in seen:
                     seen.add(tested)
