@@ -28,11 +28,11 @@ class OwnChain:
     @cached_property
     def _words(self) -> list[tuple[tuple[str, str], ...]]:
         # In normal form already: tests/routeros/test_render.py.
-        place, owner = {"chain": self.name}, f"{OWN}{self.policy}:"
-        return [
-            tuple(sorted((place | {"comment": owner + what} | dict(words)).items()))
+        told = (
+            {"chain": self.name, "comment": f"{OWN}{self.policy}:{what}", **words}
             for what, words in self.rules
-        ]
+        )
+        return [tuple(sorted(words.items())) for words in told]
 
     def rows(self, menu: Menu) -> Iterator[Row]:
         """Yield its rules as rows of a menu."""

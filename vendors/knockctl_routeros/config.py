@@ -111,6 +111,12 @@ class Row:
             return self if comment == self.get("comment") else self._with(comment)
         return self._with(f"{comment} #{name}")
 
+    def apart(self, name: str) -> tuple[Row, str]:
+        """Return the same row without a name, and that, unless it is given one."""
+        if " #" not in self.get("comment"):
+            return self, name
+        return self.named(""), name or self.name
+
     @property
     def mark(self) -> str:
         """The change a jump names; an empty text for none, and for other rows."""
@@ -173,7 +179,7 @@ class RouterConfig:
 
     def __post_init__(self) -> None:
         given = self.names or ("",) * len(self.rows)
-        named = [(r.named(""), name or r.name) for r, name in zip(self.rows, given, strict=True)]
+        named = [row.apart(name) for row, name in zip(self.rows, given, strict=True)]
         rules = [one for one in named if one[0].rule]
         others = dict(one for one in reversed(named) if not one[0].rule)
         marks = {row.mark for row, _ in rules if row.jump}
