@@ -21,7 +21,7 @@ from xml.etree import ElementTree as ET
 
 from knockctl.ports import Span
 from knockctl.vendor import Neighbour
-from knockctl_panos.config import RULES, PanosConfig
+from knockctl_panos.config import PanosConfig
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
@@ -72,14 +72,14 @@ class Governed:
         )
 
 
-def neighbour(rule: ET.Element, ours: Governed, objects: Objects) -> Neighbour | None:
+def neighbour(where: str, rule: ET.Element, ours: Governed, objects: Objects) -> Neighbour | None:
     """Return what a foreign rule may do to packets of ours; None where it meets none of them."""
     if rule.findtext("disabled") == "yes" or not _meets(rule, ours, objects):
         return None
     action = rule.findtext("action") or "allow"
     effect: Literal["accepts", "refuses", "unknown"]
     effect = "refuses" if action in _REFUSING else "accepts" if action == "allow" else "unknown"
-    return Neighbour(f"{RULES} {rule.get('name')}", _said(rule, action), effect)
+    return Neighbour(f"{where} {rule.get('name')}", _said(rule, action), effect)
 
 
 def _meets(rule: ET.Element, ours: Governed, objects: Objects) -> bool:

@@ -55,6 +55,8 @@ class Switches(Versioned):
     """In every vsys."""
     device_groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Panorama: names, each with the serials of its firewalls."""
+    parents: tuple[tuple[str, str], ...] = ()
+    """Panorama: device groups that stand below another, each with that one's name."""
     key_lifetime: float = 0
     """Minutes for which an API key is good; 0: for ever."""
     http_errors: bool = False
@@ -115,6 +117,11 @@ class Switches(Versioned):
     def panorama(self) -> bool:
         """It manages firewalls, and judges no packets."""
         return self.role == "panorama"
+
+    def lineage(self, group: str) -> list[str]:
+        """Return a device group and those above it, the nearest first."""
+        above = dict(self.parents).get(group)
+        return [group, *(self.lineage(above) if above is not None else [])]
 
     @property
     def printed_model(self) -> str:
