@@ -7,7 +7,7 @@ from pan.xapi import PanXapiError
 from panos.errors import PanDeviceXapiError
 from panos.objects import Tag
 
-from knockctl_panos.twin import Session
+from knockctl_panos.twin import Interface, Session
 from tests.panos.conftest import START, VSYS
 
 MESSAGE = (
@@ -422,3 +422,35 @@ def test_a_lone_member_of_a_pair_does_not_know_its_peer(device):
     made.do(made.twin.fail_over)
     made.do(made.twin.synchronize)
     assert made.twin.ha.sync == "not synchronized"
+
+
+# --- interfaces ---
+
+SHOW = "<show><interface>all</interface></show>"
+
+
+def test_interfaces_tell_where_they_are_and_what_they_have(device):
+    made = device(
+        interfaces=(
+            Interface("ethernet1/1", "untrust", "192.0.2.1/24", ("192.0.2.9/32", "2001:db8::1/64")),
+            Interface("ethernet1/2", "trust", learnt="198.51.100.7/24"),
+        )
+    )
+    api = made.xapi()
+    api.op(SHOW)
+    one, other = api.element_result.findall("ifnet/entry")
+    assert [one.findtext(tag) for tag in ("name", "zone", "ip", "id")] == [
+        *("ethernet1/1", "untrust", "192.0.2.1/24", "16"),
+    ]
+    assert [one.findtext(f"{tag}/member") for tag in ("addr", "addr6", "dyn-addr")] == [
+        *("192.0.2.9/32", "2001:db8::1/64", None),
+    ]
+    assert (other.findtext("ip"), other.findtext("dyn-addr/member")) == ("N/A", "198.51.100.7/24")
+    assert [e.findtext("state") for e in api.element_result.findall("hw/entry")] == ["up", "up"]
+
+
+@pytest.mark.parametrize("switches", [{"role": "panorama"}, {}])
+def test_interfaces_that_are_not_there_can_not_be_shown(device, switches):
+    cmd = SHOW if switches else SHOW.replace("all", "ethernet1/9")
+    with pytest.raises(PanXapiError, match="is invalid"):
+        device(**switches).xapi().op(cmd)

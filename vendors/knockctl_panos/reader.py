@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
 from xml.etree import ElementTree as ET
 
 from knockctl.errors import CommandRefused, PrivilegeError, Unreachable, Unsupported
@@ -142,11 +144,15 @@ def on_data_plane(session: Session, address: str) -> bool:
         result = session.op("<show><interface>all</interface></show>")
     except (Unsupported, PrivilegeError, CommandRefused):
         return False
-    return any(
-        (one.text or "").partition("/")[0] == address
-        for path in ("ifnet/entry/ip", "ifnet/entry/addr/member", "ifnet/entry/addr6/member")
-        for one in result.iterfind(path)
-    )
+    return ip_address(address) in set(_carried(result))
+
+
+def _carried(interfaces: ET.Element) -> Iterator[IPv4Address | IPv6Address]:
+    """Yield the addresses of all interfaces, learnt ones too; where there is none it says N/A."""
+    for path in ("ip", "addr/member", "addr6/member", "dyn-addr/member"):
+        for one in interfaces.iterfind(f"ifnet/entry/{path}"):
+            with contextlib.suppress(ValueError):
+                yield ip_interface(one.text or "").ip
 
 
 def answering(session: Session, said: Callable[[str], None]) -> None:
