@@ -153,7 +153,7 @@ class _Difference:
             chain = (row.menu, row.get("chain"))
             stays = chain in self.reading.places and chain not in placed
             above = self.reading.places[chain] if stays else self._above(chain)
-            ours[row.menu].append((row, above if row.jump else 0))
+            ours[row.menu].append((row, 0 if chain[1].startswith(OWN_NAME) else above))
         tables = {menu: self.reading.table(menu).instead(rows) for menu, rows in ours.items()}
         found = [n for menu in MENUS for n in neighbours(Surroundings.of(menu, tables))]
         mine = lists.used(self.goal.rows)

@@ -64,7 +64,11 @@ class Table:
 
     def written(self, key: str, value: str) -> Iterator[Row]:
         """Yield the rows that have this word, which has but one form."""
-        return (self.row(n) for n, words in enumerate(self._words) if words.get(key) == value)
+        for place in (place for places in self._chains.values() for place in places):
+            read = place < len(self._words)
+            words = self._words[place] if read else self._rows[place]
+            if words.get(key) == value:
+                yield self.row(place)
 
     def id(self, place: int) -> str | None:
         """Return the router's own name for a row; None for none, and behind the last row."""
@@ -78,8 +82,9 @@ class Table:
     @cached_property
     def chains(self) -> list[str]:
         """Return the chains that have rules of ours, and those that only ours should be in."""
-        found = [self.row(place).get("chain") for place in self.ours]
-        return list(dict.fromkeys((*found, *(n for n in self._chains if n.startswith(OWN_NAME)))))
+        rows = map(self.row, self.ours)
+        ours = {row.get("chain") for row in rows if row.rule}
+        return [name for name in self._chains if name in ours or name.startswith(OWN_NAME)]
 
     def theirs(self, name: str) -> list[int]:
         """Return the places of a chain's foreign rules, in order."""
