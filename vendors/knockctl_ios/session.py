@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,7 +24,7 @@ from knockctl.errors import (
     Unsupported,
     Where,
 )
-from knockctl_ios.refusals import said
+from knockctl_ios.refusals import Refused, refusals, said
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -37,6 +37,8 @@ FILE = "knockctl_merge.cfg"
 _ASKS = r"\[(?!OK)[^\]\n]*\][ \t]*\??[ \t]*\Z"
 _LOGGED = r"(?:[^\r\n]*%[A-Z0-9_]+-\d-[A-Z0-9_]+: [^\r\n]*\s*)"
 """A line of the log that comes in behind the prompt, where terminals are shown them."""
+_CARRYING_OUT = 90
+"""Seconds a router may take over a file, at least."""
 _LONG = 600
 """Seconds a router may take to print its configuration or to carry a file out, at most."""
 
@@ -236,19 +238,24 @@ class Session:
         kind = Unsupported if "Invalid input" in refused else CommandRefused
         return kind(f"{command}: {refused}", where=self.where)
 
-    def configure(self, lines: list[str], command: str = "configure terminal") -> str:
+    def configure(
+        self, lines: Callable[[str], list[str]], command: str = "configure terminal"
+    ) -> str:
         """Carry out lines of configuration; return what the device says of the first command.
 
-        Stops at the first line that is refused, and raises ``CommandRefused``.
+        ``lines`` is told that, too. Stops at the first line that is refused, and raises
+        ``CommandRefused``.
         """
-        self.round_trips += len(lines) + 2
+        self.round_trips += 1
         with self._errors(_first(command), ConnectionCut):
             limit = self.target.timeouts.command
             output = self._send(command, self._prompt, limit)
             if said(output) is not None:
                 return output
             refused = None
-            for line in lines:
+            asked = lines(output)
+            self.round_trips += len(asked) + 1
+            for line in asked:
                 refused = said(self._send(line, self._prompt, limit))
                 if refused is not None:
                     break
@@ -256,6 +263,14 @@ class Session:
             if refused is not None:
                 raise CommandRefused(f"{line}: {refused}", where=self.where)
             return output
+
+    def merge(self, text: str) -> list[Refused]:
+        """Send lines as a file and have it carried out; return what was refused of it."""
+        file = self.upload(text)
+        seconds = max(self.target.timeouts.command, _CARRYING_OUT)
+        output = self.do(f"copy {file} running-config", seconds)
+        self.do(f"delete /force {file}")
+        return list(refusals(output))
 
     def upload(self, text: str) -> str:
         """Put a text into a file on flash; return its name."""
@@ -275,6 +290,9 @@ class Session:
             try:
                 napalm.load_merge_candidate(config=text)
             except (CommandErrorException, MergeConfigException, ValueError) as error:
+                if napalm.device.remote_conn.closed:
+                    # What NAPALM makes of a connection that is cut.
+                    raise EOFError from None
                 first = next(iter(str(error).strip().splitlines()), "no reason given")
                 raise CommandRefused(
                     f"the file of the change can't be put on the device: {first}; nothing was"
