@@ -70,7 +70,7 @@ def reading(lines: Iterable[Line], listed: Iterable[Listed] = ()) -> IosReading:
     found = [normal.line(line) if not line.text.startswith(LIST) else line for line in lines]
     held = held_by(found)
     kept = [line for line in found if not line.text.startswith(f"{PENDING} ")]
-    config = own(kept)
+    config = ours_in(found)
     numbers = {f"{LIST}{one.name}": one for one in listed}
     lists = {
         normal.plain(line.text): _places(line, config, numbers.get(normal.plain(line.text)))
@@ -96,6 +96,11 @@ def reading(lines: Iterable[Line], listed: Iterable[Listed] = ()) -> IosReading:
         groups=groups,
         held=held,
     )
+
+
+def ours_in(lines: Iterable[Line]) -> IosConfig:
+    """Return what of a configuration is ours, and stays when a change is settled."""
+    return own(line for line in lines if not line.text.startswith(f"{PENDING} "))
 
 
 def held_by(lines: Iterable[Line]) -> Held | None:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from knockctl.errors import CommandRefused, KnockctlError, Unreachable
 from knockctl_ios import tree
-from knockctl_ios.config import own
 from knockctl_ios.plan import plan
 from knockctl_ios.reader import Reader
-from knockctl_ios.reading import Held
+from knockctl_ios.reading import Held, ours_in
 from knockctl_ios.refusals import said
 from knockctl_ios.session import Session
 from knockctl_ios.timer import RevertTimer
@@ -81,11 +80,11 @@ class WayBack:
 
     def _ours(self, copy: Copy, held: Held, theirs: Foreign) -> None:
         """Undo ours alone; stop the timer once that is read back."""
-        before = own(copy)
+        before = ours_in(copy)
         way = plan(self._reader.read(), before, held.change_id)
         if way.changes and self._session.merge(way.text):
             raise CommandRefused("the router refused lines", where=self._session.where)
-        if own(self._reader.running()) != before:
+        if ours_in(self._reader.running()) != before:
             raise CommandRefused("ours is not as it was", where=self._session.where)
         self._timer.confirm()
         now = self._reader.running()
