@@ -215,7 +215,7 @@ CUTS = (
 def test_the_connection_is_cut(site, step, executes):
     here = site()
     # Of applying, the line that carries the file out; of arming, the one that starts the timer.
-    line = {Step.APPLY: 6, Step.ARM: 4}.get(step, 1)
+    line = {Step.APPLY: 3, Step.ARM: 3}.get(step, 1)
 
     def cut():
         here.faults.cut_at, here.faults.cut_executes = line, executes
