@@ -7,6 +7,7 @@ import base64
 import contextlib
 from dataclasses import replace
 
+import asyncssh
 import pytest
 
 from knockctl.errors import (
@@ -171,6 +172,58 @@ def test_connecting(site, tmp_path):
     here.host.served.settle()
     with pytest.raises(Unreachable, match="can't be reached"):
         here.operator().driver().__enter__()
+
+
+LOGINS = [
+    ("good", None, True),
+    ("good", "admin", True),
+    ("good", "wr0ng", True),
+    ("unknown", "admin", True),
+    ("locked", "0pen-it", True),
+    (None, "admin", True),
+    ("unknown", None, False),
+    ("unknown", "wr0ng", False),
+    (None, "wr0ng", False),
+    ("locked", "wr0ng", False),
+    ("junk", "admin", False),
+    ("missing", "admin", False),
+]
+"""The key, the password, and whether the router lets in whoever has them."""
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("keys")
+    good = asyncssh.generate_private_key("ssh-ed25519")
+    good.write_private_key(folder / "good")
+    good.write_private_key(folder / "locked", passphrase="0pen-it")
+    unknown = asyncssh.generate_private_key("ecdsa-sha2-nistp256")
+    unknown.write_private_key(folder / "unknown", "openssh")
+    (folder / "junk").write_text("no key")
+    return folder, good.export_public_key().decode()
+
+
+def test_keys_and_passwords(site, keys):
+    """The key first; the password where the router refuses the key, on a connection of its own."""
+    folder, public = keys
+    here = site(users=(User("admin", "admin", key=public),))
+    for key, password, fits in LOGINS:
+        login = {**UNCHECKED, "password": password, "key_file": folder / key if key else None}
+        driver = here.operator(login=login).driver()
+        if fits:
+            with driver:
+                driver.probe()
+            continue
+        with pytest.raises(AuthenticationFailed) as said:
+            driver.__enter__()
+        assert not password or password not in f"{said.value} {said.value.hint}".split()
+        assert ("can't be read" in str(said.value)) == (key in ("locked", "junk", "missing"))
+
+
+def test_a_change_with_a_key_that_the_router_does_not_know(site, keys):
+    here = site()
+    ann = here.operator(login={**UNCHECKED, "key_file": keys[0] / "unknown"})
+    assert ann.run("deploy", small()).result is Result.CONFIRMED
 
 
 def test_a_version_that_is_too_old(site):

@@ -26,6 +26,7 @@ from knockctl.errors import (
     Unsupported,
     Where,
 )
+from knockctl_ios.login import PORT, USER, options, ways
 from knockctl_ios.refusals import Refused, refusals, said
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from knockctl.vendor import Target
 
-PORT = 22
 FILE = "knockctl_merge.cfg"
 """What a change travels in; deleted when it has been carried out."""
 _ASKS = r"\[(?!OK)[^\]\n]*\][ \t]*\??[ \t]*\Z"
@@ -78,13 +78,12 @@ class Session:
         self.target = target
         self.round_trips = 0
         self._device: Any = None
+        self._ways: list[dict[str, Any]] = []
 
     def __enter__(self) -> Self:
         """Connect, verify the host key, log in, and go to privileged EXEC."""
-        from netmiko import ConnectHandler
-
         with self._errors("connecting", Unreachable):
-            self._device = ConnectHandler(**self._options())
+            self._device = self._log_in()
         try:
             self._enable()
         except BaseException:
@@ -109,6 +108,24 @@ class Session:
         device, self._device = self._device, None
         with contextlib.suppress(Exception):
             device.paramiko_cleanup()
+
+    def _log_in(self) -> Any:
+        """Log in by the first way that the router takes, and keep to it: it counts failures."""
+        from netmiko import ConnectHandler, NetmikoAuthenticationException
+
+        known = options(self.target)
+        self._ways = self._ways or ways(self.target.credentials)
+        while True:
+            way, *others = self._ways
+            try:
+                device = ConnectHandler(**known, **way)
+            except NetmikoAuthenticationException:
+                if not others:
+                    raise
+                self._ways = others
+            else:
+                self._ways = [way]
+                return device
 
     @property
     def where(self) -> Where:
@@ -136,29 +153,6 @@ class Session:
             raise ConnectionCut("not connected", where=self.where)
         return self._device
 
-    def _options(self) -> dict[str, Any]:
-        login, limits = self.target.credentials, self.target.timeouts
-        options: dict[str, Any] = {
-            "device_type": "cisco_ios",
-            "host": self.target.host,
-            "port": self.target.port or PORT,
-            "username": login.username or "admin",
-            "password": login.password or "",
-            "conn_timeout": limits.connect,
-            "auth_timeout": limits.connect,
-            "banner_timeout": limits.connect,
-            "read_timeout_override": None,
-        }
-        if login.key_file:
-            options |= {"use_keys": True, "key_file": str(login.key_file)}
-        if login.verify_host_key:
-            options["ssh_strict"] = True
-            if login.known_hosts:
-                options |= {"alt_host_keys": True, "alt_key_file": str(login.known_hosts)}
-            else:
-                options["system_host_keys"] = True
-        return options
-
     def _enable(self) -> None:
         """Go to privileged EXEC; one try, for a router counts them."""
         device, limit = self._connected, self.target.timeouts.command
@@ -176,7 +170,7 @@ class Session:
                 )
                 if not re.search(asked, output) and device.find_prompt().endswith("#"):
                     return
-        user = self.target.credentials.username or "admin"
+        user = self.target.credentials.username or USER
         raise PrivilegeError(
             f"{user} may not go to privileged EXEC",
             hint="give the user privilege 15, or name the enable secret in"
@@ -313,7 +307,9 @@ class Session:
 
     def probe(self) -> None:
         """Connect, log in, and ask something, beside this connection."""
-        with Session(self.target) as other:
+        other = Session(self.target)
+        other._ways = self._ways
+        with other:
             other.ask("show clock", self.target.timeouts.probe)
 
     @contextlib.contextmanager
@@ -324,7 +320,7 @@ class Session:
         from scp import SCPException
 
         place = f"{self.target.host}:{self.target.port or PORT}"
-        user = self.target.credentials.username or "admin"
+        user = self.target.credentials.username or USER
         try:
             yield
         except netmiko.NetmikoAuthenticationException:
