@@ -176,7 +176,6 @@ def test_connecting(site, tmp_path):
 
 LOGINS = [
     ("good", None, True),
-    ("good", "admin", True),
     ("good", "wr0ng", True),
     ("unknown", "admin", True),
     ("locked", "0pen-it", True),
@@ -194,11 +193,10 @@ LOGINS = [
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory):
     folder = tmp_path_factory.mktemp("keys")
-    good = asyncssh.generate_private_key("ssh-ed25519")
+    good, unknown = (asyncssh.generate_private_key("ssh-ed25519", "ann@ops") for _ in range(2))
     good.write_private_key(folder / "good")
     good.write_private_key(folder / "locked", passphrase="0pen-it")
-    unknown = asyncssh.generate_private_key("ecdsa-sha2-nistp256")
-    unknown.write_private_key(folder / "unknown", "openssh")
+    unknown.write_private_key(folder / "unknown")
     (folder / "junk").write_text("no key")
     return folder, good.export_public_key().decode()
 
@@ -212,8 +210,7 @@ def test_keys_and_passwords(site, keys):
         driver = here.operator(login=login).driver()
         if fits:
             with driver:
-                driver.probe()
-            continue
+                continue
         with pytest.raises(AuthenticationFailed) as said:
             driver.__enter__()
         assert not password or password not in f"{said.value} {said.value.hint}".split()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from ipaddress import ip_address
 from types import TracebackType
@@ -27,6 +26,7 @@ from knockctl.vendor import (
     Reading,
     Target,
 )
+from knockctl_ios import facts
 from knockctl_ios.access import IosAccess
 from knockctl_ios.config import IosConfig
 from knockctl_ios.placement import IosPlacement
@@ -37,12 +37,6 @@ from knockctl_ios.refusals import masked
 from knockctl_ios.session import Session
 from knockctl_ios.timer import RevertTimer, State
 from knockctl_ios.way_back import WayBack
-
-OLDEST = (12, 4)
-"""The first version with the archive's revert timer: 12.4(20)T."""
-_EEM = (3, 0)
-"""The first event manager with ``if`` and ``regexp`` (fact sheet 2)."""
-_VERSION = re.compile(r"Version (\d+)\.(\d+)([^,\s]*)")
 
 
 class IosDriver:
@@ -84,27 +78,13 @@ class IosDriver:
     # --- reading ---
 
     def facts(self) -> Facts:
-        """Ask what the router is."""
+        """Ask what the router is; the configuration is read for ``read``, and told about here."""
         text = self._session.show("show version")
-        match = _VERSION.search(text)
-        version = match[0].removeprefix("Version ") if match else "of an unknown version"
-        if match and (int(match[1]), int(match[2])) < OLDEST:
-            raise Unsupported(
-                f"IOS {version} is older than 12.4", hint="update it", where=self._session.where
-            )
-        family = "IOS XE" if "IOS XE" in text or "IOS-XE" in text else "IOS"
-        model = re.search(r"^[Cc]isco (\S+) .*(?:processor|bytes of memory)", text, re.MULTILINE)
-        warnings = []
+        description, details = facts.described(text, self._session.where)
+        found = list(facts.warnings(self._reader.ahead(), self.placement))
         if not self.target.credentials.verify_host_key:
-            warnings.append("its host key is not verified: anybody in between could be it")
-        return Facts(
-            description=" ".join(
-                word for word in (family, version, model[1] if model else "") if word
-            ),
-            endpoint=self._endpoint(),
-            details={"version": version, "family": family},
-            warnings=tuple(warnings),
-        )
+            found.append("its host key is not verified: anybody in between could be it")
+        return Facts(description, self._endpoint(), details, tuple(found))
 
     def _endpoint(self) -> Endpoint:
         mine, theirs, port = self._session.ends
@@ -167,17 +147,8 @@ class IosDriver:
                 hint=f"configure {SCP}",
                 where=where,
             )
-        if "event manager applet" not in remediation.text:
-            return
-        text = self._session.ask("show event manager version")
-        match = re.search(r"Manager Version (\d+)\.(\d+)", text)
-        if match is None or (int(match[1]), int(match[2])) < _EEM:
-            said = f"version {match[1]}.{match[2]}" if match else "not there"
-            raise Unsupported(
-                f"the event manager is {said}, and 3.0 is needed; nothing was changed",
-                hint="update the router",
-                where=where,
-            )
+        if "event manager applet" in remediation.text:
+            facts.event_manager(self._session.ask("show event manager version"), where)
 
     def _nobody_was_first(self, remediation: IosRemediation, state: State) -> None:
         changed = state.mark != remediation.before.revision

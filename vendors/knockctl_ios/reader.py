@@ -51,10 +51,13 @@ class Reader:
         self.last: tuple[Line, ...] = ()
         """What ran when it was read last."""
         self._first = True
+        self._ahead: tuple[int, tuple[Line, ...]] = (-1, ())
 
     def read(self) -> IosReading:
         """Read what is ours, and what stands around it."""
-        lines = self.running()
+        asked, lines = self._ahead
+        if asked != self._session.round_trips:
+            lines = self.running()
         try:
             return reading(lines, self._numbers(lines))
         except ValueError:
@@ -68,6 +71,12 @@ class Reader:
                 hint="somebody else is configuring the router: wait for them",
                 where=self._session.where,
             ) from None
+
+    def ahead(self) -> tuple[Line, ...]:
+        """Read the configuration that a ``read`` will be of which is asked for next."""
+        lines = self.running()
+        self._ahead = (self._session.round_trips, lines)
+        return lines
 
     def running(self) -> tuple[Line, ...]:
         """Read the whole configuration."""

@@ -1,8 +1,6 @@
-"""One SSH session with a router, over netmiko; files go by NAPALM's SCP.
+"""One SSH session with a router, over netmiko: commands, and files by SCP.
 
-NAPALM carries the file; the commit, the timer, confirming and going back are netmiko's. NAPALM
-would set ``file prompt quiet``, which a revert leaves in the configuration, throw away what the
-device says of a file's lines, and save the startup configuration where a merge fails.
+NAPALM does none of it: see ``docs/ios.md`` for what was measured.
 """
 
 from __future__ import annotations
@@ -10,23 +8,21 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import logging
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Self
 
 from knockctl.errors import (
-    AuthenticationFailed,
     CommandRefused,
     ConnectionCut,
-    HostKeyMismatch,
     PrivilegeError,
     Unreachable,
     Unsupported,
     Where,
 )
-from knockctl_ios.login import PORT, USER, options, ways
+from knockctl_ios.failures import failures
+from knockctl_ios.login import USER, options, ways
 from knockctl_ios.refusals import Refused, refusals, said
 
 if TYPE_CHECKING:
@@ -45,9 +41,6 @@ _CARRYING_OUT = 90
 """Seconds a router may take over a file, at least."""
 _LONG = 600
 """Seconds a router may take to print its configuration or to carry a file out, at most."""
-
-# It tells of every attempt to connect, with a trace, before we do.
-logging.getLogger("paramiko.transport").addFilter(lambda r: r.levelno > logging.ERROR)
 
 
 class _Watched:
@@ -312,48 +305,8 @@ class Session:
         with other:
             other.ask("show clock", self.target.timeouts.probe)
 
-    @contextlib.contextmanager
-    def _errors(self, what: str, lost: type[Unreachable]) -> Iterator[None]:
-        """Only ``DeviceError`` leaves, and nothing of what was said on the line."""
-        import netmiko
-        import paramiko
-        from scp import SCPException
-
-        place = f"{self.target.host}:{self.target.port or PORT}"
-        user = self.target.credentials.username or USER
-        try:
-            yield
-        except netmiko.NetmikoAuthenticationException:
-            raise AuthenticationFailed(
-                f"{place} refused the login of {user}",
-                hint="check the username, the password reference and the key file",
-                where=self.where,
-            ) from None
-        except netmiko.ReadTimeout:
-            raise ConnectionCut(f"{what}: {place} stopped answering", where=self.where) from None
-        except netmiko.NetmikoTimeoutException as error:
-            raise self._no_link(what, place, str(error), lost) from None
-        except paramiko.SSHException as error:
-            raise self._no_link(what, place, str(error), lost) from None
-        except (OSError, EOFError, SCPException, netmiko.NetmikoBaseException) as error:
-            reason = getattr(error, "strerror", None) or type(error).__name__
-            if isinstance(error, FileNotFoundError):
-                reason = f"{error.filename}: {reason}"
-            raise lost(f"{what}: {place}: {reason}", where=self.where) from None
-
-    def _no_link(self, what: str, place: str, text: str, lost: type[Unreachable]) -> Exception:
-        if "known_hosts" in text or "host key" in text.lower():
-            known = self.target.credentials.known_hosts or Path("~/.ssh/known_hosts")
-            return HostKeyMismatch(
-                f"the host key of {place} is not on record, or another one is",
-                hint=f"compare it by another way, then correct the known_hosts file {known}",
-                where=self.where,
-            )
-        if "TCP connection" in text or "DNS failure" in text:
-            return lost(
-                f"{place} can't be reached", hint="check address and route", where=self.where
-            )
-        return lost(f"{what}: {place} does not answer as a router does", where=self.where)
+    def _errors(self, what: str, lost: type[Unreachable]) -> AbstractContextManager[None]:
+        return failures(self.target, what, lost)
 
 
 def _first(command: str) -> str:
