@@ -23,10 +23,10 @@ from knockctl.errors import (
 )
 from knockctl.transaction.job import Result
 from knockctl.transaction.steps import Step
-from knockctl.vendor import HeldByOperator
+from knockctl.vendor import HeldByOperator, Timeouts
 from knockctl_ios.plan import plan
 from knockctl_ios.twin import User
-from tests.fixtures.ios_crew import ADDRESS, ENTRIES, OUTSIDE, small
+from tests.fixtures.ios_crew import ADDRESS, ENTRIES, OBJECTS, OUTSIDE, small
 from tests.fixtures.ios_site import UNCHECKED, at
 
 # --- the whole way ------------------------------------------------------------------------------
@@ -286,16 +286,63 @@ def test_the_connection_is_cut(site, step, executes):
         assert here.device.startup == here.saved
 
 
-def test_what_cannot_be_put_on_flash_or_saved(site):
+@pytest.mark.soak
+@pytest.mark.parametrize("executes", [True, False])
+@pytest.mark.parametrize("line", range(1, 36))
+def test_the_connection_is_cut_at_any_line(site, line, executes):
+    """Whatever was typed last, the router ends with all of the change, saved, or none of it."""
     here = site()
+    here.faults.cut_at, here.faults.cut_executes = line, executes
+    ann = here.operator()
+    outcome = ann.run("deploy", small())
+    here.faults.cut_at = None
+    if outcome.result is Result.PENDING and here.device.archive.pending is None:
+        outcome = ann.run("confirm")
+        assert outcome.result is Result.CONFIRMED, outcome
+    here.host.advance(120)
+    if outcome.result is Result.CONFIRMED:
+        assert here.device.startup == here.host.running() != here.before
+        assert "_kc_pending" not in here.device.startup
+    else:
+        assert here.as_before(), outcome
+        assert here.device.startup == here.saved
+    assert ann.run("deploy", small()).result in (Result.CONFIRMED, Result.UNCHANGED)
+    assert "_kc_pending" not in here.host.running()
 
-    def fill():
-        here.faults.flash_full = True
 
-    outcome = here.operator().run("deploy", small(), observer=at(Step.APPLY, fill))
-    assert outcome.result in (Result.FAILED, Result.UNREACHABLE), outcome
+def _full(here):
+    here.faults.flash_full = True
+
+
+def _little_room(here):
+    here.host.do(here.device.flash.write, "big", b"x" * (here.device.flash.free - 500))
+
+
+def _cut_upload(here):
+    here.faults.cut_upload = True
+
+
+@pytest.mark.parametrize(
+    ("step", "do", "said"),
+    [
+        (Step.ARM, _full, "the revert timer can't be started: %Error opening flash:archive"),
+        (Step.APPLY, _full, "can't be put on the device: "),
+        (Step.APPLY, _little_room, "500 bytes are free, and it has"),
+        (Step.APPLY, _cut_upload, "can't be put on the device: "),
+    ],
+)
+def test_what_cannot_be_put_on_flash(site, step, do, said):
+    here = site()
+    outcome = here.operator().run("deploy", small(), observer=at(step, lambda: do(here)))
+    assert outcome.result is Result.FAILED, outcome
+    assert said in outcome.message
+    assert "nothing was changed" in outcome.message
     assert here.as_before()
-    here.faults.flash_full = False
+    assert [name for name in here.files if name != "big"] == []
+
+
+def test_what_cannot_be_saved(site):
+    here = site()
     here.faults.save_fails = True
     outcome = here.operator().run("deploy", small())
     assert outcome.result is Result.PENDING, outcome
@@ -303,6 +350,28 @@ def test_what_cannot_be_put_on_flash_or_saved(site):
     here.faults.save_fails = False
     assert here.operator().run("deploy", small()).result is Result.UNCHANGED
     assert here.device.startup == here.host.running()
+
+
+def test_a_router_that_is_slow_or_falls_silent(site):
+    here = site()
+    here.faults.delay = 0.02
+    assert here.operator().run("deploy", small()).result is Result.CONFIRMED
+    here.faults.delay = 0
+    first = here.host.running()
+    other = small(objects=OBJECTS.replace("1002", "1003"))
+
+    def silence():
+        here.faults.silent = True
+        here.host.do(here.faults.refuse)
+
+    brief = Timeouts(connect=1, command=1, probe=1, revert=60)
+    ann, observer = here.operator(), at(Step.READ_BACK, silence)
+    lost = ann.run("deploy", other, observer=observer, options={"timeouts": brief})
+    assert (lost.result, lost.exit_code) == (Result.PENDING, 8), lost
+    assert "stopped answering" in lost.message
+    here.faults.silent = False
+    here.host.advance(60)
+    assert here.host.running() == first
 
 
 def test_somebody_else_was_first(site):

@@ -40,7 +40,7 @@ def failures(target: Target, what: str, lost: type[Unreachable]) -> Iterator[Non
             hint="check the username, the password reference and the key file",
             where=where,
         ) from None
-    except netmiko.ReadTimeout:
+    except (netmiko.ReadTimeout, TimeoutError):
         raise ConnectionCut(f"{what}: {place} stopped answering", where=where) from None
     except (netmiko.NetmikoTimeoutException, paramiko.SSHException) as error:
         raise _no_link(target, what, str(error), lost) from None

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import io
 import re
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Self
@@ -39,17 +40,23 @@ _FLASH = re.compile(r"^Directory of ([^/\s]+:)", re.MULTILINE)
 _FREE = re.compile(r"\((\d+) bytes free\)")
 _CARRYING_OUT = 90
 """Seconds a router may take over a file, at least."""
+_SILENT = 3
+"""Times of a command's patience that a router may take to begin with what is long."""
 _LONG = 600
 """Seconds a router may take to print its configuration or to carry a file out, at most."""
 
 
 class _Watched:
-    """A channel of netmiko's that says when it is closed: netmiko would wait for more."""
+    """A channel of netmiko's that says when it is closed, or silent; netmiko would wait on."""
 
     def __init__(self, channel: Any, connection: Any) -> None:
         self._channel, self._connection = channel, connection
+        self.patience: float | None = None
+        """Seconds that nothing may come for."""
+        self._heard = time.monotonic()
 
     def write_channel(self, data: str) -> None:
+        self._heard = time.monotonic()
         self._channel.write_channel(data)
 
     def read_channel(self) -> str:
@@ -57,6 +64,10 @@ class _Watched:
         data = str(self._channel.read_channel())
         if closed and not data:
             raise EOFError
+        if data:
+            self._heard = time.monotonic()
+        elif self.patience and time.monotonic() - self._heard > self.patience:
+            raise TimeoutError
         return data
 
     def read_buffer(self) -> str:
@@ -174,10 +185,16 @@ class Session:
     # --- commands ---
 
     def ask(self, command: str, seconds: int | None = None) -> str:
-        """Carry out a command of EXEC that asks nothing; return what it prints."""
+        """Carry out a command of EXEC that asks nothing; return what it prints.
+
+        What shows something may take its time, but not be silent for long.
+        """
         self.round_trips += 1
+        limit = self.target.timeouts.command
+        shows = command.startswith(("show ", "more "))
         with self._errors(_first(command), ConnectionCut):
-            return self._send(command, self._prompt, seconds or self.target.timeouts.command)
+            self._connected.channel.patience = _SILENT * limit if shows else None
+            return self._send(command, self._prompt, seconds or limit)
 
     def do(self, command: str, seconds: int | None = None) -> str:
         """Carry out a command of EXEC; each question's default is what we want."""
@@ -185,6 +202,7 @@ class Session:
         limit = seconds or self.target.timeouts.command
         expected = f"(?:{self._prompt}|{_ASKS})"
         with self._errors(_first(command), ConnectionCut):
+            self._connected.channel.patience = None
             output = self._send(command, expected, limit)
             while re.search(_ASKS, output):
                 self.round_trips += 1
@@ -240,6 +258,7 @@ class Session:
         self.round_trips += 1
         with self._errors(_first(command), ConnectionCut):
             limit = self.target.timeouts.command
+            self._connected.channel.patience = None
             output = self._send(command, self._prompt, limit)
             if said(output) is not None:
                 return output
@@ -279,13 +298,17 @@ class Session:
             raise self._unsent(f"{free[1]} bytes are free, and it has {len(data)}")
         with self._errors("sending a file", ConnectionCut):
             carrier = SCPConn(self._connected, self.target.timeouts.command)
+            failed = None
             try:
                 carrier.scp_client.putfo(io.BytesIO(data), name)
             except SCPException as error:
-                first = next(iter(str(error).strip().splitlines()), "no reason given")
-                raise self._unsent(first) from None
+                failed = next(iter(str(error).strip().splitlines()), "no reason given")
             finally:
                 carrier.close()
+        if failed is not None:
+            # A part may lie there; what it says is nobody's business.
+            self.do(f"delete /force {name}")
+            raise self._unsent(failed)
         digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
         if digest not in self.ask(f"verify /md5 {name}", _CARRYING_OUT):
             raise self._unsent("what arrived is something else")
