@@ -264,8 +264,8 @@ CUTS = (
 @pytest.mark.parametrize(("step", "executes"), CUTS)
 def test_the_connection_is_cut(site, step, executes):
     here = site()
-    # Of applying, the line that carries the file out; of arming, the one that starts the timer.
-    line = {Step.APPLY: 3, Step.ARM: 3}.get(step, 1)
+    # The lines that carry the file out, start the timer, and save.
+    line = {Step.APPLY: 3, Step.ARM: 3, Step.PERSIST: 4}.get(step, 1)
 
     def cut():
         here.faults.cut_at, here.faults.cut_executes = line, executes

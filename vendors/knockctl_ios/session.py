@@ -282,8 +282,8 @@ class Session:
         self.do(f"delete /force {file}")
         return list(refusals(output))
 
-    def upload(self, text: str) -> str:
-        """Put a text into a file on flash, by SCP; return its name.
+    def upload(self, text: str, name: str = FILE) -> str:
+        """Put a text into a file on flash, by SCP; return its path.
 
         A router's SSH has one channel: this goes over a connection of its own. Nothing of the text
         lies in a file here.
@@ -293,26 +293,26 @@ class Session:
 
         listed = self.ask("dir")
         system, free = _FLASH.search(listed), _FREE.search(listed)
-        name, data = f"{system[1] if system else 'flash:'}/{FILE}", text.encode()
+        path, data = f"{system[1] if system else 'flash:'}/{name}", text.encode()
         if free and int(free[1]) < len(data):
             raise self._unsent(f"{free[1]} bytes are free, and it has {len(data)}")
         with self._errors("sending a file", ConnectionCut):
             carrier = SCPConn(self._connected, self.target.timeouts.command)
             failed = None
             try:
-                carrier.scp_client.putfo(io.BytesIO(data), name)
+                carrier.scp_client.putfo(io.BytesIO(data), path)
             except SCPException as error:
                 failed = next(iter(str(error).strip().splitlines()), "no reason given")
             finally:
                 carrier.close()
         if failed is not None:
             # A part may lie there; what it says is nobody's business.
-            self.do(f"delete /force {name}")
+            self.do(f"delete /force {path}")
             raise self._unsent(failed)
         digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
-        if digest not in self.ask(f"verify /md5 {name}", _CARRYING_OUT):
+        if digest not in self.ask(f"verify /md5 {path}", _CARRYING_OUT):
             raise self._unsent("what arrived is something else")
-        return name
+        return path
 
     def _unsent(self, reason: str) -> CommandRefused:
         return CommandRefused(

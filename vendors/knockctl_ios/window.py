@@ -18,7 +18,10 @@ from knockctl_ios.tree import Line
 
 SHOWN = 8
 """Lines that are told of; of more, how many."""
-_SHARED = ("service sequence-numbers", "event manager session cli username ")
+_SHARED = (
+    *("service sequence-numbers", "event manager session cli username "),
+    "event manager directory user policy ",
+)
 """Lines that we add where they are missing, and leave there."""
 _RESTLESS = ("file prompt quiet", "ntp clock-period ", "control-plane")
 """Lines that come and go without anybody's meaning it, or of which only what is below counts."""
