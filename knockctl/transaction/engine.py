@@ -55,14 +55,8 @@ class Transaction(Endings):
         except KnockctlError as error:
             error.at(device=self.job.device.name)
             outcome = failure(self.job, error, "nothing was changed")
-        return outcome.model_copy(
-            update={
-                "notes": tuple(redact(note) for note in self.notes),
-                "warnings": tuple(redact(w) for w in self.warnings),
-                "round_trips": self.round_trips,
-                "seconds": round(time.monotonic() - begun, 3),
-            }
-        )
+        seconds = round(time.monotonic() - begun, 3)
+        return self.complete(outcome).model_copy(update={"seconds": seconds})
 
     # --- the protocol ---
 
@@ -112,6 +106,7 @@ class Transaction(Endings):
             if record.id not in alive:
                 said = "not on the device any more" if self._held else "taken back by the device"
                 self.services.journal.update(record.id, "rolled_back", detail=said, finished=True)
+                self.looks_back(driver, record.id)
                 driver.forget(record.id)
 
     def _guarded(self, intent: Intent) -> None:
@@ -242,6 +237,11 @@ class Transaction(Endings):
             what = "it had been taken back" if self._held else "the revert timer had fired"
             self._journal("rolled_back", what, finished=True)
             return self._outcome(Result.ROLLED_BACK, f"{what} before it was {self._ended}")
+        return self.settle(driver)
+
+    def settle(self, driver: AnyDriver) -> Outcome:
+        """Make a change last whose timer is off."""
+        change_id = self.job.change_id
         try:
             with self._step(Step.PERSIST):
                 warning = driver.persist(change_id)
