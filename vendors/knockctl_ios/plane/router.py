@@ -83,7 +83,7 @@ class LabRouter:
         device.flash = Flash(device.switches.flash_bytes, now, lambda: device.faults.flash_full)
         device.flash.name = "bootflash:" if device.switches.xe else "flash:"
         lines = self._first.splitlines()
-        device.running.below = read(lines, device.switches, now=now, file=file).below
+        device.running.become(read(lines, device.switches, now=now, file=file).below)
         device.changed("")
         device.startup = device.text()
         device.entries.prune(())

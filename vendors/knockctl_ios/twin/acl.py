@@ -74,7 +74,7 @@ def entry(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noq
     text = _canonical(words) if parsed.get("action") else " ".join(words)
     acl = cfg.section
     same = acl.child(text)
-    at = next((n for n in acl.children if number and n.sequence == int(number)), None)
+    at = acl.ranked((int(number), "")) if number else None
     if negated:
         gone = at if number else same
         if gone is not None:
@@ -85,8 +85,7 @@ def entry(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noq
     if at is not None or same is not None:
         raise Refused("% Duplicate sequence number" if at else "% Duplicate entry")
     _check(cfg, parsed, acl)
-    last = max((node.sequence for node in acl.children), default=0)
-    sequence = int(number) if number else last + 10
+    sequence = int(number) if number else acl.last.sequence + 10 if acl.last else 10
     acl.put(Node(text, text, (sequence, ""), sequence=sequence, args=dict(parsed.args)))
     return ""
 
@@ -107,10 +106,11 @@ def by_number(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  #
     """Remove the entry of a number."""
     if not negated:
         raise Refused("% Incomplete command.\n")
-    found = [n for n in cfg.section.children if n.sequence == int(parsed.get("sequence"))]
-    for node in found:
-        cfg.section.drop(node.key)
-    return "" if found else "% Specified sequence number does not exist"
+    found = cfg.section.ranked((int(parsed.get("sequence")), ""))
+    if found is None:
+        return "% Specified sequence number does not exist"
+    cfg.section.drop(found.key)
+    return ""
 
 
 def resequence(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001

@@ -166,7 +166,7 @@ class Device:
     def install(self, new: Node) -> None:
         """Put another running configuration in the place of this one; equal parts stay."""
         tree.keep_same(self.running, new)
-        self.running.below = new.below
+        self.running.become(new.below)
         self.changed("")
 
     def changed(self, user: str) -> None:
@@ -230,9 +230,8 @@ class Device:
         self.booted = self.clock.now()
         text = self.startup or "\n".join(factory.blank(self.switches))
         lines = text.splitlines()
-        self.running.below.clear()
         now, file = self.clock.now, self.text_of
-        self.running.below = read(lines, self.switches, now=now, file=file).below
+        self.running.become(read(lines, self.switches, now=now, file=file).below)
         self.changed_by = None
         self.powered = True
         self.changed("")

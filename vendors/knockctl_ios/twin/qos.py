@@ -126,7 +126,7 @@ def policy_class(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:
 def _move(policy: Node, key: str, before: str) -> None:
     keys = [other for other in policy.below if other != key]
     keys.insert(keys.index(before), key)
-    policy.below = {other: policy.below[other] for other in keys}
+    policy.become({other: policy.below[other] for other in keys})
 
 
 _MATCH = "match [not] "
