@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
+
+from knockctl.lab.version import Versioned
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class User:
 
 
 @dataclass(frozen=True)
-class Switches:
+class Switches(Versioned):
     """A device to order: the defaults are those of the lab."""
 
     version: str = "15.7(3)M8"
@@ -77,23 +77,15 @@ class Switches:
     clock_authoritative: bool = False
     """Without it, log lines and the clock are starred."""
 
-    @cached_property
-    def release(self) -> tuple[int, int]:
-        """The version's first two numbers."""
-        numbers = [int(number) for number in re.findall(r"\d+", self.version)[:2]]
-        major, minor = [*numbers, 0, 0][:2]
-        return major, minor
-
     @property
     def xe(self) -> bool:
         """IOS-XE."""
-        return self.release >= (16, 0)
+        return self.since(16)
 
     @property
     def shows_sequence(self) -> bool:
         """The running configuration numbers the entries of access lists."""
-        shown = self.release >= (17, 0)
-        return shown if self.numbers_shown is None else self.numbers_shown
+        return self.since(17) if self.numbers_shown is None else self.numbers_shown
 
     @property
     def logs_plane(self) -> bool:
