@@ -136,7 +136,12 @@ class RevertTimer:
                 where=self._session.where,
             )
         line = f"{PENDING} {held.change_id} {held.settled or '-'}"
-        output = self._session.configure([line], f"configure terminal revert timer {minutes}")
+        try:
+            output = self._session.configure([line], f"configure terminal revert timer {minutes}")
+        except CommandRefused:
+            # The timer runs, and nothing has changed that it could take back but others' lines.
+            self.confirm()
+            raise
         refused = said(output)
         if refused is None:
             return

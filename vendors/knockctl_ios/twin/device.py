@@ -69,8 +69,9 @@ class Device:
         self.changed_by: tuple[float, str] | None = None
         self.saved_by: tuple[float, str] | None = None
         self.running = read(factory.lines(self.switches), self.switches)
+        self._printed = ""
+        """The running configuration as text, until it changes."""
         self.startup: str | None = self.text()
-        self.revision = 0
 
     # --- reading ---
 
@@ -82,7 +83,9 @@ class Device:
 
     def text(self) -> str:
         """Return the running configuration, from ``version`` to ``end``."""
-        return "\n".join(render.lines(self.running, self.switches)) + "\n"
+        if not self._printed:
+            self._printed = "\n".join(render.lines(self.running, self.switches)) + "\n"
+        return self._printed
 
     def show_running(self) -> str:
         """Return what ``show running-config`` prints."""
@@ -171,7 +174,7 @@ class Device:
 
     def changed(self, user: str) -> None:
         """Tell whom it concerns that the running configuration has changed."""
-        self.revision += 1
+        self._printed = ""
         if user:
             self.changed_by = (self.clock.now(), user)
         if self.entries.items:
