@@ -325,7 +325,7 @@ def test_do_carries_out_exec_commands_in_configuration(console):
 
 
 def test_ten_thousand_lines_are_read_printed_replaced_and_booted(console):
-    device = console()
+    device = console(group_padding=False)
     many = "".join(f" permit udp host 10.0.{n >> 8}.{n & 255} any eq 7000\n" for n in range(2500))
     text = f"{foreign(7500)}ip access-list extended LONG\n{many}"
     assert device.device.load(text) == ""

@@ -183,9 +183,11 @@ _INTERFACE = (
         "ip {unreachables|redirects|proxy-arp|mask-reply|split-horizon|route-cache}", 8, sticky=True
     ),
     Rule("ip {unreachables|redirects} LINE", 8, key=2),
+    # Not any line: "ip route" in an interface's mode is the global command.
+    Rule("ip route-cache {cef|distributed|flow|policy|same-interface}", 9),
     Rule(
         "ip {nat|virtual-reassembly|inspect|verify|policy|mtu|helper-address|ospf|tcp|vrf|pim|igmp"
-        "|flow|nhrp|route-cache|unnumbered|summary-address|broadcast-address|directed-broadcast"
+        "|flow|nhrp|unnumbered|summary-address|broadcast-address|directed-broadcast"
         "|accounting|rip|authentication|bandwidth-percent|hello-interval|hold-time} [LINE]",
         9,
     ),
