@@ -26,6 +26,7 @@ from knockctl.vendor import (
     Reading,
     Target,
 )
+from knockctl_ios import syntax
 from knockctl_ios.access import IosAccess
 from knockctl_ios.config import IosConfig
 from knockctl_ios.placement import IosPlacement
@@ -159,6 +160,7 @@ class IosDriver:
                 hint=f"configure {SCP}",
                 where=where,
             )
+        syntax.check(self._session, remediation.text)
         if "event manager applet" not in remediation.text:
             return
         text = self._session.ask("show event manager version")

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from knockctl.errors import GuardError
 from knockctl_ios.config import IosConfig
-from knockctl_ios.neighbours import judging
+from knockctl_ios.listing import LIST
+from knockctl_ios.neighbours import Match, judging, read
 from knockctl_ios.reading import IosReading, Place
 from knockctl_ios.tree import Line
 
@@ -76,6 +77,37 @@ def free(parent: str, reading: IosReading, before: IosConfig, new: Iterable[Line
                     f"{parent} has {other} already, and there is room for one",
                     hint="name it in the placement (policy_map, access_list): ours go into it",
                 )
+
+
+def may_match(text: str, reading: IosReading, goal: IosConfig) -> bool:
+    """Tell whether a class of somebody else's, as its policy names it, may match our knocks."""
+    ours = [
+        match
+        for one in goal.objects
+        if one.text.startswith(LIST)
+        for entry in one.below
+        if (match := read(entry.text, reading.groups)) is not None
+    ]
+    found = reading.maps.get(text.removeprefix("class "))
+    if found is None:
+        return True
+    judged = [
+        _meets(child.text, reading, ours) for child in found.below if child.text.startswith("match")
+    ]
+    return all(judged) if " match-all " in found.text else any(judged)
+
+
+def _meets(criterion: str, reading: IosReading, ours: Sequence[Match]) -> bool:
+    """Tell whether one criterion of a class may match what some entries match."""
+    if criterion == "match protocol arp":
+        return False
+    prefix, _, name = criterion.rpartition(" ")
+    places = reading.lists.get(f"{LIST}{name}")
+    if prefix != "match access-group name" or places is None:
+        return True
+    theirs = (read(place.text, reading.groups) for place in places)
+    permits = [match for match in theirs if match is not None and match.action != "deny"]
+    return any(match.meets(one) for match in permits for one in ours)
 
 
 def _binds_in(text: str) -> bool:

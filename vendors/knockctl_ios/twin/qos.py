@@ -144,7 +144,8 @@ CLASS_LOG = (
 )
 POLICY = (
     Rule("description LINE", key=1),
-    Rule("class name=WORD [insert-before before=WORD]", least=2, apply=policy_class),
+    Rule("class name=WORD", least=2, apply=policy_class),
+    Rule("class name=WORD insert-before before=WORD", apply=policy_class, needs="inserts_classes"),
 )
 ACTIONS = (
     Rule("drop", 1),
@@ -198,6 +199,6 @@ ATTACH = (
         "service-policy type {type=logging|type=port-filter|type=queue-threshold}"
         " {direction=input|direction=output} [name=WORD]",
         apply=attach,
-        logs=True,
+        needs="logs_plane",
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from knockctl.lab.version import Versioned
@@ -62,6 +63,16 @@ class Switches(Versioned):
     """Control-plane logging and the control-plane's host exist; None is what the version has."""
     numbers_shown: bool | None = None
     """The running configuration numbers the entries of access lists; None as the version does."""
+    remarks: Literal["attached", "numbered"] = "attached"
+    """A remark belongs to the entry that is entered next, or has a number of its own."""
+    numbered_remarks: bool = True
+    """A remark can be entered with a number."""
+    numbered_dynamic: bool = True
+    """A dynamic list can be entered with a number; Cisco's guide says such lists are not
+    supported where entries are numbered."""
+    inserts_classes: bool = False
+    """``class … insert-before`` is known in every policy map, not in those for flexible packet
+    matching alone."""
     diff_needs_end: bool = True
     """Lines cannot be compared with the running configuration unless a file has ``end``."""
     confirms_user_removal: bool = True
@@ -91,6 +102,12 @@ class Switches(Versioned):
     def logs_plane(self) -> bool:
         """Control-plane logging can be configured."""
         return not self.xe if self.plane_logging is None else self.plane_logging
+
+    @cached_property
+    def lacks(self) -> frozenset[str]:
+        """The switches without which there are commands missing."""
+        has = ("logs_plane", "numbered_remarks", "numbered_dynamic", "inserts_classes")
+        return frozenset(name for name in has if not getattr(self, name))
 
     @property
     def train(self) -> str:
