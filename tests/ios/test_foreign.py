@@ -1,5 +1,7 @@
 """A router with ten thousand lines of others: ours come, change and go, and theirs stay."""
 
+import pytest
+
 from knockctl.transaction.job import Result
 from tests.fixtures.ios_crew import ADDRESS, ENTRIES, OPERATORS, OUTSIDE, IosOperator, small
 from tests.fixtures.ios_foreign import LINES, foreign, others
@@ -14,6 +16,7 @@ SHARED = (OUTSIDE, "policy-map COPP")
 OTHER = small(*ENTRIES[:5], "permit udp any host 192.0.2.14 eq 1003", ENTRIES[-1])
 
 
+@pytest.mark.no_cover
 def test_over_ssh(host, tmp_path):
     here = host(**HERE)
     assert here.do(here.device.load, TEXT) == ""

@@ -3,6 +3,8 @@
 Or done in words that every router knows.
 """
 
+import re
+
 import pytest
 
 from knockctl.transaction.job import Result
@@ -123,6 +125,27 @@ def test_ours_change_and_go_after_a_reload_whomever_remarks_went_to(router, vers
     first = ["remark knockctl begin ssh", "permit tcp host 203.0.113.6 host 192.0.2.14 eq 22"]
     said = ann.run("deploy", small(*first, *changed[1:], *entries[2:]))
     assert said.result is Result.CONFIRMED, said
+    assert ann.run("remove").result is Result.CONFIRMED
+    assert _plain(twin.text()) == _plain(before)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_remark_that_ends_ours_went_with_an_entry_of_others(router, version):
+    twin, ann = router(version=version)
+    before = twin.text()
+    assert ann.run("deploy", small()).result is Result.CONFIRMED
+    deployed = twin.text()
+    twin.power_off()
+    twin.power_on()
+    gone = f"{OUTSIDE}\n no remark knockctl end ssh\n"
+    twin.load(gone)
+    said = ann.run("remove")
+    assert said.result is Result.FAILED, said
+    assert "the remark is gone that says where ours end" in said.message
+    mended = ann.run("deploy", small())
+    assert mended.result is Result.CONFIRMED, mended
+    deployed = re.sub(r"(revision) \S+", rf"\1 {mended.change_id}", deployed)
+    assert _plain(twin.text()) == _plain(deployed)
     assert ann.run("remove").result is Result.CONFIRMED
     assert _plain(twin.text()) == _plain(before)
 

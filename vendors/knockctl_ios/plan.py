@@ -18,7 +18,7 @@ from knockctl_ios.neighbours import judging
 from knockctl_ios.numbering import Edit, edit
 from knockctl_ios.reading import IosReading, Place
 from knockctl_ios.room import above as above_ours
-from knockctl_ios.room import dynamic, free, may_match, only_dynamic
+from knockctl_ios.room import adopted, dynamic, free, may_match, only_dynamic
 from knockctl_ios.tree import Line
 
 Action = Literal["add", "remove"]
@@ -180,12 +180,13 @@ class _Difference:
         old = [one.line for one in self.before.within(parent)]
         new = [one.line for one in self.goal.within(parent)]
         if parent.startswith(LIST):
-            places = self.reading.lists.get(parent, ())
+            texts = [line.text for line in new]
+            places = adopted(parent, self.reading.lists.get(parent, ()), texts)
             above = above_ours(parent, places, self.reading, self.goal) if new else 0
             self._above[parent] = above
             if new:
-                only_dynamic(parent, places, [line.text for line in new])
-            self._list(parent, places, [line.text for line in new], above)
+                only_dynamic(parent, places, texts)
+            self._list(parent, places, texts, above)
             return
         if old == new:
             return

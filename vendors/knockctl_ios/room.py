@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from knockctl.errors import GuardError
-from knockctl_ios.config import IosConfig
+from knockctl_ios.config import BEGIN, END, IosConfig
 from knockctl_ios.listing import LIST
 from knockctl_ios.neighbours import Match, judging, read
 from knockctl_ios.reading import IosReading, Place
@@ -28,6 +29,34 @@ def only_dynamic(parent: str, places: Sequence[Place], wanted: Iterable[str]) ->
                 " honours one in each access list",
                 hint="name another access list in the placement",
             )
+
+
+def adopted(parent: str, places: tuple[Place, ...], wanted: Sequence[str]) -> tuple[Place, ...]:
+    """Return a list's entries where the remark is gone that ended ours: what is wanted is ours.
+
+    It may have gone with the entry below it. Raises ``GuardError`` where nothing is wanted.
+    """
+    marks = [at for at, place in enumerate(places) if place.text.startswith((BEGIN, END))]
+    open_at = next((at for at in marks if _open(places, marks, at)), None)
+    if open_at is None:
+        return places
+    if not wanted:
+        raise GuardError(
+            f"{parent}: the remark is gone that says where ours end",
+            hint="deploy again, which puts it back; then remove",
+        )
+    found = list(places)
+    for at in range(open_at + 1, len(places)):
+        if places[at].text not in wanted:
+            break
+        found[at] = replace(places[at], ours=True)
+    return tuple(found)
+
+
+def _open(places: Sequence[Place], marks: Sequence[int], at: int) -> bool:
+    """Tell whether ours begin there and have no end."""
+    following = next((places[one].text for one in marks if one > at), "")
+    return places[at].text.startswith(BEGIN) and not following.startswith(END)
 
 
 def above(parent: str, places: Sequence[Place], reading: IosReading, goal: IosConfig) -> int:
