@@ -207,3 +207,28 @@ def test_refused_at_any_line_of_configuration(folder, version):
             assert said.result is Result.PENDING, (number, said)
             assert here.ann.run("confirm").result is Result.CONFIRMED
     assert number > 10
+
+
+LACKS = {
+    "the archive is off": "archive\n no path flash:archive\n",
+    "SCP is off": "no ip scp server enable\n",
+    "bob has a change pending": "",
+}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("kind", JOBS)
+def test_what_is_missing_is_named_before_anything_changes(folder, kind, version):
+    here = Here(folder, version, kind)
+    for lack, text in LACKS.items():
+        here.begin()
+        here.twin.load(text)
+        if not text:
+            here.twin.archive.arm("bob", 30)
+        before, saved, timer = here.twin.text(), here.twin.startup, here.twin.archive.pending
+        said = here.run()
+        assert said.result is Result.FAILED, said
+        assert lack in said.message
+        assert "nothing was changed" in said.message
+        assert (here.twin.text(), here.twin.startup) == (before, saved)
+        assert here.twin.archive.pending is timer

@@ -277,7 +277,8 @@ class Session:
                     self._send("end", self._prompt, limit)
                     raise CommandRefused(f"{inside}: {refused}", where=self.where)
                 self._connected.write_channel(f"{head} ?")
-                again = rf"{re.escape(self._connected.base_prompt)}[^\r\n]*#{re.escape(head)} \Z"
+                typed = rf"{re.escape(self._connected.base_prompt)}[^\r\n]*#{re.escape(head)}"
+                again = rf"{typed}\s*{_LOGGED}*\Z"
                 told = str(self._connected.read_until_pattern(again, read_timeout=limit))
                 rows = (line.split() for line in told.replace("\r", "").split("\n"))
                 found.append(frozenset(row[0] for row in rows if row))
