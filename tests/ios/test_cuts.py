@@ -151,7 +151,10 @@ def cases(quick):
             kind,
             version,
             how,
-            marks=() if how == "by turns" and (kind, version) in quick else pytest.mark.soak,
+            marks=[
+                *([] if how == "by turns" and (kind, version) in quick else [pytest.mark.soak]),
+                *([] if kind == "deploy" else [pytest.mark.no_cover]),
+            ],
         )
         for kind in JOBS
         for version in VERSIONS
