@@ -98,7 +98,7 @@ def _with_their_remarks(
     """Return what stays without the remarks that may go with an entry, or come before another."""
     kept = dict(stays)
     for at in sorted(stays, reverse=True):
-        if is_remark(places[at]):
+        if _is_remark(places[at]):
             following = at + 1 < len(places) and places[at + 1].ours
             last = stays[at] + 1 == len(wanted)
             same = kept.get(at + 1) == stays[at] + 1 if following else last
@@ -107,7 +107,7 @@ def _with_their_remarks(
     return kept
 
 
-def is_remark(place: Place) -> bool:
+def _is_remark(place: Place) -> bool:
     """Tell whether an entry is a remark."""
     return place.text.startswith("remark")
 

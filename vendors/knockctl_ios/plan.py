@@ -212,7 +212,9 @@ class _Difference:
         at = dict(self.goal.place).get(parent, "first")
         others = [c for c in self.reading.classes.get(parent, ()) if c not in mine]
         others = [c for c in others if c != "class class-default"]
-        meets = at != "last" and any(may_match(c, self.reading, self.goal) for c in others)
+        meets = at != "last" and any(
+            may_match(one, parent, self.reading, self.goal) for one in others
+        )
         return others[0] if meets else None
 
     # --- access lists ---

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from knockctl.errors import GuardError
@@ -11,6 +11,8 @@ from knockctl_ios.listing import LIST
 from knockctl_ios.neighbours import Match, judging, read
 from knockctl_ios.reading import IosReading, Place
 from knockctl_ios.tree import Line
+
+_BY_LIST = "match access-group name "
 
 
 def dynamic(text: str) -> str | None:
@@ -108,31 +110,45 @@ def free(parent: str, reading: IosReading, before: IosConfig, new: Iterable[Line
                 )
 
 
-def may_match(text: str, reading: IosReading, goal: IosConfig) -> bool:
-    """Tell whether a class of somebody else's, as its policy names it, may match our knocks."""
-    ours = [
-        match
-        for one in goal.objects
-        if one.text.startswith(LIST)
-        for entry in one.below
-        if (match := read(entry.text, reading.groups)) is not None
-    ]
+def may_match(text: str, parent: str, reading: IosReading, goal: IosConfig) -> bool:
+    """Tell whether a class of somebody else's may match what classes of ours do beside it.
+
+    ``text`` names it as the policy map ``parent`` does. What is not known may match.
+    """
     found = reading.maps.get(text.removeprefix("class "))
     if found is None:
         return True
-    judged = [
-        _meets(child.text, reading, ours) for child in found.below if child.text.startswith("match")
+    ours = [
+        match
+        for name in _matched(parent, goal)
+        for entry in _below(goal, f"{LIST}{name}")
+        if (match := read(entry.text, reading.groups)) is not None
     ]
+    criteria = [child.text for child in found.below if child.text.startswith("match ")]
+    judged = [_meets(criterion, reading, ours) for criterion in criteria]
     return all(judged) if " match-all " in found.text else any(judged)
+
+
+def _matched(parent: str, goal: IosConfig) -> Iterator[str]:
+    """Yield the access lists that our classes of a policy map match."""
+    for one in goal.within(parent):
+        name = one.line.text.removeprefix("class ")
+        for how in ("match-any", "match-all"):
+            for criterion in _below(goal, f"class-map {how} {name}"):
+                yield criterion.text.removeprefix(_BY_LIST)
+
+
+def _below(goal: IosConfig, name: str) -> tuple[Line, ...]:
+    found = goal.get(name)
+    return found.below if found else ()
 
 
 def _meets(criterion: str, reading: IosReading, ours: Sequence[Match]) -> bool:
     """Tell whether one criterion of a class may match what some entries match."""
     if criterion == "match protocol arp":
         return False
-    prefix, _, name = criterion.rpartition(" ")
-    places = reading.lists.get(f"{LIST}{name}")
-    if prefix != "match access-group name" or places is None:
+    places = reading.lists.get(f"{LIST}{criterion.removeprefix(_BY_LIST)}")
+    if places is None:
         return True
     theirs = (read(place.text, reading.groups) for place in places)
     permits = [match for match in theirs if match is not None and match.action != "deny"]

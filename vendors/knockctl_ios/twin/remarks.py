@@ -33,7 +33,8 @@ def remark(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # no
     words = parsed.words[1:] if number else parsed.words
     text = " ".join(words)
     if negated and words == ("remark",):
-        return forget(acl, number)
+        forget(acl, number)
+        return ""
     found = [n for n in acl.children if n.text == text and number in (0, n.sequence)]
     if negated:
         for node in found[:1]:
@@ -63,11 +64,10 @@ def take(acl: Node, number: int) -> None:
         _put(acl, node.text, number)
 
 
-def forget(acl: Node, number: int) -> str:
+def forget(acl: Node, number: int) -> None:
     """Remove the remarks of an entry that goes."""
     while (node := acl.ranked((number, ""))) is not None:
         acl.drop(node.key)
-    return ""
 
 
 def renumber(acl: Node, start: int, step: int) -> None:
