@@ -5,6 +5,7 @@ Idempotent; whatever is not known is left alone. Sources: fact sheet 2.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ def _access_list(text: str, below: Iterable[Line]) -> Line:
     return Line(text, tuple(Line(entry(child.text).text) for child in below))
 
 
+@functools.lru_cache(maxsize=2**16)
 def entry(text: str) -> Entry:
     """Read one entry of an access list: number, protocol and ports by one name each."""
     said = plain(text)

@@ -52,6 +52,8 @@ class IosReading(Reading[IosConfig]):
     those that ours are in or are meant to go into."""
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The classes of policy maps, in their order."""
+    maps: Mapping[str, Line] = field(default_factory=dict)
+    """Class maps, by their names."""
     bindings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What interfaces and the control plane are bound to by others."""
     shared: frozenset[str] = frozenset()
@@ -87,6 +89,7 @@ def reading(lines: Iterable[Line], listed: Iterable[Listed] = ()) -> IosReading:
             for line in kept
             if line.text.startswith("policy-map ")
         },
+        maps={line.text.split()[-1]: line for line in kept if line.text.startswith("class-map ")},
         bindings={
             line.text: tuple(child.text for child in line.below)
             for line in kept

@@ -142,10 +142,15 @@ class RevertTimer:
                 hint="give less time to confirm",
                 where=self._session.where,
             )
-        output = self._session.configure(
-            lambda said: [replace(held, copy=_copy(said)).line],
-            f"configure terminal revert timer {minutes}",
-        )
+        try:
+            output = self._session.configure(
+                lambda said: [replace(held, copy=_copy(said)).line],
+                f"configure terminal revert timer {minutes}",
+            )
+        except CommandRefused:
+            # The timer runs, and nothing has changed that it could take back but others' lines.
+            self.confirm()
+            raise
         refused = said(output)
         if refused is None:
             return
