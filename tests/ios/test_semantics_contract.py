@@ -16,11 +16,13 @@ from knockctl.automaton.wire import Scope
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
 from knockctl_ios import semantics, tree
+from knockctl_ios.semantics.applets import Applet, compiled
 from tests.fixtures.ios_cases import cases
 
 TARGET = ip_address("198.51.100.14")
 SCOPE = Scope((TARGET,), ("Gi0/0",))
 CASES = cases()
+ADD = "access-template"
 by_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
@@ -50,7 +52,9 @@ def test_nothing_is_asked_that_was_not_announced(case):
 
 
 @pytest.mark.parametrize(
-    "switches", [{}, {"delay": 5}, {"template": "idle"}], ids=["now", "later", "idle"]
+    "switches",
+    [{}, {"delay": 5}, {"delay": 5, "together": True}, {"template": "idle"}],
+    ids=["now", "later", "together", "idle"],
 )
 @by_case
 def test_clocks_are_asked_only_for_what_was_declared(case, switches):
@@ -102,12 +106,42 @@ def test_states_are_settled_when_nothing_is_left():
 
 def test_equal_lines_on_their_way_are_kept_few():
     case = case_of("what-applets-do-may-come-later")
-    for together, count in ((False, 2), (True, 1)):
-        machine = Machine(case.model(semantics, together=together))
-        for number in range(50):
-            machine.feed(case.packets[0].packet, number / 100)
-        assert len(machine.state.waiting) == count
-        assert sum(len(one.messages) for one in machine.state.waiting) == count
+    machine = Machine(case.model(semantics))
+    for number in range(50):
+        machine.feed(case.packets[0].packet, number / 100)
+    assert len(machine.state.waiting) == 2
+
+
+def test_what_lines_seen_together_will_do_is_kept_in_their_place():
+    case = case_of("what-applets-do-may-come-later")
+    machine = Machine(case.model(semantics, together=True))
+    for number in range(50):
+        machine.feed(case.packets[0].packet, number / 100)
+    assert not machine.state.waiting
+    ((key, _),) = machine.state.coming.changes
+    assert key[:2] == ("K2", "D2")
+
+
+@by_case
+def test_to_who_waits_it_makes_no_difference_whether_lines_are_seen_together(case):
+    exact, together = (
+        Machine(case.model(semantics, delay=5, together=one)) for one in (False, True)
+    )
+    for number, sent in enumerate(case.packets):
+        found = exact.feed(sent.packet, 6 * number).verdict
+        assert together.feed(sent.packet, 6 * number).verdict is found
+
+
+def test_an_entry_that_is_cleared_before_it_is_added_is_not_looked_at():
+    add, clear = (f'cli command "{verb} K2 D2 host $_src any' for verb in (ADD, f"clear {ADD}"))
+    for before, looked in (
+        (clear, set()),
+        (clear.replace("D2", "D3"), {("K2", "D2")}),
+        ('set _src "192.0.2.1"', {("K2", "D2")}),
+    ):
+        text = f'event manager applet X\n action 1 {before}\n action 2 {add} timeout 1"\n'
+        actions = compiled(tree.read(text.replace("any\n", 'any"\n'))[0])
+        assert Applet("X", (), actions, {}).examined == looked
 
 
 # --- what an operator types ---------------------------------------------------------------------

@@ -136,6 +136,37 @@ class Applet:
         return False
 
     @cached_property
+    def lasting(self) -> bool:
+        """Whether more is left of its runs than entries: events, contexts, runs that go on."""
+        return (
+            self.multiple
+            or any(one.occurs > 1 for one in self.detectors)
+            or any(action.verb in ("wait", "context") for action in self.actions)
+        )
+
+    @cached_property
+    def examined(self) -> frozenset[tuple[str | None, str | None]]:
+        """Access lists and dynamic lists whose temporary entries make a difference to a run.
+
+        None stands for any. One that is cleared right before it is added might as well not have
+        been there.
+        """
+        said = [" ".join(action.words[2:]).split() for action in self.actions]
+        found: set[tuple[str | None, str | None]] = set()
+        for number, one in enumerate(said):
+            if self.actions[number].verb != "cli":
+                continue
+            if one[:1] == ["show"]:
+                found.add((_literal(one[3:4]) if one[1:2] == ["ip"] else _literal(one[2:3]), None))
+            if one[:1] == ["access-template"]:
+                cleared = said[number - 1] if number else []
+                timed = one.index("timeout") if "timeout" in one else None
+                if cleared == ["clear", *one[:timed]]:
+                    continue
+                found.add((_literal(one[1:2]), _literal(one[2:3])))
+        return frozenset(found)
+
+    @cached_property
     def minutes(self) -> tuple[int, ...]:
         """Timeouts that its commands name."""
         found = set()
@@ -244,6 +275,11 @@ class _Statements:
                 join = word
             elif word in ("event", "track"):
                 self.correlated.append((join, name))
+
+
+def _literal(said: list[str]) -> str | None:
+    """Return the word; None where a variable or nothing stands there."""
+    return said[0] if said and "$" not in said[0] and said[0] != "|" else None
 
 
 def _seconds(text: str) -> int:

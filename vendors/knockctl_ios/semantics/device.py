@@ -120,7 +120,9 @@ class IosModel:
         """Return the clocks of temporary entries, of lines on their way, of applets."""
         waits = {applet.name: applet.waits for applet in self.configured.applets}
         counted = {applet.name: windows(applet) for applet in self.configured.applets}
-        return memory.thresholds(state, self.switches, self._ahead, waits, counted)
+        return memory.thresholds(
+            state, self.switches, self.configured.leads, self._ahead, waits, counted
+        )
 
     def delayed(self, seconds: int) -> IosModel:
         """Return the machine whose applets act so many seconds after a line was logged."""

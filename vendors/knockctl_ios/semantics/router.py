@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import count
+from operator import itemgetter
 
 from knockctl.automaton.model import ClockName, Clocks
 from knockctl_ios.semantics import lists
@@ -13,9 +15,11 @@ from knockctl_ios.semantics.applets import MINUTE, Applet, Detector
 from knockctl_ios.semantics.language import Run, Variables, Waits
 from knockctl_ios.semantics.logs import Format, Kind, Message
 from knockctl_ios.semantics.memory import (
+    Coming,
     Entry,
     Event,
     Idle,
+    Key,
     Limit,
     Lines,
     Resting,
@@ -24,6 +28,7 @@ from knockctl_ios.semantics.memory import (
     Waiting,
     clocks_of,
     later,
+    unused,
 )
 
 REFUSED = "% Invalid input detected at '^' marker."
@@ -47,6 +52,50 @@ class Configured:
     """The extended lists of IPv4."""
     form: Format
     switches: Switches
+    judging: frozenset[str] = frozenset()
+    """The lists that packets are asked by."""
+
+    @cached_property
+    def foreseeable(self) -> bool:
+        """Whether nothing that lines do can change between when they are logged and seen.
+
+        So it is where all are seen together, runs end at once, and keep nothing but entries, whose
+        times no packet puts off.
+        """
+        switches = self.switches
+        return bool(
+            switches.together
+            and switches.delay
+            and switches.template == "absolute"
+            and not any(applet.lasting for applet in self.applets)
+        )
+
+    def leads(self, key: Key) -> tuple[int, ...]:
+        """Return how long before an entry's end it may be asked whether it is there.
+
+        By a packet, at its end; for a line, when it is logged, which is its delay before it is
+        seen. An entry that nobody asks for any more need not be kept.
+        """
+        delay = self.switches.delay
+        if not self.foreseeable:
+            return (0, delay) if delay else (0,)
+        by_packets = (0,) if key[0] in self.judging else ()
+        return (*by_packets, delay) if self._examined(key) else by_packets
+
+    def _examined(self, key: Key) -> bool:
+        """Tell whether it may make a difference to a line that an entry is there."""
+        return any(
+            name in (None, key[0]) and dynamic in (None, key[1])
+            for applet in self.applets
+            for name, dynamic in applet.examined
+        )
+
+    def kept(self, entries: Iterable[Entry], clocks: Clocks) -> Iterator[Entry]:
+        """Yield the entries that are there and may still be asked for."""
+        for entry in entries:
+            leads = self.leads(entry.key)
+            if leads and entry.outlasts(clocks, leads[0]):
+                yield entry
 
 
 @dataclass(slots=True)
@@ -55,8 +104,9 @@ class Memory:
 
     configured: Configured
     clocks: Clocks
-    entries: dict[tuple[str, str, str, str], Entry]
+    entries: dict[Key, Entry]
     waiting: list[Waiting]
+    coming: Coming | None
     events: list[Event]
     resting: list[Resting]
     contexts: dict[str, Variables]
@@ -68,7 +118,7 @@ class Memory:
     about: frozenset[str] = frozenset()
     """The sources of the lines that the applet at work has seen."""
     depth: int = 0
-    then: frozenset[tuple[str, str, str, str]] | None = None
+    then: frozenset[Key] | None = None
     """While lines are seen late: the entries that were there when they should have been."""
 
     @classmethod
@@ -79,6 +129,7 @@ class Memory:
             clocks,
             {entry.key: entry for entry in state.entries},
             list(state.waiting),
+            state.coming,
             list(state.events),
             list(state.resting),
             dict(state.contexts),
@@ -91,6 +142,7 @@ class Memory:
         return State(
             tuple(sorted(self.entries.values())),
             tuple(self.waiting),
+            self.coming,
             tuple(self.events),
             tuple(self.resting),
             tuple(sorted(self.contexts.items())),
@@ -235,10 +287,55 @@ class Memory:
         if not switches.delay:
             self.seen(message)
             return
+        if self.configured.foreseeable:
+            self._foresee(message)
+            return
         used = clocks_of(self.frozen())
         some = self.entries.values()
         over = tuple(sorted(e.key for e in some if not e.outlasts(self, switches.delay)))
         self.resets.add(later(self.waiting, message, switches, used, over))
+
+    def _foresee(self, message: Message) -> None:
+        """Decide what a line will do, by the entries that will be there when it is seen.
+
+        Until then entries only end, and what lines before it change shows at that very moment. So
+        what it does is known now; a line that does nothing is as good as none.
+        """
+        delay, leads = self.configured.switches.delay, self.configured.leads
+        clock = self.coming.clock if self.coming else unused(clocks_of(self.frozen()))
+        before = dict(self.coming.changes) if self.coming else {}
+        there = {
+            key: entry
+            for key, entry in self.entries.items()
+            if key not in before and (delay not in leads(key) or entry.outlasts(self, delay))
+        }
+        there |= {key: entry for key, entry in before.items() if entry}
+        mind = replace(self, entries=dict(there), then=frozenset(there))
+        mind.moment = Limit(clock, delay)
+        mind.seen(message)
+        self.shared = mind.shared
+        done = {
+            key: mind.entries.get(key)
+            for key in {**there, **mind.entries}
+            if there.get(key) != mind.entries.get(key)
+        }
+        changes = {
+            key: entry for key, entry in {**before, **done}.items() if entry or key in self.entries
+        }
+        if changes:
+            self.coming = Coming(clock, tuple(sorted(changes.items(), key=itemgetter(0))))
+            self.resets.add(clock)
+        else:
+            self.coming = None
+
+    def come(self) -> None:
+        """Let what lines on their way change be so."""
+        for key, entry in self.coming.changes if self.coming else ():
+            if entry:
+                self.entries[key] = entry
+            else:
+                self.entries.pop(key, None)
+        self.coming = None
 
     def seen(self, message: Message) -> None:
         """Let every applet see a line."""

@@ -6,33 +6,46 @@ from collections.abc import Sequence
 
 from knockctl.automaton.model import Clocks
 from knockctl_ios.semantics.applets import Applet
-from knockctl_ios.semantics.memory import SUMMARY, Event, Limit, State, alive
+from knockctl_ios.semantics.memory import SUMMARY, Entry, Event, Key, Limit, State
 from knockctl_ios.semantics.router import Configured, Memory
 
 
 def settled(state: State, configured: Configured, clocks: Clocks) -> State:
     """Let lines and runs act whose time has come, and forget what is over."""
     delay = configured.switches.delay
-    if not any(state[:4]) and not state.counted:
+    if not any(state[:5]) and not state.counted:
         return state
     mind = Memory.of(state, configured, clocks)
     while mind.waiting and not clocks.younger(mind.waiting[0].clock, delay):
         first = mind.waiting.pop(0)
         mind.moment = Limit(first.clock, delay)
-        mind.then = frozenset(mind.entries) - set(first.over)
+        before = dict(mind.entries)
+        mind.then = frozenset(before) - set(first.over)
         for message in first.messages:
             mind.seen(message)
         mind.moment = mind.then = None
-    mind.entries = {entry.key: entry for entry in alive(mind.entries.values(), clocks)}
+        # What was over for later lines, too, is there again.
+        fresh = {key for key, entry in mind.entries.items() if before.get(key) is not entry}
+        mind.waiting = [
+            one._replace(over=tuple(key for key in one.over if key not in fresh))
+            for one in mind.waiting
+        ]
+    if mind.coming and not clocks.younger(mind.coming.clock, delay):
+        mind.come()
+    mind.entries = _kept(mind, clocks)
     while True:
         due = next((run for run in mind.resting if not clocks.younger(*run.due)), None)
         if due is None:
             break
         mind.resume(due)
     mind.events = [one for one in mind.events if _counts(one, configured.applets, clocks)]
-    mind.entries = {entry.key: entry for entry in alive(mind.entries.values(), clocks)}
+    mind.entries = _kept(mind, clocks)
     mind.counted = {name for name in mind.counted if clocks.younger(name, SUMMARY)}
     return mind.frozen()
+
+
+def _kept(mind: Memory, clocks: Clocks) -> dict[Key, Entry]:
+    return {entry.key: entry for entry in mind.configured.kept(mind.entries.values(), clocks)}
 
 
 def _counts(event: Event, applets: Sequence[Applet], clocks: Clocks) -> bool:

@@ -41,7 +41,16 @@ class Surroundings:
         numbered = not self.document.whole or self.document.says("service sequence-numbers")
         known = {name: self.lists.entries(name) or () for name in self.document.access_lists}
         form = Format(self.switches.style, numbered, self.switches.bracketed)
-        return Configured(applets(self.document), known, form, self.switches)
+        judging = frozenset(self._judging())
+        return Configured(applets(self.document), known, form, self.switches, judging)
+
+    def _judging(self) -> Iterator[str]:
+        """Yield the lists that packets may be asked by."""
+        document = self.document
+        for family in (4, 6):
+            yield from self.bound(family).values()
+            yield from () if document.whole or document.bound else self.inserted(family)
+        yield from (m.access_list for some in self.policies for c in some for m in c.matches)
 
     @cached_property
     def policies(self) -> tuple[tuple[plane.Class, ...], ...]:
