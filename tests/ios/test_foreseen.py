@@ -77,7 +77,7 @@ def play(machine, trace):
 
 
 def compared(number, method, pauses, most=1, **switches):
-    """Play a policy's traces where all is right, where nothing is cleared, where something is wrong."""
+    """Play a policy's traces: all is right, nothing is cleared, something is wrong."""
     rng, seen = random.Random(f"foreseen {number} {method} {most} {switches}"), Counter()
     right = corner(POLICIES[number], method=method).config
     lines = [line for line in right.text().splitlines() if '"clear access-template' not in line]

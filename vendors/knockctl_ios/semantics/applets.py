@@ -8,7 +8,7 @@ it a guess what packets that may fire the applet leave behind.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
@@ -105,8 +105,23 @@ class Applet:
     @cached_property
     def numbers(self) -> tuple[int, ...]:
         """Ports that its conditions compare something with."""
-        found = (w for a in self.actions if a.verb in ("if", "elseif") for w in a.words[1:])
-        texts = (self.variables.get(w[1:], w) if w.startswith("$") else w for w in found)
+        return self._compared([a.words[1:] for a in self.actions if a.verb in ("if", "elseif")])
+
+    def compared(self, names: frozenset[str]) -> tuple[int, ...]:
+        """Return the ports that its conditions compare variables of these names with."""
+        return self._compared(
+            [
+                action.words[1:]
+                for action in self.actions
+                if action.verb in ("if", "elseif")
+                and any(name in names for word in action.words for name in _names(word))
+            ]
+        )
+
+    def _compared(self, conditions: Iterable[tuple[str, ...]]) -> tuple[int, ...]:
+        texts = (
+            self.variables.get(w[1:], w) if w.startswith("$") else w for c in conditions for w in c
+        )
         return tuple(sorted({int(t) for t in texts if t.isdigit() and int(t) < 65536}))
 
     @cached_property
@@ -136,13 +151,17 @@ class Applet:
         return False
 
     @cached_property
+    def windows(self) -> tuple[int, ...]:
+        """For how many seconds its events may count; none where it keeps none."""
+        if not self.multiple and all(one.occurs == 1 for one in self.detectors):
+            return ()
+        found = {one.period for one in self.detectors if one.period} | {self.period}
+        return tuple(sorted(found))
+
+    @cached_property
     def lasting(self) -> bool:
         """Whether more is left of its runs than entries: events, contexts, runs that go on."""
-        return (
-            self.multiple
-            or any(one.occurs > 1 for one in self.detectors)
-            or any(action.verb in ("wait", "context") for action in self.actions)
-        )
+        return bool(self.windows) or any(a.verb in ("wait", "context") for a in self.actions)
 
     @cached_property
     def examined(self) -> frozenset[tuple[str | None, str | None]]:

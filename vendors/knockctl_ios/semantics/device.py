@@ -18,7 +18,7 @@ from knockctl_ios.semantics.lists import addressed
 from knockctl_ios.semantics.logs import Kind, Message
 from knockctl_ios.semantics.memory import State, Switches
 from knockctl_ios.semantics.router import Configured, Memory
-from knockctl_ios.semantics.settling import settled, windows
+from knockctl_ios.semantics.settling import settled, thresholds
 from knockctl_ios.semantics.surroundings import Surroundings
 
 FAMILIES = (4, 6)
@@ -78,7 +78,7 @@ class IosModel:
         run = _Run(mind, packet, self.switches)
         verdict = run.through(self._fate(packet))
         after = mind.frozen()
-        found = frozenset(mind.resets & set(self.thresholds(after)))
+        found = frozenset(mind.resets and mind.resets & set(self.thresholds(after)))
         return Reaction(verdict, after, found, tuple(run.places), run.keyed and not after.shared)
 
     def execute(
@@ -118,11 +118,7 @@ class IosModel:
 
     def thresholds(self, state: State) -> Mapping[ClockName, tuple[int, ...]]:
         """Return the clocks of temporary entries, of lines on their way, of applets."""
-        waits = {applet.name: applet.waits for applet in self.configured.applets}
-        counted = {applet.name: windows(applet) for applet in self.configured.applets}
-        return memory.thresholds(
-            state, self.switches, self.configured.leads, self._ahead, waits, counted
-        )
+        return thresholds(state, self.configured, self._ahead)
 
     def delayed(self, seconds: int) -> IosModel:
         """Return the machine whose applets act so many seconds after a line was logged."""

@@ -162,6 +162,7 @@ Ways = Mapping[tuple[int, ...], frozenset[States]]
 """The states a line's beginning may lead to, by the classes of the addresses and ports in it."""
 Classes = Mapping[int, Ranges]
 _HIGHEST = 65535
+_OCTETS = tuple(str(n) for n in range(256))
 _NAMED = re.compile(r"(?<![\d.])\d{1,3}(?:\\\.\d{1,3}){3}(?![\d.])")
 
 
@@ -173,19 +174,52 @@ def _addressed(
     on, off = {"": states}, frozenset[States]()
     for dots in range(4):
         end = "." if dots < 3 else ""
-        off = frozenset(looked.after(one, f"{n}{end}") for one in off for n in range(256))
+        off = _numbered(looked, off, _OCTETS, end)
         following: dict[str, frozenset[States]] = {}
         for before, some in on.items():
-            for n in range(256):
-                text = f"{before}.{n}" if before else f"{n}"
-                found = frozenset(looked.after(one, f"{n}{end}") for one in some)
-                if text in beginnings:
-                    following[text] = found
-                else:
-                    off |= found
+            dotted = f"{before}." if before else ""
+            apart = [n for n in _OCTETS if f"{dotted}{n}" in beginnings]
+            others = tuple(n for n in _OCTETS if n not in apart) if apart else _OCTETS
+            off |= _numbered(looked, some, others, end)
+            for n in apart:
+                following[f"{dotted}{n}"] = _numbered(looked, some, (n,), end)
         on = following
     yield off
     yield from (on[one] for one in named if one in on)
+
+
+def _numbered(
+    looked: Pattern, begun: frozenset[States], numbers: tuple[str, ...], end: str
+) -> frozenset[States]:
+    """Return the states after each of some numbers and what ends them."""
+    found: set[States] = set()
+    ahead = [(begun, _Digits.of(numbers))]
+    while ahead:
+        states, some = ahead.pop()
+        if some.done:
+            found.update(looked.after(one, end) for one in states)
+        for digits, more in some.following:
+            gone = frozenset(looked.after(one, digit) for one in states for digit in digits)
+            ahead.append((gone, more))
+    return frozenset(found)
+
+
+class _Digits(NamedTuple):
+    """Numbers digit by digit: what may follow, the same behind several digits told once."""
+
+    done: bool
+    following: tuple[tuple[str, _Digits], ...]
+
+    @classmethod
+    @cache
+    def of(cls, numbers: tuple[str, ...]) -> _Digits:
+        alike: dict[_Digits, str] = {}
+        for digit in "0123456789":
+            more = tuple(one[1:] for one in numbers if one[:1] == digit)
+            if more:
+                behind = cls.of(more)
+                alike[behind] = alike.get(behind, "") + digit
+        return cls("" in numbers, tuple((digits, behind) for behind, digits in alike.items()))
 
 
 def _forked(looked: Pattern, ways: Ways) -> tuple[Ways, Classes]:

@@ -11,7 +11,7 @@ same are one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from itertools import count
 from typing import Literal, NamedTuple
@@ -201,45 +201,3 @@ def clocks_of(state: State) -> set[ClockName]:
     found |= {state.coming.clock} if state.coming else set()
     found |= {one.since.clock for one in state.events}
     return found | {one.due.clock for one in state.resting}
-
-
-def thresholds(
-    state: State,
-    how: Switches,
-    leads: Callable[[Key], tuple[int, ...]],
-    ahead: Callable[[Message], tuple[int, ...]],
-    waits: Mapping[str, tuple[int, ...]],
-    windows: Mapping[str, tuple[int, ...]],
-) -> Mapping[ClockName, tuple[int, ...]]:
-    """Return every clock the state depends on, and the seconds it may be asked for.
-
-    ``leads``: how long before its end it is asked whether an entry is there; ``ahead``: how long
-    anything may last that a line begins; ``waits``: by applet, how much later a run may begin it;
-    ``windows``: by applet, for how long its events count.
-    """
-    found: dict[ClockName, set[int]] = {}
-    for entry in (*state.entries, *(state.coming.added if state.coming else ())):
-        for limit in entry.ends:
-            asked = found.setdefault(limit.clock, set())
-            asked.update(limit.seconds - lead for lead in leads(entry.key))
-    if state.coming:
-        found.setdefault(state.coming.clock, set()).add(how.delay)
-    every = {0, *(one for some in waits.values() for one in some)}
-    for log in state.waiting:
-        horizons = {one for message in log.messages for one in ahead(message)}
-        for end in _after(how.delay, every, horizons):
-            found.setdefault(log.clock, set()).update((end, end - how.delay))
-    for event in state.events:
-        asked = found.setdefault(event.since.clock, set())
-        asked.update(event.since.seconds + window for window in windows[event.applet])
-    for run in state.resting:
-        horizons = {one for *_, message in run.messages for one in ahead(message)}
-        asked = found.setdefault(run.due.clock, set())
-        asked.update(_after(run.due.seconds, {0, *waits[run.applet]}, horizons))
-    for name in state.counted:
-        found.setdefault(name, set()).add(SUMMARY)
-    return {clock: tuple(sorted(s for s in asked if s > 0)) for clock, asked in found.items()}
-
-
-def _after(begin: int, waits: set[int], horizons: set[int]) -> set[int]:
-    return {begin + wait + more for wait in waits for more in (0, *horizons)}

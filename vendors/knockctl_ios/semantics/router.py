@@ -80,15 +80,27 @@ class Configured:
         if not self.foreseeable:
             return (0, delay) if delay else (0,)
         by_packets = (0,) if key[0] in self.judging else ()
-        return (*by_packets, delay) if self._examined(key) else by_packets
+        return (*by_packets, delay) if self._matters(key) else by_packets
 
-    def _examined(self, key: Key) -> bool:
+    def _matters(self, key: Key) -> bool:
         """Tell whether it may make a difference to a line that an entry is there."""
-        return any(
-            name in (None, key[0]) and dynamic in (None, key[1])
-            for applet in self.applets
-            for name, dynamic in applet.examined
-        )
+        name, dynamic, *_ = key
+        ways = (name, dynamic), (name, None), (None, dynamic), (None, None)
+        return not self._examined.isdisjoint(ways)
+
+    @cached_property
+    def _examined(self) -> frozenset[tuple[str | None, str | None]]:
+        return frozenset(one for applet in self.applets for one in applet.examined)
+
+    @cached_property
+    def waits(self) -> Mapping[str, tuple[int, ...]]:
+        """By applet: how many seconds after its start it may do something."""
+        return {applet.name: applet.waits for applet in self.applets}
+
+    @cached_property
+    def windows(self) -> Mapping[str, tuple[int, ...]]:
+        """By applet: for how many seconds its events may count."""
+        return {applet.name: applet.windows for applet in self.applets}
 
     def kept(self, entries: Iterable[Entry], clocks: Clocks) -> Iterator[Entry]:
         """Yield the entries that are there and may still be asked for."""

@@ -15,7 +15,6 @@ from knockctl_ios.semantics.lists import Entry, Lists, addressed
 from knockctl_ios.semantics.logs import PORTED, Format, Kind, Message, split
 from knockctl_ios.semantics.memory import Switches
 from knockctl_ios.semantics.router import Configured
-from knockctl_ios.semantics.settling import windows
 
 PROTOCOLS = tuple((name, protocol(name)) for name in ("tcp", "udp", "icmp", "icmpv6"))
 
@@ -91,7 +90,7 @@ class Surroundings:
             ]
             minutes.update(caps)
         found = {one * MINUTE + self.switches.late for one in minutes if one}
-        return tuple(sorted(found | {one for applet in some for one in windows(applet)}))
+        return tuple(sorted(found | {one for applet in some for one in applet.windows}))
 
     def known(self, family: int) -> Mapping[str, tuple[str, ...]]:
         """Return the lists of an IP version."""
@@ -173,8 +172,9 @@ class Surroundings:
                     yield from found.atoms()
             tainted = _tainted(applet, kind, form)
             if tainted:
-                yield from (Atom("port", ((n, n),)) for n in applet.numbers)
-                yield from (Atom("source_port", ((n, n),)) for n in applet.numbers)
+                for number in applet.compared(tainted):
+                    yield Atom("port", ((number, number),))
+                    yield Atom("source_port", ((number, number),))
                 for action in uses(applet, tainted):
                     yield guess(place, f"what its action {action.label} makes of a port")
 
