@@ -132,6 +132,19 @@ def test_to_who_waits_it_makes_no_difference_whether_lines_are_seen_together(cas
         assert together.feed(sent.packet, 6 * number).verdict is found
 
 
+@by_case
+def test_lists_that_packets_are_asked_by_are_known_to_be(case):
+    model = case.model(semantics)
+    for sent in case.packets:
+        fate = model._fate(sent.packet)
+        steps = [*fate.steps]
+        for classes in fate.policies:
+            found = [steps for one in classes for steps, _ in one.matches]
+            steps += [step for some in found if not isinstance(some, bool) for step in some]
+        asked = {step.dynamic[0] for step in steps if step.dynamic}
+        assert asked <= model.configured.judging
+
+
 def test_an_entry_that_is_cleared_before_it_is_added_is_not_looked_at():
     add, clear = (f'cli command "{verb} K2 D2 host $_src any' for verb in (ADD, f"clear {ADD}"))
     for before, looked in (
@@ -254,6 +267,18 @@ def test_correlation_opens_to_whoever_comes_last():
     result = proved(claim(case.text))
     assert result.status is Status.COUNTEREXAMPLE
     assert result.findings[0].what == "opens"
+
+
+def test_a_port_is_asked_for_that_conditions_compare_a_port_with():
+    """Not those that they compare something else with."""
+    text = STAGED.replace(
+        'action 0030  cli command "enable"',
+        'action 0025  regexp "\\(([0-9]+)\\)" "$_syslog_msg" _m _port\n action 0026  if $_port eq '
+        '"4711"\n action 0027  end\n action 0030  cli command "enable"',
+    )
+    asked = {atom.test for atom in claim(text).model.predicates(4) if atom.field == "source_port"}
+    assert ((4711, 4711),) in asked
+    assert ((1, 1),) not in asked
 
 
 def test_a_port_that_actions_make_something_of_is_a_guess():

@@ -174,21 +174,21 @@ def _addressed(
     on, off = {"": states}, frozenset[States]()
     for dots in range(4):
         end = "." if dots < 3 else ""
-        off = _numbered(looked, off, _OCTETS, end)
+        off = numbered(looked, off, _OCTETS, end)
         following: dict[str, frozenset[States]] = {}
         for before, some in on.items():
             dotted = f"{before}." if before else ""
             apart = [n for n in _OCTETS if f"{dotted}{n}" in beginnings]
             others = tuple(n for n in _OCTETS if n not in apart) if apart else _OCTETS
-            off |= _numbered(looked, some, others, end)
+            off |= numbered(looked, some, others, end)
             for n in apart:
-                following[f"{dotted}{n}"] = _numbered(looked, some, (n,), end)
+                following[f"{dotted}{n}"] = numbered(looked, some, (n,), end)
         on = following
     yield off
     yield from (on[one] for one in named if one in on)
 
 
-def _numbered(
+def numbered(
     looked: Pattern, begun: frozenset[States], numbers: tuple[str, ...], end: str
 ) -> frozenset[States]:
     """Return the states after each of some numbers and what ends them."""
