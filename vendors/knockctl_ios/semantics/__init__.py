@@ -11,6 +11,7 @@ module            subject
 ``regex``         the expressions of applets
 ``applets``       what applets wait for, and their actions
 ``language``      their actions, executed
+``configured``    what commands meet, and what of the state they look at
 ``memory``        what earlier packets left behind, and what is uncertain
 ``router``        that, at work
 ``settling``      what time alone does

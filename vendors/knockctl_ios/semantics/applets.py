@@ -167,23 +167,17 @@ class Applet:
     def examined(self) -> frozenset[tuple[str | None, str | None]]:
         """Access lists and dynamic lists whose temporary entries make a difference to a run.
 
-        None stands for any. One that is cleared right before it is added might as well not have
-        been there.
+        Commands show lists, or add an entry, which does nothing where it is there. Right behind
+        the command that clears it, it isn't: runs come to an action by the one before it, unless
+        that begins or ends a block. None stands for any list.
         """
         said = [" ".join(action.words[2:]).split() for action in self.actions]
-        found: set[tuple[str | None, str | None]] = set()
-        for number, one in enumerate(said):
-            if self.actions[number].verb != "cli":
-                continue
-            if one[:1] == ["show"]:
-                found.add((_literal(one[3:4]) if one[1:2] == ["ip"] else _literal(one[2:3]), None))
-            if one[:1] == ["access-template"]:
-                cleared = said[number - 1] if number else []
-                timed = one.index("timeout") if "timeout" in one else None
-                if cleared == ["clear", *one[:timed]]:
-                    continue
-                found.add((_literal(one[1:2]), _literal(one[2:3])))
-        return frozenset(found)
+        return frozenset(
+            found
+            for number, one in enumerate(said)
+            if self.actions[number].verb == "cli"
+            and (found := _examined(one, said[number - 1] if number else [])) is not None
+        )
 
     @cached_property
     def minutes(self) -> tuple[int, ...]:
@@ -296,8 +290,19 @@ class _Statements:
                 self.correlated.append((join, name))
 
 
+def _examined(one: list[str], before: list[str]) -> tuple[str | None, str | None] | None:
+    """Return the lists that a command looks at; None where it looks at none."""
+    if one[:1] == ["access-template"]:
+        end = one.index("timeout") if "timeout" in one else None
+        return None if before == ["clear", *one[:end]] else (_literal(one[1:2]), _literal(one[2:3]))
+    if one[:1] == ["show"] and "$" not in "".join(one[1:2]):
+        return _literal(one[3:4] if one[1:2] == ["ip"] else one[2:3]), None
+    harmless = ("enable", "disable", "end", "exit", "terminal", "clear")
+    return None if one and one[0] in harmless else (None, None)
+
+
 def _literal(said: list[str]) -> str | None:
-    """Return the word; None where a variable or nothing stands there."""
+    """Return the word; None where a variable or no name stands there."""
     return said[0] if said and "$" not in said[0] and said[0] != "|" else None
 
 

@@ -12,12 +12,13 @@ from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import WirePacket
 from knockctl_ios.semantics import memory
 from knockctl_ios.semantics.conditions import holds
+from knockctl_ios.semantics.configured import Configured
 from knockctl_ios.semantics.document import Document
 from knockctl_ios.semantics.fates import INSIDE, LOCAL, Fate, Judged, Matched, Step, Walk
 from knockctl_ios.semantics.lists import addressed
 from knockctl_ios.semantics.logs import Kind, Message
 from knockctl_ios.semantics.memory import State, Switches
-from knockctl_ios.semantics.router import Configured, Memory
+from knockctl_ios.semantics.router import Memory
 from knockctl_ios.semantics.settling import settled, thresholds
 from knockctl_ios.semantics.surroundings import Surroundings
 

@@ -10,11 +10,11 @@ from knockctl.automaton.alphabet import Atom, protocol
 from knockctl_ios.semantics import plane
 from knockctl_ios.semantics.applets import MINUTE, Applet, applets, uses
 from knockctl_ios.semantics.conditions import Condition, atoms, guess
+from knockctl_ios.semantics.configured import Configured
 from knockctl_ios.semantics.document import Document
 from knockctl_ios.semantics.lists import Entry, Lists, addressed
 from knockctl_ios.semantics.logs import PORTED, Format, Kind, Message, split
 from knockctl_ios.semantics.memory import Switches
-from knockctl_ios.semantics.router import Configured
 
 PROTOCOLS = tuple((name, protocol(name)) for name in ("tcp", "udp", "icmp", "icmpv6"))
 
