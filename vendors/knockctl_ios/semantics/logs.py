@@ -166,10 +166,11 @@ _OCTETS = tuple(str(n) for n in range(256))
 _NAMED = re.compile(r"(?<![\d.])\d{1,3}(?:\\\.\d{1,3}){3}(?![\d.])")
 
 
+@cache
 def _addressed(
     looked: Pattern, states: frozenset[States], named: tuple[str, ...]
-) -> Iterator[frozenset[States]]:
-    """Yield the states after any address but those named, then after each of those."""
+) -> tuple[frozenset[States], ...]:
+    """Return the states after any address but those named, then after each of those."""
     beginnings = {".".join(one.split(".")[:dots]) for one in named for dots in range(1, 5)}
     on, off = {"": states}, frozenset[States]()
     for dots in range(4):
@@ -184,8 +185,7 @@ def _addressed(
             for n in apart:
                 following[f"{dotted}{n}"] = numbered(looked, some, (n,), end)
         on = following
-    yield off
-    yield from (on[one] for one in named if one in on)
+    return (off, *(on[one] for one in named if one in on))
 
 
 def numbered(
@@ -248,7 +248,8 @@ Runs = list[tuple[int, States]]
 """Where runs of numbers begin that lead to the same states, and those states."""
 
 
-def _by_port(looked: Pattern, begun: States) -> Runs:
+@cache
+def _by_port(looked: Pattern, begun: States) -> tuple[tuple[int, States], ...]:
     """Return the states after each port and the bracket behind it, in runs."""
     known: dict[tuple[States, int], Runs] = {}
 
@@ -272,7 +273,7 @@ def _by_port(looked: Pattern, begun: States) -> Runs:
         for digit in range(1, 10):
             after = following(looked.after(begun, str(digit)), digits)
             _join(runs, after, digit * 10**digits)
-    return [(first, states) for first, states in runs if first <= _HIGHEST]
+    return tuple((first, states) for first, states in runs if first <= _HIGHEST)
 
 
 def _join(runs: Runs, more: Runs, offset: int) -> None:
