@@ -145,26 +145,30 @@ def test_lists_that_packets_are_asked_by_are_known_to_be(case):
         assert asked <= model.configured.judging
 
 
+CLEARED = "clear access-template K2 D2 host $_s any"
+
+
 @pytest.mark.parametrize(
     ("before", "command", "looked"),
     [
-        ("clear access-template K2 D2 host $_s any", f"{ADD} K2 D2 host $_s any timeout 1", None),
-        ("clear access-template K2 D2 host $_s any", f"{ADD} K2 D2 host $_s any", None),
-        ("clear access-template K2 D2 host $_s any", f"{ADD} K2 D2 any any", ("K2", "D2")),
-        ("clear access-template K2 D3 host $_s any", f"{ADD} K2 D2 host $_s any", ("K2", "D2")),
-        ("enable", f"{ADD} K2 $_d any any timeout 1", ("K2", None)),
-        ("enable", "clear access-template K2 D2 any any", None),
-        ("enable", "show ip access-lists K1 | include host $_s any", ("K1", None)),
-        ("enable", "show access-lists K1", ("K1", None)),
-        ("enable", "show access-lists | include host $_s any", (None, None)),
-        ("enable", "show ip access-lists $_d", (None, None)),
-        ("enable", "show $_d K1", (None, None)),
-        ("enable", "$_d", (None, None)),
+        (f'cli command "{CLEARED}"', f"{ADD} K2 D2 host $_s any timeout 1", None),
+        (f'cli command "{CLEARED}"', f"{ADD} K2 D2 host $_s any", None),
+        (f'cli command "{CLEARED}"', f"{ADD} K2 D2 any any", ("K2", "D2")),
+        (f'set _x "{CLEARED}"', f"{ADD} K2 D2 host $_s any", ("K2", "D2")),
+        (f'cli command "{CLEARED.replace("D2", "D3")}"', f"{ADD} K2 D2 host $_s any", ("K2", "D2")),
+        ('cli command "enable"', f"{ADD} K2 $_d any any timeout 1", ("K2", None)),
+        ('cli command "enable"', CLEARED, None),
+        ('cli command "enable"', "show ip access-lists K1 | include host $_s any", ("K1", None)),
+        ('cli command "enable"', "show access-lists K1", ("K1", None)),
+        ('cli command "enable"', "show access-lists | include host $_s any", (None, None)),
+        ('cli command "enable"', "show ip access-lists $_d", (None, None)),
+        ('cli command "enable"', "show $_d K1", (None, None)),
+        ('cli command "enable"', "$_d", (None, None)),
     ],
 )
 def test_what_commands_look_at_is_known(before, command, looked):
     """One that is cleared before it is added might as well not have been there."""
-    text = f'event manager applet X\n action 1 cli command "{before}"\n action 2 cli command'
+    text = f"event manager applet X\n action 1 {before}\n action 2 cli command"
     actions = compiled(tree.read(f'{text} "{command}"\n')[0])
     assert Applet("X", (), actions, {}).examined == {looked} - {None}
 

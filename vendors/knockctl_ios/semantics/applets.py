@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from knockctl.automaton.alphabet import Atom
 from knockctl_ios import normal, words
@@ -171,13 +171,12 @@ class Applet:
         the command that clears it, it isn't: runs come to an action by the one before it, unless
         that begins or ends a block. None stands for any list.
         """
-        said = [" ".join(action.words[2:]).split() for action in self.actions]
-        return frozenset(
-            found
-            for number, one in enumerate(said)
-            if self.actions[number].verb == "cli"
-            and (found := _examined(one, said[number - 1] if number else [])) is not None
-        )
+        said = [
+            " ".join(action.words[2:]).split() if action.verb == "cli" else []
+            for action in self.actions
+        ]
+        found = (_examined(one, before) for before, one in pairwise([[], *said]) if one)
+        return frozenset(one for one in found if one)
 
     @cached_property
     def minutes(self) -> tuple[int, ...]:
@@ -298,7 +297,7 @@ def _examined(one: list[str], before: list[str]) -> tuple[str | None, str | None
     if one[:1] == ["show"] and "$" not in "".join(one[1:2]):
         return _literal(one[3:4] if one[1:2] == ["ip"] else one[2:3]), None
     harmless = ("enable", "disable", "end", "exit", "terminal", "clear")
-    return None if one and one[0] in harmless else (None, None)
+    return None if one[0] in harmless else (None, None)
 
 
 def _literal(said: list[str]) -> str | None:
