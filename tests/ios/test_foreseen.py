@@ -45,7 +45,7 @@ def model(config, **switches):
 def traces(rng, policy, pauses, most):
     """Yield packets of somebody who sends one to so many at once, and waits until all are seen."""
     every = [(k.protocol, k.port) for g in policy.generations for k in g.knocks]
-    for _ in range(15):
+    for _ in range(12):
         at, trace, ahead = 0.0, [], []
         for _ in range(15):
             ahead = ahead or [(k.protocol, k.port) for k in rng.choice(policy.generations).knocks]
@@ -81,7 +81,7 @@ def compared(number, method, pauses, most=1, **switches):
     rng, seen = random.Random(f"foreseen {number} {method} {most} {switches}"), Counter()
     right = corner(POLICIES[number], method=method).config
     lines = [line for line in right.text().splitlines() if '"clear access-template' not in line]
-    for config in (right, parse_text("\n".join(lines)), *(mutant(rng, right)[1] for _ in range(3))):
+    for config in (right, parse_text("\n".join(lines)), *(mutant(rng, right)[1] for _ in range(2))):
         exact = model(config, together=False, **switches)
         other = model(config, together=True, **switches)
         assert other.configured.foreseeable is not bool(switches)
@@ -89,7 +89,7 @@ def compared(number, method, pauses, most=1, **switches):
             found = play(Machine(other), trace)
             assert found == play(Machine(exact), trace), trace
             seen.update(found)
-    assert seen["accept"] > 100, seen
+    assert seen["accept"] > 60, seen
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -106,3 +106,13 @@ def test_so_do_lines_that_come_at_once(number):
 
 def test_nothing_is_foreseen_that_packets_put_off():
     compared(1, "acl-log", PAUSES, template="idle")
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_what_a_line_adds_anew_is_there_for_the_next(together):
+    """Though the entry that was there when that was logged has ended meanwhile."""
+    one, two = (("udp", knock.port) for knock in KNOCKS)
+    machine = Machine(model(corner(POLICIES[0]).config, together=together))
+    again = MINUTE + 1.0
+    trace = [(0.0, one), (again, one), (again + SOON, two), (again + 2 * LAG, ("tcp", 22))]
+    assert play(machine, trace)[-1] == "accept"
