@@ -133,6 +133,8 @@ class Switches:
     """Whether a temporary entry's addresses replace those of its dynamic list, or add to them."""
     log_action: bool = True
     """Whether a logging policy logs only where its class says ``log``."""
+    by_interface: bool = True
+    """Whether a logging class can ask for the interface that a packet came in by."""
     summarised: bool = True
     """Whether packets of a flow that an access list logged are only counted, for five minutes."""
     occurs: Literal["total", "events"] = "total"

@@ -51,7 +51,7 @@ class Surroundings:
     @cached_property
     def log_classes(self) -> tuple[plane.LogClass, ...]:
         """The classes of its logging policies."""
-        return plane.log_classes(self.document)
+        return plane.log_classes(self.document, by_interface=self.switches.by_interface)
 
     def bound(self, family: int) -> Mapping[str, str]:
         """Return interfaces and the lists that judge what comes in by them."""

@@ -1,0 +1,114 @@
+"""Everything that a router runs: what is ours among it, proved or named."""
+
+from dataclasses import replace
+from ipaddress import ip_address
+
+import pytest
+
+from knockctl.automaton import verify
+from knockctl.automaton.letters import Claim
+from knockctl.automaton.model import ConcreteClocks
+from knockctl.automaton.reference import Site
+from knockctl.automaton.verify import Status, prove
+from knockctl.automaton.wire import WirePacket
+from knockctl.policy.resolved import Generation, Knock
+from knockctl.ports import Span
+from knockctl_ios.modeller import IosModeller
+from tests.fixtures.ios_policies import METHODS, SETTLED, P, corner
+
+SMALL = replace(
+    P,
+    generations=(Generation(1, (Knock("udp", 101), Knock("udp", 102))),),
+    services=(Span("tcp", 22, 22),),
+)
+ROUTER = """
+ip access-list extended OUTSIDE
+ permit tcp any any established
+ permit icmp any any
+ deny ip any any log
+ip access-list extended PARTNER
+ permit tcp any any eq 443
+ permit udp any host 198.51.100.14
+ deny ip any any
+interface GigabitEthernet0/0
+ ip address 198.51.100.14 255.255.255.0
+ ip access-group OUTSIDE in
+interface GigabitEthernet0/1
+ ip address 192.0.2.14 255.255.255.0
+interface GigabitEthernet0/2
+ ip address 203.0.113.14 255.255.255.0
+ ip access-group PARTNER in
+service sequence-numbers
+"""
+"""Three interfaces: clients, management without a list, a partner who may send what knocks are."""
+
+
+def running(text, switches=SETTLED):
+    return IosModeller(switches).running(text).model
+
+
+def claimed(one, model):
+    """The claim that ``verify --running`` makes of everything, for a router that acts at once."""
+    relaxed = tuple(replace(bounds, lag=0) for bounds in one.rendered.relaxed)
+    site = Site(one.rendered.effective, (), None, relaxed)
+    return Claim(site, IosModeller(SETTLED).scope(one.place), model, 4, whole=True)
+
+
+def opened(one, text, switches=SETTLED):
+    """Ask whether anybody gets in without the knock."""
+    return prove(claimed(one, running(text, switches)), verify.opens)
+
+
+# --- several interfaces ---
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_nobody_gets_in_without_the_knock_whatever_other_interfaces_let_in(method):
+    one = corner(SMALL, method=method)
+    result = opened(one, one.config.text() + ROUTER)
+    assert result.status is Status.PROVED, (result.findings, result.reasons)
+
+
+def test_knocks_by_other_interfaces_count_where_the_log_does_not_tell_interfaces_apart():
+    one = corner(SMALL, method="copp")
+    text = one.config.text()
+    blind = text.replace(f" match input-interface {one.place.interface}\n", "")
+    assert blind != text
+    for found in (
+        opened(one, blind + ROUTER),
+        opened(one, text + ROUTER, replace(SETTLED, by_interface=False)),
+    ):
+        assert found.status is Status.COUNTEREXAMPLE
+        rows = found.findings[0].trace
+        assert [row.letter.packet.interface for row in rows][-1] == one.place.interface
+        assert {row.letter.packet.interface for row in rows[:-1]} > {one.place.interface}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_permit_above_ours_is_named(method):
+    one = corner(SMALL, method=method)
+    above = "ip access-list extended OUTSIDE\n permit tcp 203.0.113.0 0.0.0.255 any eq 22\n"
+    found = opened(one, above + one.config.text() + ROUTER)
+    assert found.status is Status.COUNTEREXAMPLE
+    (row,) = found.findings[0].trace
+    assert row.rule == "OUTSIDE: permit tcp 203.0.113.0 0.0.0.255 any eq 22"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_services_on_other_interfaces_stay_what_they_were(method):
+    one = corner(SMALL, method=method)
+    alone, together = running(ROUTER), running(one.config.text() + ROUTER)
+    for number in (1, 2):
+        for port in (22, 443):
+            packet = WirePacket(
+                ip_address("203.0.113.7"),
+                one.place.addresses[0],
+                "tcp",
+                port,
+                interface=f"GigabitEthernet0/{number}",
+            )
+            judged = [
+                model.step(model.initial, packet, ConcreteClocks()).verdict
+                for model in (alone, together)
+            ]
+            assert judged[0] is judged[1]
