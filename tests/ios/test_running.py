@@ -14,6 +14,7 @@ from knockctl.automaton.wire import WirePacket
 from knockctl.policy.resolved import Generation, Knock
 from knockctl.ports import Span
 from knockctl_ios.modeller import IosModeller
+from knockctl_ios.parse import parse_text
 from tests.fixtures.ios_policies import METHODS, SETTLED, P, corner
 
 SMALL = replace(
@@ -112,3 +113,53 @@ def test_services_on_other_interfaces_stay_what_they_were(method):
                 for model in (alone, together)
             ]
             assert judged[0] is judged[1]
+
+
+# --- the operator's policy of the control plane ---
+
+THEIRS = """
+ip access-list extended PROBES
+ permit udp any any range 100 200
+class-map match-any THEIRS
+ match access-group name PROBES
+policy-map COPP
+ class THEIRS
+  {}
+control-plane host
+ service-policy input COPP
+"""
+
+
+@pytest.mark.parametrize(("action", "verdict"), [("set precedence 1", "accept"), ("drop", None)])
+def test_a_class_above_ours_that_takes_knocks_is_named(action, verdict):
+    one = corner(SMALL, method="copp", policy_map="COPP")
+    found = opened(one, THEIRS.format(action) + one.config.text() + ROUTER)
+    if verdict is None:
+        # What it drops is logged: it knocks as well.
+        assert found.status is Status.PROVED, found.findings
+        return
+    assert found.status is Status.COUNTEREXAMPLE
+    (row,) = found.findings[0].trace
+    assert (row.rule, row.got) == ("policy-map COPP, class THEIRS", verdict)
+
+
+def test_a_class_above_ours_that_polices_knocks_is_no_guess_of_ours():
+    one = corner(SMALL, method="copp", policy_map="COPP")
+    found = opened(one, THEIRS.format("police 8000") + one.config.text() + ROUTER)
+    assert found.status is Status.UNKNOWN
+    assert any("policy-map COPP, class THEIRS" in reason for reason in found.reasons)
+
+
+def test_how_a_class_joins_its_lines_is_seen():
+    one = corner(SMALL, method="copp", policy_map="COPP")
+    both = THEIRS.format("set precedence 1").replace(
+        " match access-group name PROBES\n",
+        " match access-group name PROBES\n match access-group name NOBODY\n",
+    )
+    both += "ip access-list extended NOBODY\n deny ip any any\n"
+    every = both.replace("match-any THEIRS", "match-all THEIRS")
+    text = one.config.text() + ROUTER
+    assert opened(one, both + text).status is Status.COUNTEREXAMPLE
+    assert opened(one, every + text).status is Status.PROVED
+    ours = one.config.text().replace("class-map match-any kc-p", "class-map match-all kc-p")
+    assert parse_text(ours) != parse_text(one.config.text())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -168,10 +168,11 @@ class _Run:
         return verdict if fate.ends else self._plane(fate, verdict)
 
     def _plane(self, fate: Fate, permitted: Verdict) -> Verdict:
-        found = [one for policy in fate.policies if (one := self._class(policy))]
-        dropping = next((one for one in found if one.drops), None)
-        if dropping:
-            self.places.append(dropping.place)
+        found = [(one, policy) for policy in fate.policies if (one := self._class(policy))]
+        dropping = next((one for one, _ in found if one.drops), None)
+        deciding = dropping or next((one for one, some in found if _spares(one, some)), None)
+        if deciding:
+            self.places.append(deciding.place)
         for dropped, kind in fate.logs:
             if dropped is (dropping is not None):
                 self.mind.log(Message.of(kind, self.packet))
@@ -218,3 +219,8 @@ class _Run:
             self.mind.counted.add(flow)
             self.mind.resets.add(flow)
         self.mind.log(message)
+
+
+def _spares(one: Judged, policy: Sequence[Judged]) -> bool:
+    """Tell whether a class takes a packet that one below it may drop, the default aside."""
+    return any(below.drops and below.matches for below in policy[policy.index(one) + 1 :])
