@@ -51,8 +51,8 @@ MUTANTS = [
     ("device", "if dropped is (dropping is not None):", "if True:"),
     (
         "device",
-        "dropping = next((one for one in found if one.drops), None)",
-        "dropping = found[0] if found else None",
+        "dropping = next((one for one, _ in found if one.drops), None)",
+        "dropping = found[0][0] if found else None",
     ),
     ("device", "self.mind.used(entry)", "pass"),
     ("device", "if flow in self.mind.counted:", "if False:"),
