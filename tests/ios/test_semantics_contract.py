@@ -6,7 +6,6 @@ from ipaddress import ip_address
 import pytest
 
 from knockctl.automaton import verify
-from knockctl.automaton.alphabet import Of
 from knockctl.automaton.explore import Explorer
 from knockctl.automaton.letters import Claim, senders
 from knockctl.automaton.model import ConcreteClocks, Machine
@@ -29,24 +28,7 @@ by_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 @by_case
 def test_nothing_is_asked_that_was_not_announced(case):
-    model = case.model(semantics)
-    announced = set(model.predicates(case.family))
-
-    class Listening:
-        def __init__(self, packet):
-            self.of = Of(packet)
-
-        def __call__(self, atom):
-            assert atom in announced
-            return self.of(atom)
-
-        def refutes(self, atom):
-            assert atom in announced
-            return self.of.refutes(atom)
-
-    for sent in case.packets:
-        for verdict in (True, False):
-            model.signature(case.family, Listening(sent.packet), verdict=verdict)
+    case.listens(semantics)
 
 
 @pytest.mark.parametrize(
@@ -54,19 +36,7 @@ def test_nothing_is_asked_that_was_not_announced(case):
 )
 @by_case
 def test_clocks_are_asked_only_for_what_was_declared(case, switches):
-    model = case.model(semantics, **switches)
-    declared = {}
-
-    class Strict(ConcreteClocks):
-        def younger(self, name, seconds):
-            assert seconds in declared.get(name, ()), (name, seconds)
-            return super().younger(name, seconds)
-
-    machine = Machine(model, Strict())
-    for sent in case.packets:
-        declared.update(model.thresholds(machine.state))
-        # What begins with a packet is declared with the state it leads to.
-        machine.feed(sent.packet, sent.at)
+    case.keeps_time(case.model(semantics, **switches))
 
 
 def case_of(name):
