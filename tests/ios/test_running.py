@@ -163,3 +163,53 @@ def test_how_a_class_joins_its_lines_is_seen():
     assert opened(one, every + text).status is Status.PROVED
     ours = one.config.text().replace("class-map match-any kc-p", "class-map match-all kc-p")
     assert parse_text(ours) != parse_text(one.config.text())
+
+
+# --- applets of others ---
+
+APPLET = """event manager applet THEIRS
+ {}
+ action 01 cli command "enable"
+"""
+OPENS = 'action 02 cli command "access-template OUTSIDE kc-p host 203.0.113.7 any"'
+LINK = 'event syslog pattern "LINEPROTO"'
+NOT_UNDERSTOOD = {
+    "when 'event timer countdown time 30' happens": ("event timer countdown time 30", OPENS),
+    "when 'event cli pattern": ('event cli pattern "write mem" sync yes', OPENS),
+    "what matches": ('event syslog pattern "(a|ab)"', OPENS),
+    "what its action 03": (LINK, 'action 03 cli command "no ip access-list extended OUTSIDE"'),
+    "what its action 02, 'policy another', does": (LINK, "action 02 policy another"),
+    "what its action 04": (
+        *(LINK, OPENS, 'action 04 cli command "ping 192.0.2.1"'),
+        'action 05 regexp "!!" "$_cli_result"',
+    ),
+    "when 'event timer watchdog": (
+        *("event timer watchdog time 60", 'action 02 cli command "show clock"'),
+        'action 03 syslog msg "$_cli_result"',
+    ),
+}
+HARMLESS = [
+    ("event timer watchdog time 60", 'action 02 syslog msg "I am here"'),
+    (
+        *(LINK, 'action 02 cli command "conf t"', 'action 03 cli command "interface Tunnel1"'),
+        *('action 04 cli command "shutdown"', 'action 05 mail server "m" to "a" subject "s"'),
+    ),
+    ("event none", OPENS),
+]
+
+
+@pytest.mark.parametrize("why", NOT_UNDERSTOOD)
+@pytest.mark.parametrize("method", METHODS)
+def test_an_applet_that_nobody_understands_leaves_it_unknown(method, why):
+    one = corner(SMALL, method=method)
+    theirs = APPLET.format("\n ".join(NOT_UNDERSTOOD[why]))
+    found = opened(one, one.config.text() + ROUTER + theirs)
+    assert found.status is Status.UNKNOWN
+    assert any(f"applet THEIRS: {why}" in reason for reason in found.reasons)
+
+
+@pytest.mark.parametrize("lines", HARMLESS)
+def test_an_applet_that_leaves_lists_alone_does_not_matter(lines):
+    one = corner(SMALL)
+    found = opened(one, one.config.text() + ROUTER + APPLET.format("\n ".join(lines)))
+    assert found.status is Status.PROVED, found.reasons

@@ -213,7 +213,7 @@ def test_a_script_is_a_guess_for_proofs():
 
 def test_an_action_nobody_understands_is_named():
     text = STAGED.replace(
-        'cli command "access-template K2 D2', 'cli command "configure terminal K2'
+        'cli command "access-template K2 D2', 'cli command "no ip access-list extended K2'
     )
     asked = [str(atom.test) for atom in claim(text).model.predicates(4)]
     assert any("applet ONE: what its action 0040" in one for one in asked)
@@ -231,7 +231,8 @@ event manager applet HARD
  action 2 cli command "clear access-template IN SVC any any"
 """
     model = claim(STAGED + other).model
-    assert [one.name for one in model.configured.applets] == ["ONE", "TWO", "HARD"]
+    assert [one.name for one in model.configured.applets] == ["ONE", "TWO"]
+    assert [one.name for one in model.around.applets] == ["ONE", "TWO", "HARD"]
     assert any("applet HARD: when" in str(atom.test) for atom in model.predicates(4))
 
 

@@ -30,9 +30,16 @@ UNDERSTOOD = frozenset(
         *("elseif", "else", "end", "break", "continue", "exit", "set", "increment", "decrement"),
         *("add", "subtract", "multiply", "divide", "string", "append", "regexp", "info", "context"),
         *("wait", "cli", "syslog", "puts", "comment"),
+        *("mail", "counter", "track", "snmp-trap", "cns-event", "publish-event"),
     )
 )
-_HARMLESS = ("show ", "enable", "disable", "end", "exit", "terminal ", "ping ", "traceroute ")
+_HARMLESS = (
+    *("show ", "enable", "disable", "end", "exit", "terminal ", "ping ", "traceroute "),
+    *("clear counters", "clear ip route", "clear logging", "clear crypto ", "write", "wr mem"),
+    *("configure terminal", "config t", "conf t", "interface ", "shutdown", "no shutdown"),
+    *("description ", "ip route ", "no ip route ", "track ", "standby ", "ntp ", "logging host "),
+)
+"""Commands that neither access lists nor what judges packets depend on, as they are typed."""
 _COMMANDS = (
     *("enable", "end", "exit", "access-template ", "clear access-template "),
     *("clear ip access-template ", "show access-lists", "show ip access-lists", "terminal "),
@@ -164,10 +171,11 @@ def _applet(document: Document, line: Line) -> Applet | None:
     if not reader.detectors and not reader.unsure:
         return None
     bypassed = "bypass" in head or document.says("event manager session cli username")
+    printed = any("$_cli_result" in word for action in actions for word in action.words)
     reader.unsure += [
         guess(f"applet {head[3]}", f"what its action {a.label}, {' '.join(a.words)!r}, does")
         for a in actions
-        if not _understood(a)
+        if not _understood(a, printed=printed)
     ]
     return Applet(
         head[3],
@@ -275,15 +283,26 @@ def _matters(actions: tuple[Action, ...]) -> bool:
     """Tell whether anything it does may change what becomes of packets."""
     return any(
         (action.verb == "cli" and not " ".join(action.words[2:]).startswith(_HARMLESS))
-        or action.verb in ("syslog", "context", "policy", "publish-event", "reload", "snmp")
+        or action.verb in ("syslog", "context", "policy", "reload", "force-switchover")
         for action in actions
     )
 
 
-def _understood(action: Action) -> bool:
+def says(applet: Applet) -> tuple[str, ...] | None:
+    """Return what an applet logs, where lines are all that it leaves; None: it does more."""
+    if _matters(tuple(action for action in applet.actions if action.verb != "syslog")):
+        return None
+    return tuple(action.words[-1] for action in applet.actions if action.verb == "syslog")
+
+
+def _understood(action: Action, *, printed: bool) -> bool:
+    """Tell whether an action is run as the router does; ``printed``: what commands print counts."""
     said = action.words
     if action.verb == "cli":
-        return said[1] == "command" and said[2].startswith(_COMMANDS) and len(said) == 3
+        known = _COMMANDS if printed else (*_COMMANDS, *_HARMLESS)
+        return said[1] == "command" and said[2].startswith(known) and len(said) == 3
+    if action.verb == "info":
+        return said[1:4] == ("type", "event", "reqinfo")
     if action.verb == "regexp":
         try:
             pattern(said[1].replace('\\"', '"'))

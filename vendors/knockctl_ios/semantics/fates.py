@@ -168,6 +168,9 @@ class Walk:
             if entry.dynamic:
                 self.told += [self.ask(atom) for atom in self.around.addresses]
             dynamic = (name, entry.dynamic) if entry.dynamic else None
+            if dynamic and True in [self.ask(one) for one in self.around.unsettled]:
+                # Nobody knows for whom there is an entry.
+                dynamic = None
             yield Step(entry.place, entry.permits, dynamic, log)
             if dynamic is None:
                 return

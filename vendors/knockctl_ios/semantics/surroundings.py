@@ -8,7 +8,7 @@ from functools import cached_property
 
 from knockctl.automaton.alphabet import Atom, protocol
 from knockctl_ios.semantics import plane
-from knockctl_ios.semantics.applets import MINUTE, Applet, applets, uses
+from knockctl_ios.semantics.applets import MINUTE, Applet, applets, says, uses
 from knockctl_ios.semantics.conditions import Condition, atoms, guess
 from knockctl_ios.semantics.document import Document
 from knockctl_ios.semantics.lists import Entry, Lists, addressed
@@ -41,7 +41,28 @@ class Surroundings:
         numbered = not self.document.whole or self.document.says("service sequence-numbers")
         known = {name: self.lists.entries(name) or () for name in self.document.access_lists}
         form = Format(self.switches.style, numbered, self.switches.bracketed)
-        return Configured(applets(self.document), known, form, self.switches)
+        understood = tuple(one for one in self.applets if not one.unsure)
+        return Configured(understood, known, form, self.switches)
+
+    @cached_property
+    def applets(self) -> tuple[Applet, ...]:
+        """All that may change what access lists do; those not understood are not run here."""
+        return applets(self.document)
+
+    @cached_property
+    def unsettled(self) -> tuple[Atom, ...]:
+        """What nobody here knows about applets: any of them may have let anybody in."""
+        return tuple(atom for a in self.applets if not self._unheard(a) for atom in a.unsure)
+
+    def _unheard(self, applet: Applet) -> bool:
+        """Tell whether all that an applet does is to log lines that nobody waits for."""
+        texts = says(applet)
+        if texts is None or any("$" in text for text in texts):
+            return False
+        kinds = (Kind("applet", word=text, name=applet.name) for text in texts)
+        lines = [self.configured.form.line(Message(kind)) for kind in kinds]
+        patterns = [d.pattern for one in self.configured.applets for d in one.detectors]
+        return not any(looked.search(line) for looked in patterns for line in lines)
 
     @cached_property
     def policies(self) -> tuple[tuple[plane.Class, ...], ...]:
@@ -113,6 +134,7 @@ class Surroundings:
                 yield from entry.questions()
         for condition in plane.questions(self.policies, self.log_classes):
             yield from atoms(condition)
+        yield from self.unsettled
         yield from (self.unknown(name) for name in self._asked())
         for kind in self._kinds(family):
             yield from self.questions(kind)
@@ -144,8 +166,7 @@ class Surroundings:
             self._heard[kind] = tuple(
                 applet
                 for applet in self.configured.applets
-                if applet.unsure
-                or any(split(d.pattern, kind, form).possible for d in applet.detectors)
+                if any(split(d.pattern, kind, form).possible for d in applet.detectors)
             )
         return self._heard[kind]
 
@@ -154,7 +175,6 @@ class Surroundings:
         form = self.configured.form
         for applet in self.heard(kind):
             place = f"applet {applet.name}"
-            yield from applet.unsure
             for looked in (*(d.pattern for d in applet.detectors), *applet.looked):
                 found = split(looked, kind, form)
                 if found.addresses:
