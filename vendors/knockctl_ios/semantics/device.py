@@ -13,7 +13,7 @@ from knockctl.automaton.wire import WirePacket
 from knockctl_ios.semantics import memory
 from knockctl_ios.semantics.conditions import holds
 from knockctl_ios.semantics.document import Document
-from knockctl_ios.semantics.fates import INSIDE, LOCAL, Fate, Judged, Matched, Step, Walk
+from knockctl_ios.semantics.fates import INSIDE, LOCAL, Decided, Fate, Judged, Matched, Step, Walk
 from knockctl_ios.semantics.lists import addressed
 from knockctl_ios.semantics.logs import Kind, Message
 from knockctl_ios.semantics.memory import State, Switches
@@ -155,6 +155,8 @@ class _Run:
 
     def through(self, fate: Fate) -> Verdict:
         """Return the verdict."""
+        if fate.first:
+            return self._decided(fate.first)
         step = self._list(fate.steps)
         if step:
             self.places.append(step.place)
@@ -165,7 +167,15 @@ class _Run:
         elif fate.listed:
             return Verdict.PASS
         verdict = Verdict.ACCEPT if step else fate.otherwise
-        return verdict if fate.ends else self._plane(fate, verdict)
+        if fate.behind:
+            return self._decided(fate.behind)
+        if not fate.ends:
+            verdict = self._plane(fate, verdict)
+        return self._decided(fate.last) if fate.last and verdict is Verdict.ACCEPT else verdict
+
+    def _decided(self, by: Decided) -> Verdict:
+        self.places.append(by.place)
+        return by.verdict
 
     def _plane(self, fate: Fate, permitted: Verdict) -> Verdict:
         found = [(one, policy) for policy in fate.policies if (one := self._class(policy))]

@@ -16,6 +16,7 @@ from knockctl_ios.semantics.logs import PORTED, Format, Kind, Message, split
 from knockctl_ios.semantics.memory import Switches
 from knockctl_ios.semantics.router import Configured
 from knockctl_ios.semantics.settling import windows
+from knockctl_ios.semantics.ways import Way, ways
 
 PROTOCOLS = tuple((name, protocol(name)) for name in ("tcp", "udp", "icmp", "icmpv6"))
 
@@ -29,6 +30,11 @@ class Surroundings:
     _heard: dict[Kind, tuple[Applet, ...]] = field(default_factory=dict, repr=False)
 
     # --- what is configured ---
+
+    @cached_property
+    def ways(self) -> tuple[Way, ...]:
+        """What else decides about packets for the router, where all that runs is known."""
+        return tuple(ways(self.document, self.lists)) if self.document.whole else ()
 
     @cached_property
     def lists(self) -> Lists:
@@ -134,6 +140,7 @@ class Surroundings:
                 yield from entry.questions()
         for condition in plane.questions(self.policies, self.log_classes):
             yield from atoms(condition)
+        yield from (atom for way in self.ways for atom in atoms(way.condition))
         yield from self.unsettled
         yield from (self.unknown(name) for name in self._asked())
         for kind in self._kinds(family):
