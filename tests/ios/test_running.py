@@ -34,14 +34,19 @@ ip access-list extended PARTNER
 interface GigabitEthernet0/0
  ip address 198.51.100.14 255.255.255.0
  ip access-group OUTSIDE in
+ no ip unreachables
 interface GigabitEthernet0/1
  ip address 192.0.2.14 255.255.255.0
+ no ip unreachables
 interface GigabitEthernet0/2
  ip address 203.0.113.14 255.255.255.0
  ip access-group PARTNER in
 service sequence-numbers
 """
 """Three interfaces: clients, management without a list, a partner who may send what knocks are."""
+
+
+MODELLER = IosModeller(SETTLED)
 
 
 def running(text, switches=SETTLED):
@@ -52,7 +57,7 @@ def claimed(one, model):
     """The claim that ``verify --running`` makes of everything, for a router that acts at once."""
     relaxed = tuple(replace(bounds, lag=0) for bounds in one.rendered.relaxed)
     site = Site(one.rendered.effective, (), None, relaxed)
-    return Claim(site, IosModeller(SETTLED).scope(one.place), model, 4, whole=True)
+    return Claim(site, MODELLER.scope(one.place), model, 4, whole=True)
 
 
 def opened(one, text, switches=SETTLED):
@@ -213,3 +218,90 @@ def test_an_applet_that_leaves_lists_alone_does_not_matter(lines):
     one = corner(SMALL)
     found = opened(one, one.config.text() + ROUTER + APPLET.format("\n ".join(lines)))
     assert found.status is Status.PROVED, found.reasons
+
+
+# --- whatever else may decide ---
+
+ROUTERS = {
+    "zone-pair security IN source OUT destination self": (
+        "zone-pair security IN source OUT destination self\n service-policy type inspect SELF\n"
+        "interface GigabitEthernet0/0\n zone-member security OUT\n"
+    ),
+    "control-plane host: service-policy type port-filter input CLOSED": (
+        "control-plane host\n service-policy type port-filter input CLOSED\n"
+    ),
+    "interface GigabitEthernet0/0: service-policy input SHAPED": (
+        "policy-map SHAPED\n class class-default\n  police 8000\n"
+        "interface GigabitEthernet0/0\n service-policy input SHAPED\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("line", ROUTERS)
+def test_what_may_drop_knocks_before_they_are_logged_leaves_it_unknown(line):
+    for method, status in (("copp", Status.UNKNOWN), ("acl-log", Status.PROVED)):
+        one = corner(SMALL, method=method)
+        found = opened(one, one.config.text() + ROUTER + ROUTERS[line])
+        assert found.status is status, found.findings
+        assert status is Status.PROVED or any(line in reason for reason in found.reasons)
+
+
+def test_a_knocks_port_that_is_translated_is_named():
+    one = corner(SMALL, method="copp")
+    line = "ip nat inside source static udp 10.0.0.5 53 interface GigabitEthernet0/0 101"
+    text = f"{line}\ninterface GigabitEthernet0/0\n ip nat outside\n"
+    found = opened(one, one.config.text() + ROUTER + text)
+    assert found.status is Status.COUNTEREXAMPLE
+    (row,) = found.findings[0].trace
+    assert (row.packet, row.rule) == ("udp/101", line)
+
+
+REMARKS = {
+    "no logging on": "nobody's knocks",
+    "logging rate-limit 100 except errors": "left out",
+    "ip access-list logging interval 10": "left out",
+    "ip access-list log-update threshold 5": "packets of others",
+    "logging buffered discriminator QUIET 8192": "left out",
+    "event manager scheduler suspend": "no applet runs",
+    "access-list dynamic-extend": "six minutes",
+    "interface GigabitEthernet0/0: ipv6 address 2001:db8::1/64": "by IPv6",
+}
+
+
+@pytest.mark.parametrize("line", REMARKS)
+def test_what_no_proof_is_about_is_said(line):
+    one = corner(SMALL)
+    parent, _, child = line.rpartition(": ") if line.startswith("interface") else ("", "", line)
+    text = f"{parent}\n {child}\n" if parent else f"{line}\n"
+    (said,) = MODELLER.running(one.config.text() + ROUTER + text).warnings
+    assert said.startswith(f"{line}: ")
+    assert REMARKS[line] in said
+    assert not MODELLER.running(ROUTER + text).warnings, "there is nothing of ours"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "logging rate-limit console 10 except errors\nlogging host 192.0.2.9\n",
+        "interface GigabitEthernet0/0\n ipv6 enable\n ipv6 traffic-filter NONE in\n",
+        "interface GigabitEthernet0/1\n ipv6 address 2001:db8::1/64\n",
+    ],
+)
+def test_there_is_nothing_to_say_of_the_rest(text):
+    assert not MODELLER.running(corner(SMALL).config.text() + ROUTER + text).warnings
+
+
+def test_a_list_at_several_interfaces_is_named():
+    shared = "interface GigabitEthernet0/1\n ip access-group OUTSIDE in\n"
+    for method, status in (("copp", Status.PROVED), ("acl-log", Status.COUNTEREXAMPLE)):
+        one = corner(SMALL, method=method)
+        text = one.config.text() + ROUTER + shared
+        (said,) = MODELLER.running(text).warnings
+        assert "OUTSIDE in: stands at GigabitEthernet0/0 and GigabitEthernet0/1" in said
+        assert opened(one, text).status is status
+
+
+def test_whether_refusals_are_answered_is_said():
+    answering = ROUTER.replace(" no ip unreachables\n", "")
+    (said,) = MODELLER.running(corner(SMALL).config.text() + answering).warnings
+    assert said.startswith("interface GigabitEthernet0/0: no ip unreachables is missing")

@@ -19,6 +19,8 @@ _JUDGING = (
     "hostname ",
     "service ",
     "logging ",
+    "no logging ",
+    "aaa authorization commands",
     "object-group ",
     "class-map ",
     "policy-map ",
@@ -28,6 +30,11 @@ _JUDGING = (
     "access-list ",
     "control-plane",
     "time-range ",
+    "zone-pair ",
+    "ip nat ",
+    "ip inspect ",
+    "ip ssh port ",
+    "line vty ",
     "event manager ",
 )
 """What of a configuration has to do with judging packets; nobody's passwords are in it."""
@@ -92,7 +99,14 @@ class Reader:
     def everything(self) -> str:
         """Return what judges packets, in the router's own words."""
         lines = self._running()
-        return tree.written(line for line in lines if line.text.startswith(_JUDGING))
+        return tree.written(_judging(line) for line in lines if line.text.startswith(_JUDGING))
+
+
+def _judging(line: Line) -> Line:
+    """Return a line without what people log in with."""
+    if not line.text.startswith("line "):
+        return line
+    return Line(line.text, tuple(c for c in line.below if c.text.strip().startswith("access-")))
 
 
 def _hides(line: Line) -> bool:
