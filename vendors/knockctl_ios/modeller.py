@@ -23,7 +23,7 @@ class IosModeller:
         "the control plane writes its lines in the placement's log_style",
         "digits of a line's number and time are no part of what a pattern looks for",
         "runs of applets don't hinder each other: there are threads and lines enough",
-        "every knock comes from a port of its own: what else a flow sends is only counted",
+        "with acl-log, every knock comes from a port of its own",
         "packets are whole: fragments of them are judged like the first",
         "answers to flows that the router or hosts behind it began are no packets of clients",
         "nobody adds or clears temporary entries of ours but applets, or knockctl by hand",
