@@ -119,6 +119,8 @@ class Switches:
     """How the control plane writes its lines."""
     bracketed: bool = True
     """Whether the tag of an access list's log stands in brackets."""
+    counted: int = 0
+    """How many lines the router has logged before, where lines are numbered."""
     template: Literal["absolute", "idle"] = "absolute"
     """How the timeout of ``access-template`` is meant."""
     late: int = 0

@@ -46,7 +46,8 @@ class Surroundings:
         """What log lines and commands meet."""
         numbered = not self.document.whole or self.document.says("service sequence-numbers")
         known = {name: self.lists.entries(name) or () for name in self.document.access_lists}
-        form = Format(self.switches.style, numbered, self.switches.bracketed)
+        how = self.switches
+        form = Format(how.style, numbered, how.bracketed, how.counted)
         understood = tuple(one for one in self.applets if not one.unsure)
         return Configured(understood, known, form, self.switches)
 
