@@ -181,6 +181,15 @@ LINK = 'event syslog pattern "LINEPROTO"'
 NOT_UNDERSTOOD = {
     "when 'event timer countdown time 30' happens": ("event timer countdown time 30", OPENS),
     "when 'event cli pattern": ('event cli pattern "write mem" sync yes', OPENS),
+    "when 'event syslog pattern": ('event syslog pattern "." severity-notification', OPENS),
+    "when 'trigger delay 5' lets": (
+        *('event tag a syslog pattern "."', "trigger occurs 1 delay 5", "  correlate event a"),
+        OPENS,
+    ),
+    "whether track 1 is up": (
+        *('event tag a syslog pattern "."', "trigger", "  correlate event a and track 1", OPENS),
+    ),
+    "what 'sleep 5' means": (LINK, "sleep 5", OPENS),
     "what matches": ('event syslog pattern "(a|ab)"', OPENS),
     "what its action 03": (LINK, 'action 03 cli command "no ip access-list extended OUTSIDE"'),
     "what its action 02, 'policy another', does": (LINK, "action 02 policy another"),
@@ -221,6 +230,32 @@ def test_an_applet_that_leaves_lists_alone_does_not_matter(lines):
 
 
 # --- whatever else may decide ---
+
+DOORS = {
+    "username bob autocommand access-enable host timeout 5": (
+        "username bob autocommand access-enable host timeout 5\n"
+    ),
+    "line vty 0 4: autocommand access-enable": "line vty 0 4\n autocommand access-enable\n",
+    "kron policy-list NIGHTLY: cli access-template OUTSIDE kc-p any any": (
+        "kron policy-list NIGHTLY\n cli show clock\n cli access-template OUTSIDE kc-p any any\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("line", DOORS)
+def test_who_may_be_let_in_besides_is_not_known(line):
+    one = corner(SMALL)
+    found = opened(one, one.config.text() + ROUTER + DOORS[line])
+    assert found.status is Status.UNKNOWN
+    assert found.reasons == [f"can't be interpreted: {line}: whom it lets in"]
+
+
+def test_what_is_done_at_night_may_not_matter():
+    one = corner(SMALL)
+    backup = "kron policy-list NIGHTLY\n cli show running-config | redirect tftp://192.0.2.9/c\n"
+    found = opened(one, one.config.text() + ROUTER + backup)
+    assert found.status is Status.PROVED, found.reasons
+
 
 ROUTERS = {
     "zone-pair security IN source OUT destination self": (

@@ -80,7 +80,7 @@ MUTANTS = [
     ),
     ("language", "if self.numeric and all(", "if all("),
     ("language", "raise Stopped(action.label)\n        else:", "pass\n        else:"),
-    ("applets", "WINDOW = 180", "WINDOW = 181"),
+    ("statements", "WINDOW = 180", "WINDOW = 181"),
     ("memory", "SUMMARY = 300", "SUMMARY = 99"),
     ("logs", '"->" if self.style == "tight" else " -> "', '" -> "'),
     ("logs", 'shown = f"[{kind.tag}]" if self.bracketed else kind.tag', "shown = kind.tag"),

@@ -35,6 +35,8 @@ _JUDGING = (
     "ip inspect ",
     "ip ssh port ",
     "line vty ",
+    "username ",
+    "kron policy-list ",
     "event manager ",
 )
 """What of a configuration has to do with judging packets; nobody's passwords are in it."""
@@ -99,14 +101,19 @@ class Reader:
     def everything(self) -> str:
         """Return what judges packets, in the router's own words."""
         lines = self._running()
-        return tree.written(_judging(line) for line in lines if line.text.startswith(_JUDGING))
+        found = (_judging(line) for line in lines if line.text.startswith(_JUDGING))
+        return tree.written(line for line in found if line)
 
 
-def _judging(line: Line) -> Line:
-    """Return a line without what people log in with."""
-    if not line.text.startswith("line "):
-        return line
-    return Line(line.text, tuple(c for c in line.below if c.text.strip().startswith("access-")))
+def _judging(line: Line) -> Line | None:
+    """Return a line without what people log in with; None where nothing is left."""
+    if line.text.startswith("username "):
+        name, _, command = line.text.partition(" autocommand ")
+        return Line(f"{' '.join(name.split()[:2])} autocommand {command}") if command else None
+    if line.text.startswith("line "):
+        kept = ("access-class ", "autocommand ")
+        return Line(line.text, tuple(c for c in line.below if c.text.strip().startswith(kept)))
+    return line
 
 
 def _hides(line: Line) -> bool:

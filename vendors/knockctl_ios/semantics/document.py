@@ -137,6 +137,15 @@ class Document:
         return {line.text: line for line in self.lines if line.text.startswith("line vty ")}
 
     @cached_property
+    def nightly(self) -> Mapping[str, tuple[Line, ...]]:
+        """Lists of commands that are run at set times."""
+        return {
+            line.text: line.below
+            for line in self.lines
+            if line.text.startswith("kron policy-list ")
+        }
+
+    @cached_property
     def shells(self) -> tuple[int, ...]:
         """More ports that SSH is served on."""
         found = (text.split()[3] for text in self.starting("ip ssh port "))

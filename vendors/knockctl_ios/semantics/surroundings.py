@@ -16,7 +16,7 @@ from knockctl_ios.semantics.logs import PORTED, Format, Kind, Message, split
 from knockctl_ios.semantics.memory import Switches
 from knockctl_ios.semantics.router import Configured
 from knockctl_ios.semantics.settling import windows
-from knockctl_ios.semantics.ways import Way, ways
+from knockctl_ios.semantics.ways import Way, doors, ways
 
 PROTOCOLS = tuple((name, protocol(name)) for name in ("tcp", "udp", "icmp", "icmpv6"))
 
@@ -58,8 +58,9 @@ class Surroundings:
 
     @cached_property
     def unsettled(self) -> tuple[Atom, ...]:
-        """What nobody here knows about applets: any of them may have let anybody in."""
-        return tuple(atom for a in self.applets if not self._unheard(a) for atom in a.unsure)
+        """What nobody here knows about applets and the like: any may have let anybody in."""
+        found = (atom for a in self.applets if not self._unheard(a) for atom in a.unsure)
+        return (*found, *doors(self.document))
 
     def _unheard(self, applet: Applet) -> bool:
         """Tell whether all that an applet does is to log lines that nobody waits for."""

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 from knockctl.automaton.alphabet import Atom, protocol
 from knockctl.automaton.verdict import Verdict
+from knockctl_ios.semantics.applets import harmless
 from knockctl_ios.semantics.conditions import Condition, Either, Not, all_of, guess
 from knockctl_ios.semantics.document import Document
 from knockctl_ios.semantics.lists import Lists
@@ -23,6 +24,7 @@ Stage = Literal["before", "behind", "last"]
 _MANAGED = {"tcp": (21, 22, 23, 80, 443), "udp": (69, 161)}
 """Ports of the protocols that ``management-interface`` is about."""
 _TERMINAL = (22, 23)
+_ENABLING = " autocommand access-enable"
 
 
 class Way(NamedTuple):
@@ -88,6 +90,17 @@ def _zones(document: Document) -> Iterator[Way]:
                 comes = [Atom("interface", name)]
                 why = "whether its policy drops the packet"
                 yield _guessed(text, "behind", comes, why, Verdict.REFUSE)
+
+
+def doors(document: Document) -> Iterator[Atom]:
+    """Yield what else may make temporary entries: people who log in, commands at set times."""
+    places = [text for text in document.starting("username ") if _ENABLING in f" {text}"]
+    for name, line in document.terminals.items():
+        places += [f"{name}: {c.text}" for c in line.below if c.text.startswith(_ENABLING.strip())]
+    for text, below in document.nightly.items():
+        commands = (child.text for child in below if child.text.startswith("cli "))
+        places += [f"{text}: {one}" for one in commands if not harmless(one.removeprefix("cli "))]
+    yield from (guess(place, "whom it lets in") for place in places)
 
 
 # --- translations -------------------------------------------------------------------------------
