@@ -15,6 +15,7 @@ from knockctl.policy.resolved import Generation, Knock
 from knockctl.ports import Span
 from knockctl_ios.modeller import IosModeller
 from knockctl_ios.parse import parse_text
+from knockctl_ios.reader import Reader
 from tests.fixtures.ios_policies import METHODS, SETTLED, P, corner
 
 SMALL = replace(
@@ -340,3 +341,36 @@ def test_whether_refusals_are_answered_is_said():
     answering = ROUTER.replace(" no ip unreachables\n", "")
     (said,) = MODELLER.running(corner(SMALL).config.text() + answering).warnings
     assert said.startswith("interface GigabitEthernet0/0: no ip unreachables is missing")
+
+
+# --- what is read of a router for all this ---
+
+SHOWN = """
+username admin privilege 15 secret 9 $9$hidden
+username bob autocommand access-enable host timeout 5
+aaa authorization commands 15 default local
+no logging on
+ip nat inside source static udp 10.0.0.5 53 interface GigabitEthernet0/0 101
+kron policy-list NIGHTLY
+ cli show clock
+line vty 0 4
+ password 7 hidden
+ access-class MGMT in
+snmp-server community hidden
+"""
+
+
+class Session:
+    """One that shows a text."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def show(self, _):
+        return self.text
+
+
+def test_nothing_secret_is_read_with_what_decides():
+    read = Reader(Session(SHOWN), corner(SMALL).place).everything()
+    wanted = [line for line in SHOWN.splitlines() if line and "hidden" not in line]
+    assert read.splitlines() == wanted
