@@ -9,7 +9,8 @@ module            subject
 ``plane``         the control plane's classes, and what they log
 ``ways``          what else decides about packets
 ``logs``          log lines, and what a pattern makes of them
-``regex``         the expressions of applets
+``expressions``   the expressions of applets, read
+``regex``         what lines they match
 ``statements``    what applets wait for
 ``applets``       that, and their actions
 ``language``      their actions, executed
