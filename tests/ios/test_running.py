@@ -327,6 +327,13 @@ def test_there_is_nothing_to_say_of_the_rest(text):
     assert not MODELLER.running(corner(SMALL).config.text() + ROUTER + text).warnings
 
 
+def test_a_logging_policy_that_leaves_lines_out_is_named():
+    text = corner(SMALL, method="copp").config.text() + ROUTER
+    assert not MODELLER.running(text).warnings
+    (said,) = MODELLER.running(text.replace("\n  log\n", "\n  log interval 5\n")).warnings
+    assert said.startswith("policy-map type logging kc-log, class kc-log: log interval 5: ")
+
+
 def test_a_list_at_several_interfaces_is_named():
     shared = "interface GigabitEthernet0/1\n ip access-group OUTSIDE in\n"
     for method, status in (("copp", Status.PROVED), ("acl-log", Status.COUNTEREXAMPLE)):

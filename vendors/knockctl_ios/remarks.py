@@ -27,12 +27,7 @@ def remarks(document: Document, config: IosConfig) -> Iterator[str]:
     """Yield what there is to say of a whole running configuration, each with its line."""
     if config.empty:
         return
-    for line in document.lines:
-        for prefix, what in _TOP.items():
-            if f"{line.text} ".startswith(prefix) and "rate-limit console" not in line.text:
-                yield f"{line.text}: {what}"
-        if line.text.startswith(_FILTERED) and " discriminator " in line.text:
-            yield f"{line.text}: {_LOST}"
+    yield from _logging(document)
     for name, _ in config.bound:
         yield from _interface(f"interface {name}", document.interfaces.get(name))
     for access_list in dict.fromkeys(found for _, found in config.bound):
@@ -42,6 +37,21 @@ def remarks(document: Document, config: IosConfig) -> Iterator[str]:
                 f"ip access-group {access_list} in: stands at {' and '.join(names)}: clients are"
                 " let in by each of them, and what the list logs by any of them is a knock"
             )
+
+
+def _logging(document: Document) -> Iterator[str]:
+    """Yield what keeps knocks from being logged, or applets from running."""
+    for line in document.lines:
+        for prefix, what in _TOP.items():
+            if f"{line.text} ".startswith(prefix) and "rate-limit console" not in line.text:
+                yield f"{line.text}: {what}"
+        if line.text.startswith(_FILTERED) and " discriminator " in line.text:
+            yield f"{line.text}: {_LOST}"
+    for policy, classes in document.policies(logging=True):
+        said = ((one, action.text) for one in classes for action in one.below)
+        for one, action in said:
+            if action.startswith("log interval "):
+                yield f"policy-map type logging {policy}, {one.text}: {action}: {_LOST}"
 
 
 def _interface(place: str, line: Line | None) -> Iterator[str]:
