@@ -10,9 +10,10 @@ from knockctl.automaton.model import Machine
 from knockctl.automaton.wire import WirePacket
 from knockctl.policy.resolved import Generation, Knock
 from knockctl_ios.modeller import IosModeller
+from knockctl_ios.semantics.logs import TIME, Format, Kind, Message
 from knockctl_ios.semantics.memory import SUMMARY, Switches
 from knockctl_ios.semantics.regex import pattern
-from tests.fixtures.ios_policies import P, corner
+from tests.fixtures.ios_policies import METHODS, P, corner
 from tests.ios.test_plane import AWAY, HOME, Bench
 
 TWO = replace(P, generations=(Generation(1, (Knock("udp", 101), Knock("udp", 102))),))
@@ -89,6 +90,28 @@ def test_a_flow_that_is_counted_knocks_no_more():
         found.send(f"udp/{port}")
         found.advance(2)
     assert found.passes("tcp/22")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_line_that_quotes_a_knocks_line_is_none(method):
+    """Whoever fails to log in chooses a name that is logged."""
+    one = corner(TWO, method=method, access_list=None, log_delay=0)
+    found = Bench(one.config.text().split("\n", 1)[1])
+    knock = Kind("access-list", "udp", "denied", "kc-in", "kc-p-1")
+    if method == "copp":
+        knock = Kind("control-plane", "udp", "DROP")
+    line = Format().line(Message(knock, AWAY, 5000, HOME, 101)).partition(TIME)[2]
+    found.device.log(f"%SEC_LOGIN-4-LOGIN_FAILED: Login failed [user: {line}]")
+    found.advance(2)
+    assert who(found) == []
+    found.device.log(line)
+    found.advance(2)
+    assert who(found) == ["m1"]
+    (text,) = {t for t in one.texts() if t.startswith("event ") and "(101" in t}
+    looked = pattern(text.split('"')[1])
+    assert looked.search(f"000001: {TIME}{line}")
+    platform = line.replace("%SEC-6-IPACCESSLOGP: ", "%FMANFP-6-IPACCESSLOGP: F0: fman_fp_image: ")
+    assert looked.search(f"{TIME}{platform}")
 
 
 def test_patterns_wait_for_single_packets():
