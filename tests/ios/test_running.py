@@ -202,6 +202,11 @@ NOT_UNDERSTOOD = {
         *("event timer watchdog time 60", 'action 02 cli command "show clock"'),
         'action 03 syslog msg "$_cli_result"',
     ),
+    "which other lines match LINEPROTO": (LINK, OPENS),
+    "which other lines match ^[^%]*%LINK-3-UPDOWN.*up$": (
+        'event syslog pattern "^[^%]*%LINK-3-UPDOWN.*up$"',
+        OPENS,
+    ),
 }
 HARMLESS = [
     ("event timer watchdog time 60", 'action 02 syslog msg "I am here"'),

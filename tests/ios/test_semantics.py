@@ -102,7 +102,10 @@ MUTANTS = [
     ("ways", "here = Not(Atom(", "here = (Atom("),
     ("ways", "(*_TERMINAL, *document.shells)", "_TERMINAL"),
     ("ways", "if entry.permits and not entry.dynamic:", "if True:"),
-    ("surroundings", "if self.document.whole else ()", ""),
+    ("surroundings", "if self.document.whole else ()\n\n", "\n\n"),
+    ("surroundings", "for detector in applet.detectors if", "for detector in () if"),
+    ("unprompted", "-6-IPACCESSLOG", "-9-"),
+    ("unprompted", "if looked.accepts(states[0]):", "if False:"),
 ]
 
 

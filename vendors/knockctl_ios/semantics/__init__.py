@@ -11,6 +11,7 @@ module            subject
 ``logs``          log lines, and what a pattern makes of them
 ``expressions``   the expressions of applets, read
 ``regex``         what lines they match
+``unprompted``    lines that no packet caused
 ``statements``    what applets wait for
 ``applets``       that, and their actions
 ``language``      their actions, executed

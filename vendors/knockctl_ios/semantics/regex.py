@@ -42,6 +42,11 @@ class Pattern:
     # --- piece by piece ---
 
     @property
+    def classes(self) -> frozenset[Chars]:
+        """The classes of characters that it tells apart."""
+        return frozenset(chars for chars, _ in self._moves)
+
+    @property
     def begin(self) -> States:
         """The states before a line."""
         return self._start

@@ -16,6 +16,7 @@ from knockctl_ios.semantics.logs import PORTED, Format, Kind, Message, split
 from knockctl_ios.semantics.memory import Switches
 from knockctl_ios.semantics.router import Configured
 from knockctl_ios.semantics.settling import windows
+from knockctl_ios.semantics.unprompted import unprompted
 from knockctl_ios.semantics.ways import Way, doors, ways
 
 PROTOCOLS = tuple((name, protocol(name)) for name in ("tcp", "udp", "icmp", "icmpv6"))
@@ -59,8 +60,17 @@ class Surroundings:
     @cached_property
     def unsettled(self) -> tuple[Atom, ...]:
         """What nobody here knows about applets and the like: any may have let anybody in."""
-        found = (atom for a in self.applets if not self._unheard(a) for atom in a.unsure)
+        some = [applet for applet in self.applets if not self._unheard(applet)]
+        found = [atom for applet in some for atom in (*applet.unsure, *self._unprompted(applet))]
         return (*found, *doors(self.document))
+
+    def _unprompted(self, applet: Applet) -> Iterator[Atom]:
+        """Ask for lines that no packet caused, where all that runs is known."""
+        form = self.configured.form
+        for detector in applet.detectors if self.document.whole else ():
+            if unprompted(detector.pattern, form):
+                why = f"which other lines match {detector.pattern.text}"
+                yield guess(f"applet {applet.name}", why)
 
     def _unheard(self, applet: Applet) -> bool:
         """Tell whether all that an applet does is to log lines that nobody waits for."""
