@@ -10,7 +10,7 @@ from operator import itemgetter
 
 from knockctl.automaton.model import ClockName, Clocks
 from knockctl_ios.semantics import lists
-from knockctl_ios.semantics.applets import MINUTE, Applet, Detector
+from knockctl_ios.semantics.applets import MINUTE, Applet
 from knockctl_ios.semantics.configured import Configured
 from knockctl_ios.semantics.language import Run, Variables, Waits
 from knockctl_ios.semantics.logs import Kind, Message
@@ -29,6 +29,7 @@ from knockctl_ios.semantics.memory import (
     later,
     unused,
 )
+from knockctl_ios.semantics.statements import Detector
 
 REFUSED = "% Invalid input detected at '^' marker."
 _MOST_LINES = 50
