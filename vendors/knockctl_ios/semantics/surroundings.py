@@ -40,8 +40,14 @@ class Surroundings:
         numbered = not self.document.whole or self.document.says("service sequence-numbers")
         known = {name: self.lists.entries(name) or () for name in self.document.access_lists}
         form = Format(self.switches.style, numbered, self.switches.bracketed)
-        judging = frozenset(self._judging())
-        return Configured(applets(self.document), known, form, self.switches, judging)
+        return Configured(
+            applets(self.document),
+            known,
+            form,
+            self.switches,
+            judging=frozenset(self._judging()),
+            scripted=bool(self.document.scripts),
+        )
 
     def _judging(self) -> Iterator[str]:
         """Yield the lists that packets may be asked by."""
