@@ -126,8 +126,11 @@ def test_the_inventories_routers(figure, inventory, name):
         proof = prove_rendered(vendor_for("cisco_ios"), device, policies, verify.BUDGET)
         assert proof.status == "proved"
 
-    seconds = interleaved(5, both=verified)["both"]
-    figure(f"verify {device.name}, {name}: {seconds:.3f} s ({seconds / 1:.3f} x the bar of 1 s)")
+    seconds = interleaved(5, linux=lambda: prove(claim([policy(0, 5)])), ios=verified)
+    figure(
+        f"verify {device.name}, {name}: {seconds['ios']:.3f} s ({seconds['ios'] / 1:.3f} x the bar"
+        f" of 1 s, {seconds['ios'] / seconds['linux']:.1f} x five knocks on Linux)"
+    )
 
 
 @pytest.mark.parametrize("count", range(1, 6))

@@ -287,6 +287,13 @@ def test_a_script_is_a_guess_for_proofs():
     assert result.status in (Status.PROVED, Status.UNKNOWN)
 
 
+def test_nothing_is_foreseen_of_scripts():
+    late = {"delay": 5, "together": True}
+    script = "event manager policy kc-x.tcl type user\n"
+    for text, foreseen in ((STAGED, True), (STAGED + script, False)):
+        assert claim(text, switches=late).model.configured.foreseeable is foreseen
+
+
 def test_an_action_nobody_understands_is_named():
     text = STAGED.replace(
         'cli command "access-template K2 D2', 'cli command "no ip access-list extended K2'

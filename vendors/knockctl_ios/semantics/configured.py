@@ -24,6 +24,8 @@ class Configured:
     switches: Switches
     judging: frozenset[str] = frozenset()
     """The lists that packets are asked by."""
+    scripted: bool = False
+    """Whether there are scripts, too: they may keep anything."""
 
     @cached_property
     def foreseeable(self) -> bool:
@@ -39,6 +41,7 @@ class Configured:
             switches.together
             and switches.delay
             and switches.template == "absolute"
+            and not self.scripted
             and not any(applet.lasting for applet in self.applets)
         )
 

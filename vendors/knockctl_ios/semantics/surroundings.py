@@ -49,7 +49,14 @@ class Surroundings:
         how = self.switches
         form = Format(how.style, numbered, how.bracketed, how.counted)
         understood = tuple(one for one in self.applets if not one.unsure)
-        return Configured(understood, known, form, how, frozenset(self._judging()))
+        return Configured(
+            understood,
+            known,
+            form,
+            how,
+            judging=frozenset(self._judging()),
+            scripted=bool(self.document.scripts),
+        )
 
     @cached_property
     def applets(self) -> tuple[Applet, ...]:
