@@ -129,7 +129,7 @@ def every_line(here, fault, executes, ways):
             said = here.run()
             if getattr(faults, fault) is not None:
                 assert said.result is Result.CONFIRMED, said
-                assert number > 30
+                assert number > 20
                 return
             faults.end()
             yield number, said, way
