@@ -190,6 +190,24 @@ def test_power_lost_at_any_line(folder, kind, version, how):
         assert here.clean(), (place, again)
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("kind", JOBS)
+def test_power_lost_at_any_line_of_the_file(folder, kind, version):
+    here = Here(folder, version, kind)
+    for number in itertools.count(1):
+        here.begin()
+        here.twin.faults.power_at_line = number
+        here.run()
+        if here.twin.faults.power_at_line is not None:
+            break
+        here.twin.power_on()
+        assert here.running() == here.before or here.twin.text() == here.twin.startup, number
+        assert here.run().result in (Result.CONFIRMED, Result.UNCHANGED), number
+        assert here.clean(), number
+    assert number > 10
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_refused_at_any_line_of_configuration(folder, version):
     """The router takes back what it had of the file; the line is told, and nothing is saved."""
