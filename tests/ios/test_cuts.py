@@ -129,7 +129,7 @@ def every_line(here, fault, executes, ways):
             said = here.run()
             if getattr(faults, fault) is not None:
                 assert said.result is Result.CONFIRMED, said
-                assert number > 30
+                assert number > 20
                 return
             faults.end()
             yield number, said, way
@@ -188,6 +188,24 @@ def test_power_lost_at_any_line(folder, kind, version, how):
         assert here.running() == here.goal, (place, again)
         assert again.result in (Result.CONFIRMED, Result.UNCHANGED), (place, again)
         assert here.clean(), (place, again)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("kind", JOBS)
+def test_power_lost_at_any_line_of_the_file(folder, kind, version):
+    here = Here(folder, version, kind)
+    for number in itertools.count(1):
+        here.begin()
+        here.twin.faults.power_at_line = number
+        here.run()
+        if here.twin.faults.power_at_line is not None:
+            break
+        here.twin.power_on()
+        assert here.running() == here.before or here.twin.text() == here.twin.startup, number
+        assert here.run().result in (Result.CONFIRMED, Result.UNCHANGED), number
+        assert here.clean(), number
+    assert number > 10
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -140,6 +140,7 @@ class IosDriver:
 
     def _able(self, remediation: IosRemediation) -> None:
         """Raise where the router lacks what the change needs, before anything is changed."""
+        syntax.check(self._session, remediation.text)
         where = self._session.where
         if self._reader.scp is None:
             text = self._session.show(f"show running-config | include {SCP}")
@@ -150,7 +151,6 @@ class IosDriver:
                 hint=f"configure {SCP}",
                 where=where,
             )
-        syntax.check(self._session, remediation.text)
         if "event manager applet" in remediation.text:
             facts.event_manager(self._session.ask("show event manager version"), where)
 

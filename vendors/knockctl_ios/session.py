@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 FILE = "knockctl_merge.cfg"
 """What a change travels in; deleted when it has been carried out."""
+_FORGET = "\x15"
+"""Takes back what has been typed of a line."""
 _ASKS = r"\[(?!OK)[^\]\n]*\][ \t]*\??[ \t]*\Z"
 _LOGGED = r"(?:[^\r\n]*%[A-Z0-9_]+-\d-[A-Z0-9_]+: [^\r\n]*\s*)"
 """A line of the log that comes in behind the prompt, where terminals are shown them."""
@@ -42,8 +44,6 @@ _CARRYING_OUT = 90
 """Seconds a router may take over a file, at least."""
 _SILENT = 3
 """Times of a command's patience that a router may take to begin with what is long."""
-_FORGET = "\x15"
-"""Takes back what has been typed of a line."""
 _LONG = 600
 """Seconds a router may take to print its configuration or to carry a file out, at most."""
 
@@ -239,6 +239,33 @@ class Session:
             raise self._refused(command, refused)
         return output
 
+    def helps(self, heads: Sequence[tuple[str, str]]) -> list[frozenset[str]]:
+        """Return the words of the help for beginnings of lines of configuration.
+
+        Each beginning comes with the line it is below, which has to be there already.
+        """
+        found: list[frozenset[str]] = []
+        if not heads:
+            return found
+        self.round_trips += 2 * len(heads) + 2
+        with self._errors("help", ConnectionCut):
+            limit = self.target.timeouts.command
+            self._send("configure terminal", self._prompt, limit)
+            for inside, head in heads:
+                refused = said(self._send(inside, self._prompt, limit))
+                if refused is not None:
+                    self._send("end", self._prompt, limit)
+                    raise CommandRefused(f"{inside}: {refused}", where=self.where)
+                self._connected.write_channel(f"{head} ?")
+                typed = rf"{re.escape(self._connected.base_prompt)}[^\r\n]*#{re.escape(head)}"
+                again = rf"{typed}\s*{_LOGGED}*\Z"
+                told = str(self._connected.read_until_pattern(again, read_timeout=limit))
+                rows = (line.split() for line in told.replace("\r", "").split("\n"))
+                found.append(frozenset(row[0] for row in rows if row))
+                self._connected.write_channel(_FORGET)
+            self._send("end", self._prompt, limit)
+        return found
+
     def _refused(self, command: str, refused: str) -> Exception:
         if "authorization failed" in refused:
             return PrivilegeError(
@@ -283,33 +310,6 @@ class Session:
         output = self.do(f"copy {file} running-config", seconds)
         self.do(f"delete /force {file}")
         return list(refusals(output))
-
-    def helps(self, heads: Sequence[tuple[str, str]]) -> list[frozenset[str]]:
-        """Return the words of the help for beginnings of lines of configuration.
-
-        Each beginning comes with the line it is below, which has to be there already.
-        """
-        found: list[frozenset[str]] = []
-        if not heads:
-            return found
-        self.round_trips += 2 * len(heads) + 2
-        with self._errors("help", ConnectionCut):
-            limit = self.target.timeouts.command
-            self._send("configure terminal", self._prompt, limit)
-            for inside, head in heads:
-                refused = said(self._send(inside, self._prompt, limit))
-                if refused is not None:
-                    self._send("end", self._prompt, limit)
-                    raise CommandRefused(f"{inside}: {refused}", where=self.where)
-                self._connected.write_channel(f"{head} ?")
-                typed = rf"{re.escape(self._connected.base_prompt)}[^\r\n]*#{re.escape(head)}"
-                again = rf"{typed}\s*{_LOGGED}*\Z"
-                told = str(self._connected.read_until_pattern(again, read_timeout=limit))
-                rows = (line.split() for line in told.replace("\r", "").split("\n"))
-                found.append(frozenset(row[0] for row in rows if row))
-                self._connected.write_channel(_FORGET)
-            self._send("end", self._prompt, limit)
-        return found
 
     def upload(self, text: str, name: str = FILE) -> str:
         """Put a text into a file on flash, by SCP; return its path.
