@@ -286,30 +286,6 @@ def test_the_connection_is_cut(site, step, executes):
         assert here.device.startup == here.saved
 
 
-@pytest.mark.soak
-@pytest.mark.parametrize("executes", [True, False])
-@pytest.mark.parametrize("line", range(1, 36))
-def test_the_connection_is_cut_at_any_line(site, line, executes):
-    """Whatever was typed last, the router ends with all of the change, saved, or none of it."""
-    here = site()
-    here.faults.cut_at, here.faults.cut_executes = line, executes
-    ann = here.operator()
-    outcome = ann.run("deploy", small())
-    here.faults.cut_at = None
-    if outcome.result is Result.PENDING and here.device.archive.pending is None:
-        outcome = ann.run("confirm")
-        assert outcome.result is Result.CONFIRMED, outcome
-    here.host.advance(120)
-    if outcome.result is Result.CONFIRMED:
-        assert here.device.startup == here.host.running() != here.before
-        assert "_kc_pending" not in here.device.startup
-    else:
-        assert here.as_before(), outcome
-        assert here.device.startup == here.saved
-    assert ann.run("deploy", small()).result in (Result.CONFIRMED, Result.UNCHANGED)
-    assert "_kc_pending" not in here.host.running()
-
-
 def _full(here):
     here.faults.flash_full = True
 

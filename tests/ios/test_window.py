@@ -129,7 +129,7 @@ def test_who_configured_meanwhile_by_the_log():
 
 
 def test_confirmed_theirs_stays_and_is_saved(site):
-    here = site()
+    here = site(names_copy=False)
     outcome = here.operator().run(
         "deploy", small(), observer=at(Step.PROBE, lambda: here.configure(THEIRS))
     )
