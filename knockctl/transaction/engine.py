@@ -237,11 +237,6 @@ class Transaction(Endings):
             what = "it had been taken back" if self._held else "the revert timer had fired"
             self._journal("rolled_back", what, finished=True)
             return self._outcome(Result.ROLLED_BACK, f"{what} before it was {self._ended}")
-        return self.settle(driver)
-
-    def settle(self, driver: AnyDriver) -> Outcome:
-        """Make a change last whose timer is off."""
-        change_id = self.job.change_id
         try:
             with self._step(Step.PERSIST):
                 warning = driver.persist(change_id)

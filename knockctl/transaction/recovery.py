@@ -36,7 +36,7 @@ def _confirm(transaction: Transaction, driver: AnyDriver) -> Outcome:
     reading = transaction.read(driver)
     pending = _find(driver, job) or _marked(driver, reading, job, services)
     if pending is None:
-        return _settled(transaction, driver, reading) or _nothing_pending(transaction, driver)
+        return _nothing_pending(transaction, driver)
     transaction.job = job.model_copy(update={"change_id": pending.change_id})
     _recorded(transaction.job, services)
     driver.probe()
@@ -56,8 +56,7 @@ def roll_back_pending(job: Job, services: Services) -> Outcome | None:
             reading = transaction.read(driver)
             pending = _find(driver, job) or _marked(driver, reading, job, services)
             if pending is None:
-                there = _running(transaction, reading)
-                outcome = None if there else _ended(transaction, driver)
+                outcome = _ended(transaction, driver)
             elif pending.holder == "operator":
                 state = f"the change {pending.change_id} is still pending"
                 _hand_over(pending, job, services, driver)
@@ -126,26 +125,6 @@ def _marked(
         if record.revision == reading.config.revision and job.to_change in (None, record.id):
             return PendingChange(record.id, None, holder="operator" if held else "device")
     return None
-
-
-def _running(transaction: Transaction, reading: Reading[Any]) -> ChangeRecord | None:
-    """Return the change that the journal has open and the device runs: its mark is there."""
-    job = transaction.job
-    mark = reading.config.revision
-    for record in transaction.services.journal.open_changes(job.device.name):
-        if job.to_change in (None, record.id) and record.base_revision != record.revision == mark:
-            return record
-    return None
-
-
-def _settled(transaction: Transaction, driver: AnyDriver, reading: Reading[Any]) -> Outcome | None:
-    """Finish a change whose timer is off, but of which nobody knows that it was made to last."""
-    record = _running(transaction, reading)
-    if record is None:
-        return None
-    transaction.job = transaction.job.model_copy(update={"change_id": record.id})
-    driver.probe()
-    return transaction.settle(driver)
 
 
 def _recorded(job: Job, services: Services) -> None:

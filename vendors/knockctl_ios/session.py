@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import math
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -51,10 +52,8 @@ _LONG = 600
 class _Watched:
     """A channel of netmiko's that says when it is closed, or silent; netmiko would wait on."""
 
-    def __init__(self, channel: Any, connection: Any) -> None:
-        self._channel, self._connection = channel, connection
-        self.patience: float | None = None
-        """Seconds that nothing may come for."""
+    def __init__(self, channel: Any, connection: Any, session: Session) -> None:
+        self._channel, self._connection, self._session = channel, connection, session
         self._heard = time.monotonic()
 
     def write_channel(self, data: str) -> None:
@@ -68,7 +67,7 @@ class _Watched:
             raise EOFError
         if data:
             self._heard = time.monotonic()
-        elif self.patience and time.monotonic() - self._heard > self.patience:
+        elif time.monotonic() - self._heard > self._session.patience:
             raise TimeoutError
         return data
 
@@ -83,6 +82,8 @@ class Session:
         """Keep the target; ``__enter__`` connects."""
         self.target = target
         self.round_trips = 0
+        self.patience = math.inf
+        """Seconds that nothing may come for."""
         self._device: Any = None
         self._ways: list[dict[str, Any]] = []
 
@@ -164,7 +165,7 @@ class Session:
         device, limit = self._connected, self.target.timeouts.command
         asked = r"ssword: ?\Z"
         with self._errors("enable", ConnectionCut):
-            device.channel = _Watched(device.channel, device.remote_conn)
+            device.channel = _Watched(device.channel, device.remote_conn, self)
             if device.find_prompt().endswith("#"):
                 return
             expected = rf"(?:{asked}|[>#]\s*\Z)"
@@ -195,7 +196,7 @@ class Session:
         limit = self.target.timeouts.command
         shows = command.startswith(("show ", "more "))
         with self._errors(_first(command), ConnectionCut):
-            self._connected.channel.patience = _SILENT * limit if shows else None
+            self.patience = _SILENT * limit if shows else math.inf
             return self._send(command, self._prompt, seconds or limit)
 
     def do(self, command: str, seconds: int | None = None) -> str:
@@ -204,7 +205,7 @@ class Session:
         limit = seconds or self.target.timeouts.command
         expected = f"(?:{self._prompt}|{_ASKS})"
         with self._errors(_first(command), ConnectionCut):
-            self._connected.channel.patience = None
+            self.patience = math.inf
             output = self._send(command, expected, limit)
             while re.search(_ASKS, output):
                 self.round_trips += 1
@@ -287,7 +288,7 @@ class Session:
         self.round_trips += 1
         with self._errors(_first(command), ConnectionCut):
             limit = self.target.timeouts.command
-            self._connected.channel.patience = None
+            self.patience = math.inf
             output = self._send(command, self._prompt, limit)
             if said(output) is not None:
                 return output
