@@ -260,7 +260,7 @@ class-map {} PROBES
     ],
 )
 def test_a_class_above_ours_that_takes_knocks(router, how, more, action, effect):
-    here = router()
+    here = router(inserts_classes=True)
     here.become(small())
     here.console.configure(PROBES.format(how, more, action))
     found = here.read().neighbours

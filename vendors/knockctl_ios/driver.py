@@ -206,7 +206,8 @@ class IosDriver:
         state = self._timer.state()
         if not _runs(state, change_id):
             return "cancelled" if _kept(state, change_id) else "absent"
-        self._take_back(state)
+        # The mark is the last line of a change's file.
+        self._take_back(state, whole=state.held is None or state.mark == state.held.settled)
         after = self._timer.state()
         if after.held is not None and after.held.change_id == change_id:
             if after.timer is None:
@@ -216,10 +217,10 @@ class IosDriver:
             )
         return "fired"
 
-    def _take_back(self, state: State) -> None:
+    def _take_back(self, state: State, file: str = "", *, whole: bool = True) -> None:
         if state.held is not None:
             self._held = None
-            self._back.take(state.held)
+            self._back.take(state.held, file, whole=whole)
 
     def notices(self) -> tuple[str, ...]:
         """Tell what became of others' changes in the time of a change of ours."""
@@ -267,7 +268,7 @@ class IosDriver:
         found = self._session.merge(remediation.text)
         refused = [masked(str(one), remediation.secrets()) for one in found]
         if refused:
-            self._take_back(self._timer.state())
+            self._take_back(self._timer.state(), remediation.text, whole=False)
             raise CommandRefused(
                 "the router refused lines; nothing was changed:\n" + "\n".join(refused),
                 where=self._session.where,

@@ -319,6 +319,7 @@ class Session:
         lies in a file here.
         """
         from netmiko.scp_handler import SCPConn
+        from paramiko import SSHException
         from scp import SCPException
 
         listed = self.ask("dir")
@@ -331,8 +332,8 @@ class Session:
             failed = None
             try:
                 carrier.scp_client.putfo(io.BytesIO(data), path)
-            except SCPException as error:
-                failed = next(iter(str(error).strip().splitlines()), "no reason given")
+            except (SCPException, SSHException, OSError, EOFError) as error:
+                failed = next(iter(str(error).strip().splitlines()), "its connection was cut")
             finally:
                 carrier.close()
         if failed is not None:

@@ -16,7 +16,7 @@ from knockctl_ios.refusals import said
 from knockctl_ios.session import Session
 from knockctl_ios.timer import RevertTimer
 from knockctl_ios.tree import Line
-from knockctl_ios.window import LOGGED, Foreign, foreign, who
+from knockctl_ios.window import LOGGED, Foreign, foreign, said_by, who
 
 Copy = tuple[Line, ...]
 """What ran when the timer was started."""
@@ -53,19 +53,28 @@ class WayBack:
         elif theirs:
             self._notices.append(f"{_MEANWHILE}; that stays, and is saved with it: {theirs}")
 
-    def take(self, held: Held) -> None:
-        """Take a change back for which the timer runs; what others changed stays, if it can."""
+    def take(self, held: Held, file: str = "", *, whole: bool = True) -> None:
+        """Take a change back for which the timer runs; what others changed stays, if it can.
+
+        ``file``: what the change has sent, if that is known. Unless it was carried out ``whole``,
+        some of its lines may stand where they look like others'.
+        """
         copy = self.copy(held)
-        if copy is None:
+        running = self._reader.running() if copy is not None else ()
+        theirs = Foreign() if copy is None else foreign(copy, running, said_by(file))
+        if copy is None or (theirs and not (whole or file)):
+            why = "its copy can't be read" if copy is None else "it was cut off midway"
             self._timer.revert()
             self._notices.append(
-                "whatever others changed while the change was pending was taken back with it: its"
-                " copy can't be read"
+                "whatever others changed while the change was pending was taken back with it: "
+                + why
             )
             return
-        theirs = foreign(copy, self._reader.running())
-        if not theirs:
+        mixed = not whole and foreign(copy, running) != theirs
+        if mixed or not theirs:
             self._timer.revert()
+            if theirs:
+                self._lost("ours can't be told from it", theirs)
             return
         try:
             self._ours(copy, held, theirs)
@@ -73,10 +82,10 @@ class WayBack:
             raise
         except KnockctlError as error:
             self._timer.revert()
-            self._notices.append(
-                f"{_MEANWHILE}; that was taken back with it, as ours alone could not be"
-                f" ({error.message}): {theirs}"
-            )
+            self._lost(f"ours alone could not be: {error.message}", theirs)
+
+    def _lost(self, why: str, theirs: Foreign) -> None:
+        self._notices.append(f"{_MEANWHILE}; that was taken back with it, as {why}: {theirs}")
 
     def _ours(self, copy: Copy, held: Held, theirs: Foreign) -> None:
         """Undo ours alone; stop the timer once that is read back."""
