@@ -1,5 +1,7 @@
 """Readings: what is ours, what is foreign, and what of it is judged before ours."""
 
+from dataclasses import replace
+
 import pytest
 
 from knockctl_routeros.config import RouterConfig, Row
@@ -267,6 +269,20 @@ def test_what_is_no_rule_stands_above_nothing():
     assert reading.neighbours == ()
     assert set(reading.places) == {(FILTER, "input")}
     assert plan(reading, reading.config, "bbbb2222").shadows == ()
+
+
+@pytest.mark.parametrize("place", [None, 2, 9])
+def test_planning_leaves_a_reading_as_it_is(place):
+    foreign = "add chain=input src-address=10.0.0.{}\n"
+    text = f"{FILTER}\n{foreign.format(1)}{foreign.format(2)}add action=drop chain=input\n{CHAINS}"
+    goal = replace(parse_text(f"{FILTER}\n{OURS}{JUMP}\n"), place=place, revision=None)
+    reading = read(by_menu(parse_export(text)))
+    before = reading.table(FILTER).theirs("input")
+    found = [plan(reading, goal, "bbbb2222") for _ in range(3)]
+    assert found[0] == found[1] == found[2]
+    assert reading.table(FILTER).theirs("input") == before
+    listed = [f"{FILTER} input rule {n}" for n in range(1, min(place or 1, 3))]
+    assert [n.place for n in found[0].shadows] == listed
 
 
 # --- thousands of foreign rules ---------------------------------------------------------------

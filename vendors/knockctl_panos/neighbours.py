@@ -36,7 +36,9 @@ class Objects:
     """Where names are looked up: the vsys or device group, then what is shared."""
 
     places: tuple[ET.Element, ...] = ()
-    _named: dict[str, dict[str, ET.Element]] = field(default_factory=dict, repr=False)
+    _named: dict[str, dict[str, ET.Element]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
     """By kind and name, of the kinds that were looked for: thousands of rules ask."""
 
     def find(self, kind: str, name: str) -> ET.Element | None:

@@ -30,7 +30,8 @@ Menu = Literal[
 MENUS: tuple[Menu, ...] = get_args(Menu)
 """Every menu we touch, what is referred to before what refers to it."""
 Chain = tuple[Menu, str]
-_RULES = frozenset(menu for menu in MENUS if menu.endswith((" filter", " raw")))
+RULES = frozenset(menu for menu in MENUS if menu.endswith((" filter", " raw")))
+"""Menus whose rows are judged in order, in chains; those of others are members of a set."""
 _RANK = {menu: rank for rank, menu in enumerate(MENUS)}
 
 OWN = "knockctl:"
@@ -77,7 +78,7 @@ class Row:
 
         Values may be of the types librouteros makes of them, see ``normal.plain``.
         """
-        found = normal.words(words, rule=menu in _RULES, ipv6=menu.startswith("/ipv6"))
+        found = normal.words(words, rule=menu in RULES, ipv6=menu.startswith("/ipv6"))
         return cls(menu, tuple(sorted(found.items())))
 
     def get(self, key: str, default: str = "") -> str:
@@ -86,8 +87,8 @@ class Row:
 
     @property
     def rule(self) -> bool:
-        """Tell whether it is judged in order, in a chain; other rows are members of a set."""
-        return self.menu in _RULES
+        """Tell whether it is judged in order, in a chain."""
+        return self.menu in RULES
 
     @property
     def off(self) -> bool:

@@ -75,11 +75,11 @@ class Surroundings:
 
         Of rules that match the same packets the first is enough.
         """
-        ours = set(self.table.ours)
         for name in self.table.chains:
-            places = () if name.startswith(OWN_NAME) else self.table.chain(name)
-            seen = set()
-            for number in [n for n, place in enumerate(places) if place in ours]:
+            if name.startswith(OWN_NAME):
+                continue
+            places, seen = self.table.chain(name), set()
+            for number in self.table.standing(name):
                 row = self.table.row(places[number])
                 tested = tuple(word for word in row.words if word[0] != "comment")
                 if tested not in seen:

@@ -6,13 +6,13 @@ one pass over the router's own words; a row in normal form is made only of what 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import Self
 
 from knockctl_routeros import normal
-from knockctl_routeros.config import OWN, OWN_NAME, Menu, Row
+from knockctl_routeros.config import OWN, OWN_NAME, RULES, Menu, Row
 
 Words = Mapping[str, object]
 _YES = frozenset((True, "true", "yes"))
@@ -42,8 +42,11 @@ class Table:
         """The places of rows of ours."""
         self._chains = defaultdict[str, list[int]](list)
         for place, words in enumerate(self._words):
-            name = words.get("chain", "")
-            self._chains[name if isinstance(name, str) else normal.plain(name)].append(place)
+            self._chains[_chain(words)].append(place)
+        self._standing = defaultdict[str, list[int]](list)
+        for place in self.ours if menu in RULES else ():
+            name = _chain(self._words[place])
+            self._standing[name].append(bisect_left(self._chains[name], place))
 
     @classmethod
     def of(cls, menu: Menu, rows: Sequence[Row]) -> Self:
@@ -79,17 +82,21 @@ class Table:
         """Return the places of a chain's rules, in order."""
         return self._chains.get(name, ())
 
-    @cached_property
+    def standing(self, name: str) -> Sequence[int]:
+        """Return which rules of a chain are ours, from 0."""
+        return self._standing.get(name, ())
+
+    @property
     def chains(self) -> list[str]:
-        """Return the chains that have rules of ours, and those that only ours should be in."""
-        rows = map(self.row, self.ours)
-        ours = {row.get("chain") for row in rows if row.rule}
-        return [name for name in self._chains if name in ours or name.startswith(OWN_NAME)]
+        """The chains that have rules of ours, and those that only ours should be in."""
+        return [n for n in self._chains if n in self._standing or n.startswith(OWN_NAME)]
 
     def theirs(self, name: str) -> list[int]:
         """Return the places of a chain's foreign rules, in order."""
-        ours = set(self.ours)
-        return [place for place in self.chain(name) if place not in ours]
+        found = list(self.chain(name))
+        for number in reversed(self.standing(name)):
+            del found[number]
+        return found
 
     def instead(self, rows: Sequence[tuple[Row, int]]) -> Table:
         """Return the same foreign rules, and among them these rows in place of what is ours.
@@ -98,9 +105,23 @@ class Table:
         """
         table = Table(self.menu)
         table._words, table._rows = self._words, dict(self._rows)
-        table._chains |= self._chains | {name: self.theirs(name) for name in self.chains}
-        table.ours = [len(self._words) + number for number in range(len(rows))]
-        for place, (row, above) in reversed([*zip(table.ours, rows, strict=True)]):
+        touched = {*self._standing, *(row.get("chain") for row, _ in rows)}
+        table._chains |= self._chains | {name: self.theirs(name) for name in touched}
+        for place, (row, above) in enumerate(rows, len(self._words)):
             table._rows[place] = row
-            table._chains[row.get("chain")].insert(above, place)
+            table.ours.append(place)
+            if row.rule:
+                table._stand(place, row.get("chain"), above)
         return table
+
+    def _stand(self, place: int, name: str, above: int) -> None:
+        """Put a rule into its chain, behind so many foreign ones and those of ours there."""
+        chain, standing = self._chains[name], self._standing[name]
+        number = min(above, len(chain) - len(standing)) + len(standing)
+        chain.insert(number, place)
+        standing.append(number)
+
+
+def _chain(words: Words) -> str:
+    name = words.get("chain", "")
+    return name if isinstance(name, str) else normal.plain(name)
