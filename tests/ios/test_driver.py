@@ -26,6 +26,7 @@ from knockctl.vendor import HeldByOperator
 from knockctl_ios.plan import plan
 from knockctl_ios.twin import User
 from tests.fixtures.ios_crew import ADDRESS, ENTRIES, OPERATORS, OUTSIDE, IosOperator, small
+from tests.fixtures.ios_local import LocalOperator
 
 HERE = {"addresses": ((f"{ADDRESS}/24", "GigabitEthernet0/0"),), "plane_logging": True}
 UNCHECKED = {"username": "admin", "password": "admin", "verify_host_key": False}
@@ -42,6 +43,11 @@ class Site:
     def operator(self, name="ann", **more):
         more.setdefault("login", UNCHECKED)
         return IosOperator(name, self.host.port, self.folder / f"{name}.db", **more)
+
+    def local(self, name="ann", **more):
+        """An operator at the router itself: the same, in no time."""
+        journal = self.folder / f"{name}.db"
+        return LocalOperator(name, 22, journal, twin=self.device, do=self.host.do, **more)
 
     def configure(self, text):
         self.host.do(self.device.load, text)
@@ -90,6 +96,7 @@ def test_deploy_nothing_to_do_drift_and_back(site):
     assert here.files == []
     assert here.device.archive.pending is None
     assert ann.run("deploy", small()).result is Result.UNCHANGED
+    ann = here.local()
     here.configure(f"{OUTSIDE}\n no {ENTRIES[4]}\n")
     mended = ann.run("deploy", small())
     assert mended.result is Result.CONFIRMED, mended
@@ -107,7 +114,7 @@ def test_a_version_that_shows_numbers_and_what_somebody_has_not_saved(site):
     outcome = here.operator().run("deploy", small())
     assert outcome.result is Result.CONFIRMED, outcome
     assert any("not saved" in warning for warning in outcome.warnings), outcome
-    removed = here.operator().run("remove")
+    removed = here.local().run("remove")
     assert removed.result is Result.CONFIRMED, removed
     assert not any("not saved" in warning for warning in removed.warnings), removed
     assert here.as_before()
@@ -115,11 +122,11 @@ def test_a_version_that_shows_numbers_and_what_somebody_has_not_saved(site):
 
 def test_a_change_waits_and_is_confirmed_by_somebody_else(site):
     here = site()
-    outcome = here.operator().run("deploy", small(), options={"confirm_within": 90})
+    outcome = here.local().run("deploy", small(), options={"confirm_within": 90})
     assert outcome.result is Result.PENDING, outcome
     assert here.device.archive.pending.minutes == 2
     assert here.device.startup == here.saved
-    bob = here.operator("bob")
+    bob = here.local("bob")
     refused = bob.run("deploy", small())
     assert "is pending on the device for another 120 s" in refused.message
     confirmed = bob.run("confirm")
@@ -130,7 +137,7 @@ def test_a_change_waits_and_is_confirmed_by_somebody_else(site):
 
 def test_the_router_takes_it_back_when_the_operator_is_gone(site):
     here = site()
-    ann = here.operator()
+    ann = here.local()
     outcome = ann.run("deploy", small(), options={"confirm_within": 60})
     here.configure("ip access-list extended MGMT\n permit icmp any any\n")
     here.host.advance(60)
@@ -148,7 +155,7 @@ def test_the_router_takes_it_back_when_the_operator_is_gone(site):
 
 
 def _refused(here, *said, hint, **options):
-    outcome = here.operator().run("deploy", small(), **options)
+    outcome = here.local().run("deploy", small(), **options)
     assert outcome.result is Result.FAILED, outcome
     assert all(part in outcome.message for part in said), outcome
     assert hint in outcome.hint
@@ -239,7 +246,7 @@ def test_a_refused_line(site, text):
     def refuse():
         here.faults.refuse_line, here.faults.refuse_text = 4, text
 
-    outcome = here.operator().run("deploy", secret, observer=at(Step.APPLY, refuse))
+    outcome = here.local().run("deploy", secret, observer=at(Step.APPLY, refuse))
     assert outcome.result is Result.FAILED, outcome
     assert "apply: the router refused lines; nothing was changed" in outcome.message
     assert "permit udp any host 192.0.2.14 eq •••" in outcome.message
@@ -299,7 +306,7 @@ def test_what_cannot_be_put_on_flash_or_saved(site):
 
 def test_somebody_else_was_first(site):
     here = site()
-    ann = here.operator()
+    ann = here.local()
 
     def meanwhile():
         here.configure(f"{OUTSIDE}\n 5 permit icmp any host {ADDRESS}\n")
