@@ -87,7 +87,7 @@ def test_which_classes_may_match_knocks(router, criteria, ahead):
     text = OPERATORS.replace("match-any THEIRS\n match access-group name MGMT", criteria)
     more = "ip access-list extended OPEN\n permit udp any any gt 1000\n"
     _, ann = router(f"{more}{text}")
-    with ann.vendor(None).connect(ann.driver().target) as driver:
+    with ann.driver() as driver:
         way = plan(driver.read(), small(), "c1")
     assert (" class kc-ssh-knock insert-before THEIRS\n" in way.text) is ahead
 
