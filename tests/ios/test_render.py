@@ -251,7 +251,7 @@ def test_one_policy_fits_on_a_router():
         COMPILER.render([P, other], IosPlacement.model_validate(HERE))
 
 
-@pytest.mark.parametrize("order", ["correlated", "tcl"])
+@pytest.mark.parametrize("order", ["correlated"])
 def test_orders_that_are_not_rendered(order):
     with pytest.raises(PolicyError, match=f"order: {order} is not rendered on IOS"):
         assert corner(order=order).rendered
