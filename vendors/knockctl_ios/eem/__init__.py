@@ -13,7 +13,7 @@ Nothing here knows what scripts are for.
 
 from __future__ import annotations
 
-from knockctl_ios.eem.interpreter import Interpreter, Moment, Router, Variables
+from knockctl_ios.eem.interpreter import Failed, Interpreter, Moment, Router, Variables
 from knockctl_ios.eem.registration import Registration, registration
 
-__all__ = ["Interpreter", "Moment", "Registration", "Router", "Variables", "registration"]
+__all__ = ["Failed", "Interpreter", "Moment", "Registration", "Router", "Variables", "registration"]

@@ -12,6 +12,7 @@ module            subject
 ``applets``       what applets wait for, and their actions
 ``language``      their actions, executed
 ``memory``        what earlier packets left behind, and what is uncertain
+``scripts``       Tcl policies
 ``router``        that, at work
 ``settling``      what time alone does
 ``surroundings``  all of a configuration, compiled

@@ -15,6 +15,7 @@ from knockctl.automaton.wire import LOOPBACK
 from knockctl_ios.semantics import plane
 from knockctl_ios.semantics.conditions import Condition, holds, needed
 from knockctl_ios.semantics.logs import Kind
+from knockctl_ios.semantics.scripts import opened, unknown
 from knockctl_ios.semantics.surroundings import PROTOCOLS, Surroundings
 
 INSIDE = Atom("interface", LOOPBACK)
@@ -168,6 +169,10 @@ class Walk:
             if entry.dynamic:
                 self.told += [self.ask(atom) for atom in self.around.addresses]
             dynamic = (name, entry.dynamic) if entry.dynamic else None
+            openers = self.around.openers if dynamic else ()
+            if True in [self.ask(opened(one)) for one in openers]:
+                # Nobody knows for whom a script has made an entry.
+                dynamic = None
             yield Step(entry.place, entry.permits, dynamic, log)
             if dynamic is None:
                 return
@@ -223,5 +228,5 @@ class Walk:
         listening = bool(around.heard(kind)) or bool(around.document.scripts)
         if listening:
             self.told += [self.ask(atom) for atom in around.questions(kind)]
-            self.told += [self.ask(around.script(one)) for one in around.document.scripts]
+            self.told += [self.ask(unknown(one)) for one in around.document.scripts]
         return kind if listening else None

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from knockctl.automaton.model import Clocks
+from knockctl_ios.eem import Interpreter
 from knockctl_ios.semantics.applets import Applet
 from knockctl_ios.semantics.memory import SUMMARY, Event, Limit, State, alive
 from knockctl_ios.semantics.router import Configured, Memory
 
 
-def settled(state: State, configured: Configured, clocks: Clocks) -> State:
+def settled(
+    state: State, configured: Configured, clocks: Clocks, interpreter: Interpreter | None = None
+) -> State:
     """Let lines and runs act whose time has come, and forget what is over."""
     delay = configured.switches.delay
     if not any(state[:4]) and not state.counted:
         return state
-    mind = Memory.of(state, configured, clocks)
+    mind = Memory.of(state, configured, clocks, interpreter)
     while mind.waiting and not clocks.younger(mind.waiting[0].clock, delay):
         first = mind.waiting.pop(0)
         mind.moment = Limit(first.clock, delay)

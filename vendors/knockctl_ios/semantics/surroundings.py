@@ -15,6 +15,7 @@ from knockctl_ios.semantics.lists import Entry, Lists, addressed
 from knockctl_ios.semantics.logs import PORTED, Format, Kind, Message, split
 from knockctl_ios.semantics.memory import Switches
 from knockctl_ios.semantics.router import Configured
+from knockctl_ios.semantics.scripts import opened, scripts, unknown
 from knockctl_ios.semantics.settling import windows
 
 PROTOCOLS = tuple((name, protocol(name)) for name in ("tcp", "udp", "icmp", "icmpv6"))
@@ -41,7 +42,8 @@ class Surroundings:
         numbered = not self.document.whole or self.document.says("service sequence-numbers")
         known = {name: self.lists.entries(name) or () for name in self.document.access_lists}
         form = Format(self.switches.style, numbered, self.switches.bracketed)
-        return Configured(applets(self.document), known, form, self.switches)
+        found = tuple(scripts(self.document.scripts, self.document.files))
+        return Configured(applets(self.document), known, form, self.switches, found)
 
     @cached_property
     def policies(self) -> tuple[tuple[plane.Class, ...], ...]:
@@ -116,7 +118,8 @@ class Surroundings:
         yield from (self.unknown(name) for name in self._asked())
         for kind in self._kinds(family):
             yield from self.questions(kind)
-        yield from (self.script(name) for name in self.document.scripts)
+        yield from (unknown(name) for name in self.document.scripts)
+        yield from (opened(name) for name in self.openers)
 
     # --- log lines ---
 
@@ -169,10 +172,12 @@ class Surroundings:
                 for action in uses(applet, tainted):
                     yield guess(place, f"what its action {action.label} makes of a port")
 
-    @staticmethod
-    def script(name: str) -> Atom:
-        """Ask for what a Tcl policy does."""
-        return guess(f"event manager policy {name}", "what the script does with a log line")
+    @cached_property
+    def openers(self) -> tuple[str, ...]:
+        """The scripts that may make temporary entries: all but those known not to."""
+        texts = self.document.files
+        names = self.document.scripts
+        return tuple(n for n in names if "access-template" in texts.get(n, "access-template"))
 
     def _asked(self) -> Iterator[str]:
         """Yield the lists that are asked for and that nobody knows."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from knockctl_ios.eem import registration
 from knockctl_ios.twin.grammar import Parsed
 from knockctl_ios.twin.rules import Refused, Rule
 from knockctl_ios.twin.tree import Node
@@ -92,7 +93,7 @@ def policy(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # no
     source = cfg.file(path)
     if source is None:
         raise Refused(f"% EEM: {path}: No such file or directory")
-    if "event_register_" not in source:
+    if registration(source) is None:
         raise Refused("% EEM Register event failed: the policy registers no event")
     node = Node(parsed.text, key, (parsed.command.rank, ""), args={"name": name, "path": path})
     cfg.top.put(node).since = cfg.now()
