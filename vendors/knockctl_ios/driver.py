@@ -28,6 +28,7 @@ from knockctl.vendor import (
 )
 from knockctl_ios.access import IosAccess
 from knockctl_ios.config import IosConfig
+from knockctl_ios.flash import Scripts
 from knockctl_ios.placement import IosPlacement
 from knockctl_ios.plan import IosRemediation
 from knockctl_ios.reader import SCP, Reader
@@ -55,6 +56,7 @@ class IosDriver:
         self._session = Session(target)
         self._reader = Reader(self._session, self.placement)
         self._timer = RevertTimer(self._session)
+        self._scripts = Scripts(self._session)
         self._pending: tuple[PendingChange, ...] = ()
 
     def __enter__(self) -> Self:
@@ -109,7 +111,7 @@ class IosDriver:
 
     def read(self) -> Reading[IosConfig]:
         """Read what is ours, the entries above, and the change that is not settled."""
-        found = self._reader.read()
+        found = self._scripts.filled(self._reader.read())
         self._pending = tuple(self._unsettled(found))
         return found
 
@@ -122,7 +124,8 @@ class IosDriver:
 
     def everything(self) -> str:
         """Return what judges packets, as the running configuration has it."""
-        return self._reader.everything()
+        text = self._reader.everything()
+        return text + self._scripts.written(text)
 
     def pending(self) -> tuple[PendingChange, ...]:
         """List the unsettled change, as of the last ``read``."""
@@ -156,7 +159,7 @@ class IosDriver:
                 hint=f"configure {SCP}",
                 where=where,
             )
-        if "event manager applet" not in remediation.text:
+        if re.search("^event manager (applet|policy) ", remediation.text, re.MULTILINE) is None:
             return
         text = self._session.ask("show event manager version")
         match = re.search(r"Manager Version (\d+)\.(\d+)", text)
@@ -167,6 +170,8 @@ class IosDriver:
                 hint="update the router",
                 where=where,
             )
+        if remediation.sent:
+            self._scripts.possible()
 
     def _nobody_was_first(self, remediation: IosRemediation) -> None:
         changed = self._timer.state().mark != remediation.before.revision
@@ -216,6 +221,7 @@ class IosDriver:
             raise CommandRefused(
                 "the router did not take the change back", where=self._session.where
             )
+        self._scripts.tidy()
         return "fired"
 
     def persist(self, change_id: str) -> str | None:
@@ -234,6 +240,7 @@ class IosDriver:
                 f"what runs can't be saved: {lines[-1] if lines else 'no answer'}",
                 where=self._session.where,
             )
+        self._scripts.tidy()
         if self._reader.unsaved:
             return "what others had configured and not saved is saved with it"
         return None
@@ -248,6 +255,7 @@ class IosDriver:
 
     def apply(self, remediation: IosRemediation) -> None:
         """Send the file and have it carried out; take it back where a line is refused."""
+        self._scripts.send(remediation)
         file = self._session.upload(remediation.text)
         seconds = max(self.target.timeouts.command, _CARRYING_OUT)
         output = self._session.do(f"copy {file} running-config", seconds)
@@ -255,6 +263,7 @@ class IosDriver:
         refused = [masked(str(one), remediation.secrets()) for one in refusals(output)]
         if refused:
             self._timer.revert()
+            self._scripts.tidy()
             raise CommandRefused(
                 "the router refused lines; nothing was changed:\n" + "\n".join(refused),
                 where=self._session.where,

@@ -257,8 +257,8 @@ class Session:
                 raise CommandRefused(f"{line}: {refused}", where=self.where)
             return output
 
-    def upload(self, text: str) -> str:
-        """Put a text into a file on flash; return its name."""
+    def upload(self, text: str, name: str = FILE) -> str:
+        """Put a text into a file on flash; return its path."""
         from napalm.base.exceptions import CommandErrorException, MergeConfigException
         from napalm.ios.ios import IOSDriver
 
@@ -269,7 +269,7 @@ class Session:
                 self.target.host,
                 login.username or "admin",
                 login.password or "",
-                optional_args={"merge_cfg": FILE},
+                optional_args={"merge_cfg": name},
             )
             napalm.device = self._connected
             try:
@@ -282,7 +282,7 @@ class Session:
                     hint="look at dir, and at ip scp server enable",
                     where=self.where,
                 ) from None
-            return f"{napalm.dest_file_system}/{FILE}"
+            return f"{napalm.dest_file_system}/{name}"
 
     def probe(self) -> None:
         """Connect, log in, and ask something, beside this connection."""
