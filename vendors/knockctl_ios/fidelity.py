@@ -9,6 +9,7 @@ from knockctl.automaton.relaxations import Relaxations
 from knockctl.policy.durations import format_duration
 from knockctl.policy.resolved import ResolvedPolicy
 from knockctl.vendor import FidelityNote
+from knockctl_ios.correlation import window
 from knockctl_ios.placement import IosPlacement
 from knockctl_ios.script import locks, watches
 
@@ -35,6 +36,8 @@ def notes(
         yield from _scripted(stated, relaxed(policy, place), place)
     else:
         yield from _unheard(stated)
+    if place.order == "correlated":
+        yield from _correlated(policy)
     yield from _unsupported(stated)
     yield from _approximate(policy, relaxed(policy, place))
 
@@ -110,6 +113,30 @@ def _unheard(stated: ResolvedPolicy) -> Iterator[FidelityNote]:
             "nobody is locked out: ports of traps are ports like any other",
             "every guess that a trap would have ended",
         )
+
+
+def _correlated(policy: ResolvedPolicy) -> Iterator[FidelityNote]:
+    """Name what correlating log lines of everybody does otherwise than the policy says."""
+    longest = max(policy.generations, key=lambda generation: len(generation.knocks))
+    if len(longest.knocks) == 1:
+        return
+    yield _note(
+        policy,
+        "approximate",
+        "one-window",
+        f"the router waits for all knocks together, {format_duration(window(policy, longest))} for "
+        f"{len(longest.knocks)} of them: no pause is too long by itself, and a knock made again "
+        "counts from then on",
+        "no more guesses at ports: only more time between two of them",
+    )
+    yield _note(
+        policy,
+        "approximate",
+        "correlated",
+        "the router keeps one log line of each knock, whoever sent it: any packet of somebody else "
+        "to a knock's port spoils the attempt under way, two clients at once spoil each other's, "
+        "and a knock made again after the next one spoils one's own",
+    )
 
 
 def _scripted(

@@ -10,8 +10,9 @@ In the interface's access list, between ``remark knockctl begin P`` and ``… en
     knocks           copp: permitted, and dropped by the control plane; acl-log: denied; logged
     rest             with ``otherwise: refuse``: denied but for public ports
 
-A knock's log line starts an applet (``applets.py``), or, with ``order: tcl``, the one script
-(``script.py``), which lines of other refused packets start, too, where they matter.
+A knock's log line starts an applet (``applets.py``); with ``order: correlated`` one of each knock
+does (``correlation.py``); with ``order: tcl`` it starts the one script (``script.py``), as do lines
+of other refused packets, where they matter.
 """
 
 from __future__ import annotations
@@ -24,14 +25,16 @@ from knockctl.policy.resolved import ResolvedPolicy
 from knockctl.vendor import Facts, Placement, Rendered
 from knockctl_ios.applets import applets
 from knockctl_ios.config import BEGIN, END, OWN_NAME, Insert, IosConfig, Position
+from knockctl_ios.correlation import NEEDS, correlated, tellable
 from knockctl_ios.entries import TCP, UDP, but, chosen, entry, host, knock, sources
 from knockctl_ios.fidelity import notes, relaxed
 from knockctl_ios.placement import Before, IosPlacement, Username
 from knockctl_ios.policy import LIST, PolicyNames
 from knockctl_ios.script import registration, script, trapped, watches
-from knockctl_ios.times import fit, fit_script
+from knockctl_ios.times import fit, fit_correlated, fit_script
 from knockctl_ios.tree import Line
 
+_FITS = {"staged": fit, "correlated": fit_correlated, "tcl": fit_script}
 LOG, COPP = f"{OWN_NAME}log", f"{OWN_NAME}copp"
 
 
@@ -46,7 +49,7 @@ def render(
     _possible(policies, place)
     (stated,) = policies
     scripted = place.order == "tcl"
-    names = PolicyNames(fit_script(stated) if scripted else fit(stated), place)
+    names = PolicyNames(_FITS[place.order](stated), place)
     _reached(stated, names)
     _in_time(stated, names)
     config = IosConfig(
@@ -69,10 +72,7 @@ def _possible(policies: Sequence[ResolvedPolicy], place: IosPlacement) -> None:
             hint="leave one policy in the device's policies, or join both into one",
         )
     if place.order == "correlated":
-        raise PolicyError(
-            f"{policies[0].name}: order: {place.order} is not rendered on IOS",
-            hint="write order: staged, which checks order and source for each client",
-        )
+        tellable(policies[0])
 
 
 def _reached(stated: ResolvedPolicy, names: PolicyNames) -> None:
@@ -109,9 +109,10 @@ def _in_time(stated: ResolvedPolicy, names: PolicyNames) -> None:
 
 
 def _needs(place: IosPlacement) -> tuple[str, ...]:
+    found = [NEEDS] if place.order == "correlated" else []
     if isinstance(place.authorization, Username):
-        return (f"event manager session cli username {place.authorization.username}",)
-    return ()
+        found.append(f"event manager session cli username {place.authorization.username}")
+    return tuple(found)
 
 
 def _places(place: IosPlacement) -> Iterator[tuple[str, Position]]:
@@ -139,6 +140,8 @@ def _objects(names: PolicyNames) -> Iterator[Line]:
         yield from _classes(names)
     if place.order == "tcl":
         yield registration(names)
+    elif place.order == "correlated":
+        yield from correlated(names)
     else:
         yield from applets(names)
 
