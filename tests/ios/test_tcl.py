@@ -165,16 +165,16 @@ def _nothing():
 
 ALWAYS = {"stateless", "log-delay"}
 NOTES = [
-    (replace(P, step_timeout=10), {"log-flows", "clock-seconds"}),
-    (replace(P, wrong_knock="reset"), {"unheard", "log-flows", "clock-seconds"}),
-    (replace(P, stray="revoke"), {"unheard", "log-flows", "clock-seconds"}),
-    (replace(P, stray="revoke", otherwise="refuse"), {"log-flows", "clock-seconds"}),
-    (replace(P, traps=(TRAP,)), {"lockout-scope", "log-flows", "clock-seconds"}),
-    (replace(P, traps=(TRAP,), scope="services"), {"log-flows", "clock-seconds"}),
-    (replace(P, traps=(TRAP,), otherwise="refuse"), {"log-flows", "clock-seconds"}),
-    (replace(P, uses="single"), {"single-use", "log-flows", "clock-seconds"}),
-    (replace(P, grant_duration=61), {"grant-duration", "log-flows", "clock-seconds"}),
-    (replace(P, trusted=INSIDE), {"trusted-services", "log-flows", "clock-seconds"}),
+    (replace(P, step_timeout=10), {"flow-log", "clock-seconds"}),
+    (replace(P, wrong_knock="reset"), {"unheard", "flow-log", "clock-seconds"}),
+    (replace(P, stray="revoke"), {"unheard", "flow-log", "clock-seconds"}),
+    (replace(P, stray="revoke", otherwise="refuse"), {"flow-log", "clock-seconds"}),
+    (replace(P, traps=(TRAP,)), {"lockout-scope", "flow-log", "clock-seconds"}),
+    (replace(P, traps=(TRAP,), scope="services"), {"flow-log", "clock-seconds"}),
+    (replace(P, traps=(TRAP,), otherwise="refuse"), {"flow-log", "clock-seconds"}),
+    (replace(P, uses="single"), {"single-use", "flow-log", "clock-seconds"}),
+    (replace(P, grant_duration=61), {"grant-duration", "flow-log", "clock-seconds"}),
+    (replace(P, trusted=INSIDE), {"trusted-services", "flow-log", "clock-seconds"}),
 ]
 
 

@@ -165,7 +165,7 @@ def _scripted(
         yield _note(
             stated,
             "approximate",
-            "log-flows",
+            "flow-log",
             "of one flow an access list logs the first packet in five minutes: what else is sent "
             "from and to the same ports is not noticed, or, one packet of it, five minutes later",
             "no guesses: of such packets knocks don't count either",
