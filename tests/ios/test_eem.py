@@ -222,6 +222,7 @@ def test_many_made_up_sources_leave_room_for_who_is_at_work(heard, router):
     ((_, state),) = router.kept["kc-p"]
     assert state.count("198.19.") == 250
     assert "198.18.0.1 {0000 1 1010}" in state
+    router.commands.clear()
     heard(line("198.18.0.1", 102), line("198.18.0.1", 103, "tcp"))
     assert [one.split()[0] for one in router.commands] == ["clear", "access-template"]
     assert all("host 198.18.0.1 host" in one for one in router.commands)

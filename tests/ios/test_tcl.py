@@ -16,6 +16,7 @@ from knockctl_ios.config import IosConfig
 from knockctl_ios.generations import adopt
 from knockctl_ios.modeller import IosModeller
 from knockctl_ios.parse import parse_text
+from knockctl_ios.twin import Shell
 from tests.fixtures.ios_duel import Scripted
 from tests.fixtures.ios_policies import INSIDE, METHODS, P, claim, corner
 
@@ -81,6 +82,23 @@ def test_what_the_access_list_leaves_to_others_is_not_heard_of(method):
     assert play(here, ONE, *KNOCKS[:2], ("tcp", 9)), "it is the operator's to decide"
     assert play(here, ONE, KNOCKS[2], ("udp", 443))
     assert not play(here, TWO, *KNOCKS[:1], KNOCKS[2], *KNOCKS[1:], ("udp", 443)), "a knock"
+
+
+def test_who_is_locked_out_is_shown_and_let_off():
+    here = Scripted(tcl(method="copp", log_delay=1))
+    play(here, ONE, ("tcp", 20))
+    shell = Shell(here.device, "admin", 15)
+    shown = shell.answer("show ip access-lists kc-p-out")
+    assert f"permit ip host {ONE} any (time left 1" in shown
+    assert not play(here, ONE, *KNOCKS, ("udp", 443))
+    shell.answer(f"clear access-template kc-p-out kc-p-locked host {ONE} any")
+    assert play(here, ONE, *KNOCKS, ("udp", 443))
+    here.advance(200)
+    # Who was let in by hand is locked out like anybody.
+    shell.answer(f"access-template OUTSIDE kc-p host {TWO} host {HOME} timeout 2")
+    assert play(here, TWO, ("udp", 443))
+    assert not play(here, TWO, ("tcp", 20), ("udp", 443))
+    assert f"host {TWO} host" not in shell.answer("show ip access-lists OUTSIDE")
 
 
 def test_what_was_begun_with_another_sequence_counts_no_more():

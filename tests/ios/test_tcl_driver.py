@@ -1,16 +1,19 @@
 """A script on a router's flash: sent, registered, compared, taken back, deleted."""
 
 from dataclasses import replace
+from ipaddress import ip_address
 
 import pytest
 
 from knockctl.errors import Unsupported
-from knockctl.policy.resolved import Generation, Knock
+from knockctl.policy.resolved import Generation, Knock, ResolvedTrap
+from knockctl.ports import Span
 from knockctl.transaction.job import Result
 from tests.fixtures.ios_crew import ADDRESS, OPERATORS, IosOperator
 from tests.fixtures.ios_policies import P, corner
 
-POLICY = replace(P, step_timeout=10, wrong_knock="reset", otherwise="refuse")
+TRAP = ResolvedTrap((Span("tcp", 666, 666),), 60, unless_granted=False)
+POLICY = replace(P, step_timeout=10, wrong_knock="reset", otherwise="refuse", traps=(TRAP,))
 OTHER = replace(POLICY, generations=(Generation(1, (Knock("udp", 201), Knock("udp", 202))),))
 UNCHECKED = {"username": "admin", "password": "admin", "verify_host_key": False}
 FOLDER = "event manager directory user policy"
@@ -63,6 +66,7 @@ def test_a_script_is_sent_and_registered_and_goes(site):
     assert "0000" not in name
     assert "knock 0000" not in here.files[name]
     here.deploy(result=Result.UNCHANGED)
+    _let_off(here)
     # Drift inside of the file.
     wrong = here.files[name].replace("set kc(step) 10", "set kc(step) 900")
     here.host.do(here.device.flash.write, name, wrong.encode())
@@ -82,6 +86,20 @@ def test_a_script_is_sent_and_registered_and_goes(site):
     assert removed.result is Result.CONFIRMED, removed
     assert here.host.running() == here.before
     assert here.files == {}
+
+
+def _let_off(here):
+    """Who is locked out is told, and can be let off."""
+    source = ip_address("198.18.0.1")
+    add = here.device.entries.add
+    here.host.do(add, here.device.acl("kc-p-out"), "kc-p-locked", f"host {source}", "any", 3)
+    with here.ann.driver() as driver:
+        control = driver.access()
+        (one,) = control.sources()
+        assert (one.policy, one.state, one.seconds_left) == ("p", "locked", 180)
+        assert control.unlock(source)
+        assert not control.unlock(source)
+        assert control.sources() == ()
 
 
 def test_what_takes_a_change_back_finds_the_old_file(site):

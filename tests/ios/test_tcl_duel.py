@@ -40,7 +40,7 @@ def test_what_a_script_does_is_what_the_policy_says(interpreter):
 
 WRONG = {
     "no reset": ("    forget $source\n    set again", "    set again"),
-    "no lock-out": ("$until > $now} {\n            set locked", "0} {\n            set locked"),
+    "no lock-out": ("[lindex $lock 0] > $now", "0"),
     "a grant that stays": ("    set commands [closing $source]\n    forget", "    forget"),
     "no repeats": ("if {$service || [repeated $source $protocol $port]}", "if {$service}"),
     "twice the time": ("$now + $kc(step)", "$now + 2 * $kc(step)"),

@@ -59,6 +59,11 @@ class PolicyNames:
         return f"{self.name}-knocks"
 
     @property
+    def locked(self) -> Memory:
+        """Where it is shown who is locked out."""
+        return Memory(f"{self.name}-out", f"{self.name}-locked")
+
+    @property
     def script(self) -> str:
         """The file of the Tcl policy."""
         return f"{self.name}-{PLACEHOLDERS[0]}.tcl"

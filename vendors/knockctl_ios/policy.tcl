@@ -80,9 +80,9 @@ proc recall {now} {
             set granted($source) $until
         }
     }
-    foreach {source until} $locked_list {
-        if {$until > $now} {
-            set locked($source) $until
+    foreach {source lock} $locked_list {
+        if {[lindex $lock 0] > $now} {
+            set locked($source) $lock
         }
     }
     foreach {source attempts} $stage_list {
@@ -146,10 +146,8 @@ proc forget {source} {
 
 proc closing {source} {
     global granted kc
-    if {![info exists granted($source)]} {
-        return {}
-    }
-    unset granted($source)
+    # Whoever was let in by hand is in no table here.
+    catch {unset granted($source)}
     set commands {}
     foreach address $kc(addresses) {
         lappend commands "clear access-template $kc(list) $kc(name) host $source host $address"
@@ -174,15 +172,32 @@ proc opening {source now} {
 }
 
 proc lock {source now seconds} {
-    global locked
+    global locked kc
     set commands [closing $source]
     forget $source
     # The second under way is not counted: nobody is let in again too soon.
     set until [expr {$now + $seconds + 1}]
-    if {![info exists locked($source)] || $locked($source) < $until} {
-        set locked($source) $until
+    set minutes [expr {($until - $now + 59) / 60}]
+    if {$minutes > 9998} {
+        set minutes 9998
     }
-    return $commands
+    set locked($source) [list $until [expr {$now + 60 * $minutes}]]
+    # For people to see, and to end.
+    set entry "access-template $kc(out) $kc(name)-locked host $source any"
+    return [concat $commands [list "clear $entry" "$entry timeout $minutes"]]
+}
+
+# Tells whether somebody has ended a lock-out: its entry is gone before its time.
+proc unlocked {source now} {
+    global locked kc
+    if {$now >= [lindex $locked($source) 1]} {
+        return 0
+    }
+    # While the router is asked, nothing must be forgotten.
+    remember $source
+    set shown [perform [list "show ip access-lists $kc(out) | include host $source any"]]
+    catch {context_retrieve $kc(name) kc_state}
+    return [expr {[string first "permit ip host $source any" $shown] < 0}]
 }
 
 # Counts a knock that is next in some sequence; returns commands, or "no".
@@ -246,9 +261,13 @@ proc trapped {source protocol port} {
 }
 
 proc judge {source protocol port now} {
-    global granted locked stages kc
+    global granted knocks locked stages kc
     if {[info exists locked($source)]} {
-        return {}
+        # Only of knocks it makes a difference.
+        if {[lsearch -exact $knocks $protocol/$port] < 0 || ![unlocked $source $now]} {
+            return {}
+        }
+        unset locked($source)
     }
     set service [within $kc(services) $protocol $port]
     if {$service && [info exists granted($source)]} {
@@ -288,16 +307,19 @@ proc judge {source protocol port now} {
     return [concat $commands $again]
 }
 
+# Returns what the last command printed.
 proc perform {commands} {
+    set printed ""
     if {[llength $commands] == 0} {
-        return
+        return $printed
     }
     array set cli [cli_open]
     cli_exec $cli(fd) "enable"
     foreach command $commands {
-        cli_exec $cli(fd) $command
+        set printed [cli_exec $cli(fd) $command]
     }
     cli_close $cli(fd) $cli(tty_id)
+    return $printed
 }
 
 proc main {} {

@@ -30,8 +30,8 @@ from knockctl_ios.entries import TCP, UDP, but, chosen, entry, host, knock, sour
 from knockctl_ios.fidelity import notes, relaxed
 from knockctl_ios.placement import Before, IosPlacement, Username
 from knockctl_ios.policy import LIST, PolicyNames
-from knockctl_ios.script import registration, script, trapped, watches
-from knockctl_ios.times import fit, fit_correlated, fit_script
+from knockctl_ios.script import locks, registration, script, trapped, watches
+from knockctl_ios.times import LONGEST, fit, fit_correlated, fit_script
 from knockctl_ios.tree import Line
 
 _FITS = {"staged": fit, "correlated": fit_correlated, "tcl": fit_script}
@@ -140,6 +140,9 @@ def _objects(names: PolicyNames) -> Iterator[Line]:
         yield from _classes(names)
     if place.order == "tcl":
         yield registration(names)
+        if locks(policy):
+            # Never another line, whatever the policy: who is locked out stays so.
+            yield names.locked.line(LONGEST + 1)
     elif place.order == "correlated":
         yield from correlated(names)
     else:

@@ -118,6 +118,7 @@ def _words(names: PolicyNames) -> Iterator[tuple[str, str]]:
     policy = names.policy
     yield "name", names.name
     yield "list", names.access_list
+    yield "out", names.locked.access_list
     yield "addresses", _listed(str(address) for address in names.addresses)
     yield "services", _spans(policy.services)
     yield "public", _spans(policy.public)
