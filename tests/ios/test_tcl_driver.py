@@ -62,7 +62,7 @@ def test_a_script_is_sent_and_registered_and_goes(site):
     here.deploy()
     (name,) = here.files
     assert here.registered == [name]
-    assert f"{FOLDER} flash:/" in here.host.running()
+    assert f'{FOLDER} "flash:/"' in here.host.running()
     assert "0000" not in name
     assert "knock 0000" not in here.files[name]
     here.deploy(result=Result.UNCHANGED)
@@ -143,7 +143,7 @@ def test_the_operators_folder_is_theirs(site):
     assert here.run("remove").result is Result.CONFIRMED
     assert here.files == {}
     assert here.host.running() == before
-    assert f"{FOLDER} flash:/eem" in before
+    assert f'{FOLDER} "flash:/eem"' in before
 
 
 def test_a_router_without_tcl_is_left_alone(site):

@@ -98,9 +98,9 @@ def reading(lines: Iterable[Line], listed: Iterable[Listed] = ()) -> IosReading:
 
 def directory_of(lines: Iterable[str]) -> str | None:
     """Return where scripts lie."""
-    return next(
-        (one.removeprefix(SCRIPTS).strip() for one in lines if one.startswith(SCRIPTS)), None
-    )
+    # It is printed in quotes.
+    said = (one.removeprefix(SCRIPTS).strip(' "') for one in lines if one.startswith(SCRIPTS))
+    return next(said, None)
 
 
 def scripts_of(config: IosConfig) -> tuple[str, ...]:
