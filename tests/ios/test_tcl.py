@@ -204,6 +204,8 @@ def test_each_difference_has_a_note(policy, codes):
     assert relaxed.unheard == ("unheard" in codes)
     quiet = {note.code for note in tcl(P, method="copp").rendered.fidelity}
     assert quiet == ALWAYS | {"clock-seconds"}, "of knocks alone the control plane tells all"
+    wrong = tcl(replace(P, wrong_knock="reset"), method="copp").rendered.fidelity
+    assert "flow-log" not in {note.code for note in wrong}
 
 
 def test_what_runs_is_what_is_stated_but_for_the_notes():

@@ -11,7 +11,7 @@ from knockctl.policy.resolved import ResolvedPolicy
 from knockctl.vendor import FidelityNote
 from knockctl_ios.correlation import window
 from knockctl_ios.placement import IosPlacement
-from knockctl_ios.script import locks, watches
+from knockctl_ios.script import hears_lists, locks, watches
 
 Kind = Literal["rounded", "approximate", "unsupported"]
 
@@ -161,7 +161,7 @@ def _scripted(
             "refused knocks, services and traps, not what this policy doesn't govern",
             "no guesses: the operator's own entries judge the rest, whoever sends it",
         )
-    if place.method == "acl-log" or stated.traps or watches(stated):
+    if hears_lists(stated, place):
         yield _note(
             stated,
             "approximate",

@@ -16,7 +16,7 @@ from knockctl.policy.resolved import ResolvedPolicy
 from knockctl.ports import Span
 from knockctl_ios.files import File
 from knockctl_ios.generations import PLACEHOLDERS
-from knockctl_ios.placement import Username
+from knockctl_ios.placement import IosPlacement, Username
 from knockctl_ios.policy import PolicyNames
 from knockctl_ios.tree import Line
 
@@ -72,11 +72,10 @@ def _without(spans: Iterable[Span], others: Iterable[Span]) -> list[Span]:
     return left
 
 
-def _hears_lists(names: PolicyNames) -> bool:
+def hears_lists(policy: ResolvedPolicy, place: IosPlacement) -> bool:
     """Tell whether it needs lines of the access list, whatever the method."""
-    policy = names.policy
     refused = policy.otherwise == "refuse" and watches(policy)
-    return names.place.method == "acl-log" or bool(policy.traps) or refused
+    return place.method == "acl-log" or bool(policy.traps) or refused
 
 
 def waited(names: PolicyNames) -> str:
@@ -85,7 +84,7 @@ def waited(names: PolicyNames) -> str:
     if names.place.method == "acl-log":
         return f"%{listed} "
     dropped = "CP-6-(TCP|UDP): DROP"
-    return f"%({dropped}|{listed}) " if _hears_lists(names) else f"%{dropped} "
+    return f"%({dropped}|{listed}) " if hears_lists(names.policy, names.place) else f"%{dropped} "
 
 
 # --- the file -----------------------------------------------------------------------------------
