@@ -55,14 +55,8 @@ class Transaction(Endings):
         except KnockctlError as error:
             error.at(device=self.job.device.name)
             outcome = failure(self.job, error, "nothing was changed")
-        return outcome.model_copy(
-            update={
-                "notes": tuple(redact(note) for note in self.notes),
-                "warnings": tuple(redact(w) for w in self.warnings),
-                "round_trips": self.round_trips,
-                "seconds": round(time.monotonic() - begun, 3),
-            }
-        )
+        seconds = round(time.monotonic() - begun, 3)
+        return self.complete(outcome).model_copy(update={"seconds": seconds})
 
     # --- the protocol ---
 
@@ -112,6 +106,7 @@ class Transaction(Endings):
             if record.id not in alive:
                 said = "not on the device any more" if self._held else "taken back by the device"
                 self.services.journal.update(record.id, "rolled_back", detail=said, finished=True)
+                self.looks_back(driver, record.id)
                 driver.forget(record.id)
 
     def _guarded(self, intent: Intent) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from knockctl.errors import KnockctlError
+from knockctl.errors import DeviceError, KnockctlError
 from knockctl.inventory.device import Resolve
 from knockctl.journal.journal import Journal
 from knockctl.journal.record import State, now
@@ -25,6 +25,7 @@ from knockctl.vendor import (
     HeldByOperator,
     Reading,
     Talkative,
+    WholeDevice,
     vendor_for,
 )
 
@@ -111,6 +112,8 @@ class Frame:
             yield driver
         finally:
             self.round_trips += driver.round_trips
+            if isinstance(driver, WholeDevice):
+                self.warnings.extend(driver.notices())
             driver.__exit__(None, None, None)
 
     def read(self, driver: AnyDriver) -> Reading[Any]:
@@ -132,6 +135,23 @@ class Frame:
         until = now() + timedelta(seconds=self._seconds()) if deadline else None
         self.services.journal.update(
             self.job.change_id, state, detail=detail, deadline=until, finished=finished
+        )
+
+    @staticmethod
+    def looks_back(driver: AnyDriver, change_id: str) -> None:
+        """Find out what a timer took back that ran out unattended; not knowing is no failure."""
+        if isinstance(driver, WholeDevice):
+            with contextlib.suppress(DeviceError):
+                driver.look_back(change_id)
+
+    def complete(self, outcome: Outcome) -> Outcome:
+        """Return an outcome with all that was noted on the way."""
+        return outcome.model_copy(
+            update={
+                "notes": tuple(redact(note) for note in self.notes),
+                "warnings": tuple(redact(warning) for warning in self.warnings),
+                "round_trips": self.round_trips,
+            }
         )
 
     def _outcome(

@@ -25,19 +25,21 @@ def confirm_pending(job: Job, services: Services) -> Outcome:
     transaction = Transaction(job, services)
     try:
         with transaction.connected() as driver:
-            reading = transaction.read(driver)
-            pending = _find(driver, job) or _marked(driver, reading, job, services)
-            if pending is None:
-                return _nothing_pending(job, services)
-            transaction.job = job.model_copy(update={"change_id": pending.change_id})
-            _recorded(transaction.job, services)
-            driver.probe()
-            return _confirm(transaction, driver)
+            outcome = _confirm(transaction, driver)
     except KnockctlError as error:
-        return failure(job, error.at(device=job.device.name), "the change is still pending")
+        outcome = failure(job, error.at(device=job.device.name), "the change is still pending")
+    return transaction.complete(outcome)
 
 
 def _confirm(transaction: Transaction, driver: AnyDriver) -> Outcome:
+    job, services = transaction.job, transaction.services
+    reading = transaction.read(driver)
+    pending = _find(driver, job) or _marked(driver, reading, job, services)
+    if pending is None:
+        return _nothing_pending(transaction, driver)
+    transaction.job = job.model_copy(update={"change_id": pending.change_id})
+    _recorded(transaction.job, services)
+    driver.probe()
     try:
         return transaction.confirm(driver)
     except JournalError as error:
@@ -48,20 +50,24 @@ def roll_back_pending(job: Job, services: Services) -> Outcome | None:
     """Fire a pending change's timer; None when the device has none and a snapshot is asked for."""
     transaction = Transaction(job, services)
     state = "nothing was changed"
+    outcome: Outcome | None
     try:
         with transaction.connected() as driver:
             reading = transaction.read(driver)
             pending = _find(driver, job) or _marked(driver, reading, job, services)
             if pending is None:
-                return _ended(job, services)
-            if pending.holder == "operator":
+                outcome = _ended(transaction, driver)
+            elif pending.holder == "operator":
                 state = f"the change {pending.change_id} is still pending"
                 _hand_over(pending, job, services, driver)
+                outcome = _fire(pending, job, services, driver)
             elif pending.seconds_left is None:
-                return None
-            return _fire(pending, job, services, driver)
+                outcome = None
+            else:
+                outcome = _fire(pending, job, services, driver)
     except KnockctlError as error:
-        return failure(job, error.at(device=job.device.name), state)
+        outcome = failure(job, error.at(device=job.device.name), state)
+    return transaction.complete(outcome) if outcome else None
 
 
 def _hand_over(pending: PendingChange, job: Job, services: Services, driver: AnyDriver) -> None:
@@ -138,9 +144,10 @@ def _recorded(job: Job, services: Services) -> None:
         )
 
 
-def _nothing_pending(job: Job, services: Services) -> Outcome:
+def _nothing_pending(transaction: Transaction, driver: AnyDriver) -> Outcome:
     """The timer is gone: it fired, or there never was one. Close what the journal has open."""
-    closed = _close(job, services)
+    job = transaction.job
+    closed = _close(transaction, driver)
     what = f"the change {job.to_change}" if job.to_change else "a change"
     return Outcome(
         device=job.device.name,
@@ -154,8 +161,9 @@ def _nothing_pending(job: Job, services: Services) -> Outcome:
     )
 
 
-def _ended(job: Job, services: Services) -> Outcome | None:
-    closed = _close(job, services)
+def _ended(transaction: Transaction, driver: AnyDriver) -> Outcome | None:
+    job = transaction.job
+    closed = _close(transaction, driver)
     if not job.to_change:
         return None
     return Outcome(
@@ -168,13 +176,15 @@ def _ended(job: Job, services: Services) -> Outcome | None:
     )
 
 
-def _close(job: Job, services: Services) -> str | None:
+def _close(transaction: Transaction, driver: AnyDriver) -> str | None:
     """Mark open changes of the journal as rolled back; return the one asked for, or the last."""
+    job, services = transaction.job, transaction.services
     last = None
     for record in services.journal.open_changes(job.device.name):
         if record.state in OPEN_STATES and job.to_change in (None, record.id):
             services.journal.update(
                 record.id, "rolled_back", detail="found gone from the device", finished=True
             )
+            transaction.looks_back(driver, record.id)
             last = last or record.id
     return last

@@ -46,7 +46,13 @@ from knockctl.vendor.change import (
     Remediation,
 )
 from knockctl.vendor.compiler import Compiler, Modeller, Running
-from knockctl.vendor.driver import Driver, HeldByOperator, Talkative, no_snapshot
+from knockctl.vendor.driver import (
+    Driver,
+    HeldByOperator,
+    Talkative,
+    WholeDevice,
+    no_snapshot,
+)
 from knockctl.vendor.placement import Address, Management, Network, Placement
 from knockctl.vendor.reading import Endpoint, Facts, Neighbour, Reading
 from knockctl.vendor.registry import ENTRY_POINTS, AnyVendor, Vendor, served, vendor_for, vendors
@@ -89,6 +95,7 @@ __all__ = [
     "Target",
     "Timeouts",
     "Vendor",
+    "WholeDevice",
     "no_snapshot",
     "served",
     "vendor_for",

@@ -99,6 +99,20 @@ def no_snapshot(change_id: str, reason: str | None = None) -> GuardError:
 
 
 @runtime_checkable
+class WholeDevice(Protocol):
+    """What a driver has besides, whose timer takes back whatever anybody changed meanwhile.
+
+    Where others changed something its ``fire`` takes back ours alone, as far as that can be done.
+    """
+
+    def look_back(self, change_id: str) -> None:
+        """Find out what others lost by a timer that ran out with nobody looking."""
+
+    def notices(self) -> tuple[str, ...]:
+        """Return, once, what became of others' lines so far, a sentence each, no secrets in it."""
+
+
+@runtime_checkable
 class Talkative(Protocol):
     """What a driver has besides, whose steps may take minutes: it says how far they are."""
 

@@ -6,6 +6,7 @@ import functools
 import pytest
 
 from knockctl_ios.twin import Clock, Device, Faults, Shell, Switches, served
+from tests.fixtures.ios_site import HERE, Site
 
 START = 1_780_000_000  # 2026-05-28 20:26:40 UTC
 
@@ -92,3 +93,9 @@ def host():
             return Host(device, stack.enter_context(served(device)))
 
         yield start
+
+
+@pytest.fixture
+def site(host, tmp_path):
+    """Make a router with its operator's lines on it: ``site(version="17.9.4")``."""
+    return lambda **switches: Site(host(**{**HERE, **switches}), tmp_path)

@@ -7,6 +7,7 @@ import base64
 import contextlib
 from dataclasses import replace
 
+import asyncssh
 import pytest
 
 from knockctl.errors import (
@@ -22,59 +23,11 @@ from knockctl.errors import (
 )
 from knockctl.transaction.job import Result
 from knockctl.transaction.steps import Step
-from knockctl.vendor import HeldByOperator
+from knockctl.vendor import HeldByOperator, Timeouts
 from knockctl_ios.plan import plan
 from knockctl_ios.twin import User
-from tests.fixtures.ios_crew import ADDRESS, ENTRIES, OPERATORS, OUTSIDE, IosOperator, small
-
-HERE = {"addresses": ((f"{ADDRESS}/24", "GigabitEthernet0/0"),), "plane_logging": True}
-UNCHECKED = {"username": "admin", "password": "admin", "verify_host_key": False}
-
-
-class Site:
-    """A router with its operator's lines, and people at work on it."""
-
-    def __init__(self, host, folder):
-        self.host, self.device, self.folder = host, host.device, folder
-        host.do(host.device.load, f"{OPERATORS}service sequence-numbers\n")
-        self.before, self.saved = host.running(), host.device.startup
-
-    def operator(self, name="ann", **more):
-        more.setdefault("login", UNCHECKED)
-        return IosOperator(name, self.host.port, self.folder / f"{name}.db", **more)
-
-    def configure(self, text):
-        self.host.do(self.device.load, text)
-
-    @property
-    def faults(self):
-        return self.device.faults
-
-    @property
-    def files(self):
-        return [name for name in self.device.flash.files if "archive" not in name]
-
-    def as_before(self):
-        return self.host.running() == self.before and self.device.archive.pending is None
-
-
-@pytest.fixture
-def site(host, tmp_path):
-    return lambda **switches: Site(host(**{**HERE, **switches}), tmp_path)
-
-
-def at(step, do, phase="before"):
-    """Return an observer that does something at a step, once."""
-    waiting = [step]
-
-    def observe(device, now, when):
-        del device
-        if waiting == [now] and when == phase:
-            waiting.clear()
-            do()
-
-    return observe
-
+from tests.fixtures.ios_crew import ADDRESS, ENTRIES, OBJECTS, OUTSIDE, small
+from tests.fixtures.ios_site import UNCHECKED, at
 
 # --- the whole way ------------------------------------------------------------------------------
 
@@ -132,9 +85,7 @@ def test_the_router_takes_it_back_when_the_operator_is_gone(site):
     here = site()
     ann = here.operator()
     outcome = ann.run("deploy", small(), options={"confirm_within": 60})
-    here.configure("ip access-list extended MGMT\n permit icmp any any\n")
     here.host.advance(60)
-    # All of it: what others changed meanwhile, too.
     assert here.as_before()
     assert "is not pending" in ann.run("confirm").message
     again = ann.run("deploy", small(), options={"confirm_within": 60})
@@ -223,6 +174,55 @@ def test_connecting(site, tmp_path):
         here.operator().driver().__enter__()
 
 
+LOGINS = [
+    ("good", None, True),
+    ("good", "wr0ng", True),
+    ("unknown", "admin", True),
+    ("locked", "0pen-it", True),
+    (None, "admin", True),
+    ("unknown", None, False),
+    ("unknown", "wr0ng", False),
+    (None, "wr0ng", False),
+    ("locked", "wr0ng", False),
+    ("junk", "admin", False),
+    ("missing", "admin", False),
+]
+"""The key, the password, and whether the router lets in whoever has them."""
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("keys")
+    good, unknown = (asyncssh.generate_private_key("ssh-ed25519", "ann@ops") for _ in range(2))
+    good.write_private_key(folder / "good")
+    good.write_private_key(folder / "locked", passphrase="0pen-it")
+    unknown.write_private_key(folder / "unknown")
+    (folder / "junk").write_text("no key")
+    return folder, good.export_public_key().decode()
+
+
+def test_keys_and_passwords(site, keys):
+    """The key first; the password where the router refuses the key, on a connection of its own."""
+    folder, public = keys
+    here = site(users=(User("admin", "admin", key=public),))
+    for key, password, fits in LOGINS:
+        login = {**UNCHECKED, "password": password, "key_file": folder / key if key else None}
+        driver = here.operator(login=login).driver()
+        if fits:
+            with driver:
+                continue
+        with pytest.raises(AuthenticationFailed) as said:
+            driver.__enter__()
+        assert not password or password not in f"{said.value} {said.value.hint}".split()
+        assert ("can't be read" in str(said.value)) == (key in ("locked", "junk", "missing"))
+
+
+def test_a_change_with_a_key_that_the_router_does_not_know(site, keys):
+    here = site()
+    ann = here.operator(login={**UNCHECKED, "key_file": keys[0] / "unknown"})
+    assert ann.run("deploy", small()).result is Result.CONFIRMED
+
+
 def test_a_version_that_is_too_old(site):
     with site(version="12.3(8)T").operator().driver() as driver, pytest.raises(Unsupported):
         driver.facts()
@@ -265,7 +265,7 @@ CUTS = (
 def test_the_connection_is_cut(site, step, executes):
     here = site()
     # Of applying, the line that carries the file out; of arming, the one that starts the timer.
-    line = {Step.APPLY: 6, Step.ARM: 4}.get(step, 1)
+    line = {Step.APPLY: 3, Step.ARM: 3}.get(step, 1)
 
     def cut():
         here.faults.cut_at, here.faults.cut_executes = line, executes
@@ -286,16 +286,63 @@ def test_the_connection_is_cut(site, step, executes):
         assert here.device.startup == here.saved
 
 
-def test_what_cannot_be_put_on_flash_or_saved(site):
+@pytest.mark.soak
+@pytest.mark.parametrize("executes", [True, False])
+@pytest.mark.parametrize("line", range(1, 36))
+def test_the_connection_is_cut_at_any_line(site, line, executes):
+    """Whatever was typed last, the router ends with all of the change, saved, or none of it."""
     here = site()
+    here.faults.cut_at, here.faults.cut_executes = line, executes
+    ann = here.operator()
+    outcome = ann.run("deploy", small())
+    here.faults.cut_at = None
+    if outcome.result is Result.PENDING and here.device.archive.pending is None:
+        outcome = ann.run("confirm")
+        assert outcome.result is Result.CONFIRMED, outcome
+    here.host.advance(120)
+    if outcome.result is Result.CONFIRMED:
+        assert here.device.startup == here.host.running() != here.before
+        assert "_kc_pending" not in here.device.startup
+    else:
+        assert here.as_before(), outcome
+        assert here.device.startup == here.saved
+    assert ann.run("deploy", small()).result in (Result.CONFIRMED, Result.UNCHANGED)
+    assert "_kc_pending" not in here.host.running()
 
-    def fill():
-        here.faults.flash_full = True
 
-    outcome = here.operator().run("deploy", small(), observer=at(Step.APPLY, fill))
-    assert outcome.result in (Result.FAILED, Result.UNREACHABLE), outcome
+def _full(here):
+    here.faults.flash_full = True
+
+
+def _little_room(here):
+    here.host.do(here.device.flash.write, "big", b"x" * (here.device.flash.free - 500))
+
+
+def _cut_upload(here):
+    here.faults.cut_upload = True
+
+
+@pytest.mark.parametrize(
+    ("step", "do", "said"),
+    [
+        (Step.ARM, _full, "the revert timer can't be started: %Error opening flash:archive"),
+        (Step.APPLY, _full, "can't be put on the device: "),
+        (Step.APPLY, _little_room, "500 bytes are free, and it has"),
+        (Step.APPLY, _cut_upload, "can't be put on the device: "),
+    ],
+)
+def test_what_cannot_be_put_on_flash(site, step, do, said):
+    here = site()
+    outcome = here.operator().run("deploy", small(), observer=at(step, lambda: do(here)))
+    assert outcome.result is Result.FAILED, outcome
+    assert said in outcome.message
+    assert "nothing was changed" in outcome.message
     assert here.as_before()
-    here.faults.flash_full = False
+    assert [name for name in here.files if name != "big"] == []
+
+
+def test_what_cannot_be_saved(site):
+    here = site()
     here.faults.save_fails = True
     outcome = here.operator().run("deploy", small())
     assert outcome.result is Result.PENDING, outcome
@@ -303,6 +350,28 @@ def test_what_cannot_be_put_on_flash_or_saved(site):
     here.faults.save_fails = False
     assert here.operator().run("deploy", small()).result is Result.UNCHANGED
     assert here.device.startup == here.host.running()
+
+
+def test_a_router_that_is_slow_or_falls_silent(site):
+    here = site()
+    here.faults.delay = 0.02
+    assert here.operator().run("deploy", small()).result is Result.CONFIRMED
+    here.faults.delay = 0
+    first = here.host.running()
+    other = small(objects=OBJECTS.replace("1002", "1003"))
+
+    def silence():
+        here.faults.silent = True
+        here.host.do(here.faults.refuse)
+
+    brief = Timeouts(connect=1, command=1, probe=1, revert=60)
+    ann, observer = here.operator(), at(Step.READ_BACK, silence)
+    lost = ann.run("deploy", other, observer=observer, options={"timeouts": brief})
+    assert (lost.result, lost.exit_code) == (Result.PENDING, 8), lost
+    assert "stopped answering" in lost.message
+    here.faults.silent = False
+    here.host.advance(60)
+    assert here.host.running() == first
 
 
 def test_somebody_else_was_first(site):

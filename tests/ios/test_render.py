@@ -282,7 +282,7 @@ def test_nothing_is_rendered_of_no_policies():
 
 # --- notes ---
 
-ALWAYS = {"stateless", "log-delay"}
+ALWAYS = {"stateless", "whole-device-revert", "log-delay"}
 NOTES = {
     "step-timeout": {"step_timeout": 10},
     "grant-duration": {"grant_duration": 61},
@@ -313,7 +313,7 @@ def test_what_is_otherwise_than_the_policy_is_said(code):
 
 def test_without_delay_nothing_is_said_of_it():
     rendered = corner(log_delay=0).rendered
-    assert {n.code for n in rendered.fidelity} == {"stateless"}
+    assert {n.code for n in rendered.fidelity} == ALWAYS - {"log-delay"}
     assert rendered.lag == 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Self
@@ -26,24 +26,18 @@ from knockctl.vendor import (
     Reading,
     Target,
 )
+from knockctl_ios import facts
 from knockctl_ios.access import IosAccess
 from knockctl_ios.config import IosConfig
 from knockctl_ios.flash import Scripts
 from knockctl_ios.placement import IosPlacement
 from knockctl_ios.plan import IosRemediation
 from knockctl_ios.reader import SCP, Reader
-from knockctl_ios.reading import Held, IosReading
-from knockctl_ios.refusals import masked, refusals
+from knockctl_ios.reading import Held
+from knockctl_ios.refusals import masked
 from knockctl_ios.session import Session
 from knockctl_ios.timer import RevertTimer, State
-
-OLDEST = (12, 4)
-"""The first version with the archive's revert timer: 12.4(20)T."""
-_EEM = (3, 0)
-"""The first event manager with ``if`` and ``regexp`` (fact sheet 2)."""
-_VERSION = re.compile(r"Version (\d+)\.(\d+)([^,\s]*)")
-_CARRYING_OUT = 90
-"""Seconds a router may take over a file, at least."""
+from knockctl_ios.way_back import WayBack
 
 
 class IosDriver:
@@ -57,7 +51,12 @@ class IosDriver:
         self._reader = Reader(self._session, self.placement)
         self._timer = RevertTimer(self._session)
         self._scripts = Scripts(self._session)
-        self._pending: tuple[PendingChange, ...] = ()
+        self._back = WayBack(self._session, self._reader, self._timer)
+        self._held: Held | None = None
+        """The change that was not settled when the router was read last."""
+        self._pending: tuple[PendingChange, ...] | None = ()
+        self._state: State | None = None
+        """What the step before has learned, for the next one that would ask the same."""
 
     def __enter__(self) -> Self:
         """Connect and log in."""
@@ -81,27 +80,13 @@ class IosDriver:
     # --- reading ---
 
     def facts(self) -> Facts:
-        """Ask what the router is."""
+        """Ask what the router is; the configuration is read for ``read``, and told about here."""
         text = self._session.show("show version")
-        match = _VERSION.search(text)
-        version = match[0].removeprefix("Version ") if match else "of an unknown version"
-        if match and (int(match[1]), int(match[2])) < OLDEST:
-            raise Unsupported(
-                f"IOS {version} is older than 12.4", hint="update it", where=self._session.where
-            )
-        family = "IOS XE" if "IOS XE" in text or "IOS-XE" in text else "IOS"
-        model = re.search(r"^[Cc]isco (\S+) .*(?:processor|bytes of memory)", text, re.MULTILINE)
-        warnings = []
+        description, details = facts.described(text, self._session.where)
+        found = list(facts.warnings(self._reader.ahead(), self.placement))
         if not self.target.credentials.verify_host_key:
-            warnings.append("its host key is not verified: anybody in between could be it")
-        return Facts(
-            description=" ".join(
-                word for word in (family, version, model[1] if model else "") if word
-            ),
-            endpoint=self._endpoint(),
-            details={"version": version, "family": family},
-            warnings=tuple(warnings),
-        )
+            found.append("its host key is not verified: anybody in between could be it")
+        return Facts(description, self._endpoint(), details, tuple(found))
 
     def _endpoint(self) -> Endpoint:
         mine, theirs, port = self._session.ends
@@ -111,16 +96,19 @@ class IosDriver:
 
     def read(self) -> Reading[IosConfig]:
         """Read what is ours, the entries above, and the change that is not settled."""
+        before = self._reader.last
         found = self._scripts.filled(self._reader.read())
-        self._pending = tuple(self._unsettled(found))
+        if self._held is not None and found.held is None:
+            self._back.missed(before)
+        self._held, self._pending = found.held, None if found.held else ()
         return found
 
-    def _unsettled(self, found: IosReading) -> list[PendingChange]:
-        if found.held is None:
-            return []
+    def _unsettled(self) -> tuple[PendingChange, ...]:
+        if self._held is None:
+            return ()
         timer = self._timer.pending()
         left = self._timer.seconds_left(timer) if timer else None
-        return [PendingChange(found.held.change_id, left, by=timer.user if timer else None)]
+        return (PendingChange(self._held.change_id, left, by=timer.user if timer else None),)
 
     def everything(self) -> str:
         """Return what judges packets, as the running configuration has it."""
@@ -128,24 +116,27 @@ class IosDriver:
         return text + self._scripts.written(text)
 
     def pending(self) -> tuple[PendingChange, ...]:
-        """List the unsettled change, as of the last ``read``."""
+        """List the change that was not settled at the last ``read``."""
+        if self._pending is None:
+            self._pending = self._unsettled()
         return self._pending
 
     # --- the revert timer ---
 
     def arm(self, remediation: IosRemediation, seconds: int) -> None:
         """See that all can be done, start the timer, and that nobody was first."""
-        self._timer.possible()
+        self._timer.possible(archive=self._reader.archive)
         self._able(remediation)
-        held = Held(remediation.change_id, remediation.settled)
-        self._timer.start(held, seconds)
+        self._timer.start(Held(remediation.change_id, remediation.settled), seconds)
+        state = self._timer.state()
         try:
-            self._nobody_was_first(remediation)
+            self._nobody_was_first(remediation, state)
         except ConnectionCut:
             raise
         except DeviceError:
-            self._timer.revert()
+            self._take_back(state)
             raise
+        self._state = state
 
     def _able(self, remediation: IosRemediation) -> None:
         """Raise where the router lacks what the change needs, before anything is changed."""
@@ -159,22 +150,13 @@ class IosDriver:
                 hint=f"configure {SCP}",
                 where=where,
             )
-        if re.search("^event manager (applet|policy) ", remediation.text, re.MULTILINE) is None:
-            return
-        text = self._session.ask("show event manager version")
-        match = re.search(r"Manager Version (\d+)\.(\d+)", text)
-        if match is None or (int(match[1]), int(match[2])) < _EEM:
-            said = f"version {match[1]}.{match[2]}" if match else "not there"
-            raise Unsupported(
-                f"the event manager is {said}, and 3.0 is needed; nothing was changed",
-                hint="update the router",
-                where=where,
-            )
+        if re.search("^event manager (applet|policy) ", remediation.text, re.MULTILINE):
+            facts.event_manager(self._session.ask("show event manager version"), where)
         if remediation.sent:
             self._scripts.possible()
 
-    def _nobody_was_first(self, remediation: IosRemediation) -> None:
-        changed = self._timer.state().mark != remediation.before.revision
+    def _nobody_was_first(self, remediation: IosRemediation, state: State) -> None:
+        changed = state.mark != remediation.before.revision
         for parent, entries in remediation.seen:
             shown = [one for one in entries if one[0] and not one[1].startswith("remark")]
             for one in self._reader.listed(parent.rpartition(" ")[2]):
@@ -188,11 +170,16 @@ class IosDriver:
 
     def verify_armed(self, change_id: str) -> None:
         """Raise unless the timer runs, and is this change's."""
-        state = self._timer.state()
+        state = self._known()
         if not _runs(state, change_id):
             raise CommandRefused(
                 "the revert timer does not run; nothing was changed", where=self._session.where
             )
+
+    def _known(self) -> State:
+        """Return what the step before has learned, or ask."""
+        state, self._state = self._state, None
+        return state or self._timer.state()
 
     def cancel(self, change_id: str) -> CancelResult:
         """Confirm the change: what runs from then on tells who was quicker."""
@@ -203,9 +190,16 @@ class IosDriver:
                     f"the change {change_id} does not run yet: it is being made, or was cut off",
                     where=self._session.where,
                 )
+            copy, before = self._back.copy(state.held), self._reader.last
             self._timer.confirm()
-            state = self._timer.state()
-            return "cancelled" if state.held and state.timer is None else "fired"
+            self._held, running = None, self._reader.running()
+            state = self._timer.state(running)
+            if state.held is None or state.timer is not None:
+                self._back.missed(before)
+                return "fired"
+            self._back.kept(copy, running)
+            self._state = state
+            return "cancelled"
         return "cancelled" if _kept(state, change_id) else "absent"
 
     def fire(self, change_id: str) -> CancelResult:
@@ -213,7 +207,7 @@ class IosDriver:
         state = self._timer.state()
         if not _runs(state, change_id):
             return "cancelled" if _kept(state, change_id) else "absent"
-        self._timer.revert()
+        self._take_back(state)
         after = self._timer.state()
         if after.held is not None and after.held.change_id == change_id:
             if after.timer is None:
@@ -224,15 +218,33 @@ class IosDriver:
         self._scripts.tidy()
         return "fired"
 
+    def _take_back(self, state: State) -> None:
+        if state.held is not None:
+            self._held = None
+            self._back.take(state.held)
+
+    def notices(self) -> tuple[str, ...]:
+        """Tell what became of others' changes in the time of a change of ours."""
+        return self._back.told()
+
+    def look_back(self, change_id: str) -> None:
+        """Find out what others lost by a timer that ran out unattended."""
+        del change_id
+        self._back.look_back()
+
     def persist(self, change_id: str) -> str | None:
         """Take the change's name away, and save what runs."""
-        state = self._timer.state()
+        heard = self._state is not None
+        state = self._known()
         if _runs(state, change_id):
             raise CommandRefused(
                 f"the change {change_id} is not confirmed", where=self._session.where
             )
         if state.held is not None and state.held.change_id == change_id:
+            if not heard:
+                self._back.kept(self._back.copy(state.held), self._reader.running())
             self._timer.clear()
+        self._held, self._state = None, replace(state, held=None)
         output = self._session.do("write memory", 120)
         if "[OK]" not in output:
             lines = [line.strip() for line in output.splitlines() if line.strip()]
@@ -247,7 +259,7 @@ class IosDriver:
 
     def forget(self, change_id: str) -> None:
         """Take the change's name away, if it was confirmed and that was left."""
-        state = self._timer.state()
+        state = self._known()
         if state.held and state.held.change_id == change_id and state.timer is None:
             self._timer.clear()
 
@@ -256,13 +268,10 @@ class IosDriver:
     def apply(self, remediation: IosRemediation) -> None:
         """Send the file and have it carried out; take it back where a line is refused."""
         self._scripts.send(remediation)
-        file = self._session.upload(remediation.text)
-        seconds = max(self.target.timeouts.command, _CARRYING_OUT)
-        output = self._session.do(f"copy {file} running-config", seconds)
-        self._session.do(f"delete /force {file}")
-        refused = [masked(str(one), remediation.secrets()) for one in refusals(output)]
+        found = self._session.merge(remediation.text)
+        refused = [masked(str(one), remediation.secrets()) for one in found]
         if refused:
-            self._timer.revert()
+            self._take_back(self._timer.state())
             self._scripts.tidy()
             raise CommandRefused(
                 "the router refused lines; nothing was changed:\n" + "\n".join(refused),

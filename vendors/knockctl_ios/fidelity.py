@@ -211,6 +211,14 @@ def _approximate(p: ResolvedPolicy, bounds: Relaxations) -> Iterator[FidelityNot
         + ", and datagrams of a flow end with the grant",
         "no guesses at knocks: but a bare ACK is answered, which shows that a service is there",
     )
+    yield _note(
+        p,
+        "approximate",
+        "whole-device-revert",
+        "a change that nobody confirms is taken back by the router's own timer, and with it "
+        "whatever others configured there meanwhile",
+        "no guesses: others' changes, if they are made while a change is pending",
+    )
     if bounds.lag:
         yield _note(
             p,

@@ -46,16 +46,23 @@ class Reader:
         """Whether there was anything unsaved when it was read first."""
         self.scp: bool | None = None
         """Whether files can be sent; None: not read yet."""
+        self.archive: bool | None = None
+        """Whether copies of the configuration are kept; None: not read yet."""
+        self.last: tuple[Line, ...] = ()
+        """What ran when it was read last."""
         self._first = True
+        self._ahead: tuple[int, tuple[Line, ...]] = (-1, ())
 
     def read(self) -> IosReading:
         """Read what is ours, and what stands around it."""
-        lines = self._running()
+        asked, lines = self._ahead
+        if asked != self._session.round_trips:
+            lines = self.running()
         try:
             return reading(lines, self._numbers(lines))
         except ValueError:
             # Somebody was at work between the two; once may happen.
-            lines = self._running()
+            lines = self.running()
         try:
             return reading(lines, self._numbers(lines))
         except ValueError as error:
@@ -65,9 +72,18 @@ class Reader:
                 where=self._session.where,
             ) from None
 
-    def _running(self) -> tuple[Line, ...]:
+    def ahead(self) -> tuple[Line, ...]:
+        """Read the configuration that a ``read`` will be of which is asked for next."""
+        lines = self.running()
+        self._ahead = (self._session.round_trips, lines)
+        return lines
+
+    def running(self) -> tuple[Line, ...]:
+        """Read the whole configuration."""
         text = self._session.show("show running-config")
         lines = tree.read(text)
+        self.last = lines
+        self.archive = any(line.text == "archive" and line.child("path ") for line in lines)
         self.scp = any(line.text == SCP for line in lines)
         if self._first:
             self._first, self.unsaved = False, _unsaved(text)
@@ -91,7 +107,7 @@ class Reader:
 
     def everything(self) -> str:
         """Return what judges packets, in the router's own words."""
-        lines = self._running()
+        lines = self.running()
         return tree.written(line for line in lines if line.text.startswith(_JUDGING))
 
 

@@ -14,7 +14,7 @@ from knockctl_ios.tree import Line
 
 PENDING = f"{ENVIRONMENT}_kc_pending"
 """Set right after the revert timer was started, gone with whatever takes the change back; it
-names the change, and the mark that it sets. No part of a config."""
+names the change, the mark that it sets, and the copy that goes back. No part of a config."""
 
 SCRIPTS = "event manager directory user policy "
 """Begins the line that says where scripts lie; there is one, for everybody's."""
@@ -39,6 +39,13 @@ class Held:
     change_id: str
     settled: str | None
     """The mark the change sets."""
+    copy: str | None = None
+    """The file that the revert timer puts back; None: the router did not say."""
+
+    @property
+    def line(self) -> str:
+        """The line of configuration that says so."""
+        return " ".join([PENDING, self.change_id, self.settled or "-", self.copy or "-"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +73,9 @@ def reading(lines: Iterable[Line], listed: Iterable[Listed] = ()) -> IosReading:
     read before somebody's change, the other after.
     """
     found = [normal.line(line) if not line.text.startswith(LIST) else line for line in lines]
-    held = next((_held(line) for line in found if line.text.startswith(f"{PENDING} ")), None)
+    held = held_by(found)
     kept = [line for line in found if not line.text.startswith(f"{PENDING} ")]
-    config = own(kept)
+    config = ours_in(found)
     numbers = {f"{LIST}{one.name}": one for one in listed}
     lists = {
         normal.plain(line.text): _places(line, config, numbers.get(normal.plain(line.text)))
@@ -109,9 +116,19 @@ def scripts_of(config: IosConfig) -> tuple[str, ...]:
     return tuple(said[3] for said in words if said[:3] == ["event", "manager", "policy"])
 
 
-def _held(line: Line) -> Held:
-    change_id, _, settled = line.text.removeprefix(PENDING).strip().partition(" ")
-    return Held(change_id, None if settled in ("", "-") else settled)
+def ours_in(lines: Iterable[Line]) -> IosConfig:
+    """Return what of a configuration is ours, and stays when a change is settled."""
+    return own(line for line in lines if not line.text.startswith(f"{PENDING} "))
+
+
+def held_by(lines: Iterable[Line]) -> Held | None:
+    """Return the change that is not settled."""
+    for line in lines:
+        if line.text.startswith(f"{PENDING} "):
+            change_id, *more = line.text.removeprefix(PENDING).split()
+            settled, copy = (None if word == "-" else word for word in [*more, "-", "-"][:2])
+            return Held(change_id, settled, copy)
+    return None
 
 
 def _places(line: Line, config: IosConfig, listed: Listed | None) -> tuple[Place, ...]:

@@ -1,56 +1,62 @@
-"""One SSH session with a router, over netmiko; files go by NAPALM's SCP.
+"""One SSH session with a router, over netmiko: commands, and files by SCP.
 
-NAPALM carries the file; the commit, the timer, confirming and going back are netmiko's. NAPALM
-would set ``file prompt quiet``, which a revert leaves in the configuration, throw away what the
-device says of a file's lines, and save the startup configuration where a merge fails.
+NAPALM does none of it: see ``docs/ios.md`` for what was measured.
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
+import hashlib
+import io
 import re
-from collections.abc import Iterator
-from pathlib import Path
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Self
 
 from knockctl.errors import (
-    AuthenticationFailed,
     CommandRefused,
     ConnectionCut,
-    HostKeyMismatch,
     PrivilegeError,
     Unreachable,
     Unsupported,
     Where,
 )
-from knockctl_ios.refusals import said
+from knockctl_ios.failures import failures
+from knockctl_ios.login import USER, options, ways
+from knockctl_ios.refusals import Refused, refusals, said
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from knockctl.vendor import Target
 
-PORT = 22
 FILE = "knockctl_merge.cfg"
 """What a change travels in; deleted when it has been carried out."""
 _ASKS = r"\[(?!OK)[^\]\n]*\][ \t]*\??[ \t]*\Z"
 _LOGGED = r"(?:[^\r\n]*%[A-Z0-9_]+-\d-[A-Z0-9_]+: [^\r\n]*\s*)"
 """A line of the log that comes in behind the prompt, where terminals are shown them."""
+_FLASH = re.compile(r"^Directory of ([^/\s]+:)", re.MULTILINE)
+_FREE = re.compile(r"\((\d+) bytes free\)")
+_CARRYING_OUT = 90
+"""Seconds a router may take over a file, at least."""
+_SILENT = 3
+"""Times of a command's patience that a router may take to begin with what is long."""
 _LONG = 600
 """Seconds a router may take to print its configuration or to carry a file out, at most."""
 
-# It tells of every attempt to connect, with a trace, before we do.
-logging.getLogger("paramiko.transport").addFilter(lambda r: r.levelno > logging.ERROR)
-
 
 class _Watched:
-    """A channel of netmiko's that says when it is closed: netmiko would wait for more."""
+    """A channel of netmiko's that says when it is closed, or silent; netmiko would wait on."""
 
     def __init__(self, channel: Any, connection: Any) -> None:
         self._channel, self._connection = channel, connection
+        self.patience: float | None = None
+        """Seconds that nothing may come for."""
+        self._heard = time.monotonic()
 
     def write_channel(self, data: str) -> None:
+        self._heard = time.monotonic()
         self._channel.write_channel(data)
 
     def read_channel(self) -> str:
@@ -58,6 +64,10 @@ class _Watched:
         data = str(self._channel.read_channel())
         if closed and not data:
             raise EOFError
+        if data:
+            self._heard = time.monotonic()
+        elif self.patience and time.monotonic() - self._heard > self.patience:
+            raise TimeoutError
         return data
 
     def read_buffer(self) -> str:
@@ -72,13 +82,12 @@ class Session:
         self.target = target
         self.round_trips = 0
         self._device: Any = None
+        self._ways: list[dict[str, Any]] = []
 
     def __enter__(self) -> Self:
         """Connect, verify the host key, log in, and go to privileged EXEC."""
-        from netmiko import ConnectHandler
-
         with self._errors("connecting", Unreachable):
-            self._device = ConnectHandler(**self._options())
+            self._device = self._log_in()
         try:
             self._enable()
         except BaseException:
@@ -103,6 +112,24 @@ class Session:
         device, self._device = self._device, None
         with contextlib.suppress(Exception):
             device.paramiko_cleanup()
+
+    def _log_in(self) -> Any:
+        """Log in by the first way that the router takes, and keep to it: it counts failures."""
+        from netmiko import ConnectHandler, NetmikoAuthenticationException
+
+        known = options(self.target)
+        self._ways = self._ways or ways(self.target.credentials)
+        while True:
+            way, *others = self._ways
+            try:
+                device = ConnectHandler(**known, **way)
+            except NetmikoAuthenticationException:
+                if not others:
+                    raise
+                self._ways = others
+            else:
+                self._ways = [way]
+                return device
 
     @property
     def where(self) -> Where:
@@ -130,29 +157,6 @@ class Session:
             raise ConnectionCut("not connected", where=self.where)
         return self._device
 
-    def _options(self) -> dict[str, Any]:
-        login, limits = self.target.credentials, self.target.timeouts
-        options: dict[str, Any] = {
-            "device_type": "cisco_ios",
-            "host": self.target.host,
-            "port": self.target.port or PORT,
-            "username": login.username or "admin",
-            "password": login.password or "",
-            "conn_timeout": limits.connect,
-            "auth_timeout": limits.connect,
-            "banner_timeout": limits.connect,
-            "read_timeout_override": None,
-        }
-        if login.key_file:
-            options |= {"use_keys": True, "key_file": str(login.key_file)}
-        if login.verify_host_key:
-            options["ssh_strict"] = True
-            if login.known_hosts:
-                options |= {"alt_host_keys": True, "alt_key_file": str(login.known_hosts)}
-            else:
-                options["system_host_keys"] = True
-        return options
-
     def _enable(self) -> None:
         """Go to privileged EXEC; one try, for a router counts them."""
         device, limit = self._connected, self.target.timeouts.command
@@ -170,7 +174,7 @@ class Session:
                 )
                 if not re.search(asked, output) and device.find_prompt().endswith("#"):
                     return
-        user = self.target.credentials.username or "admin"
+        user = self.target.credentials.username or USER
         raise PrivilegeError(
             f"{user} may not go to privileged EXEC",
             hint="give the user privilege 15, or name the enable secret in"
@@ -181,10 +185,16 @@ class Session:
     # --- commands ---
 
     def ask(self, command: str, seconds: int | None = None) -> str:
-        """Carry out a command of EXEC that asks nothing; return what it prints."""
+        """Carry out a command of EXEC that asks nothing; return what it prints.
+
+        What shows something may take its time, but not be silent for long.
+        """
         self.round_trips += 1
+        limit = self.target.timeouts.command
+        shows = command.startswith(("show ", "more "))
         with self._errors(_first(command), ConnectionCut):
-            return self._send(command, self._prompt, seconds or self.target.timeouts.command)
+            self._connected.channel.patience = _SILENT * limit if shows else None
+            return self._send(command, self._prompt, seconds or limit)
 
     def do(self, command: str, seconds: int | None = None) -> str:
         """Carry out a command of EXEC; each question's default is what we want."""
@@ -192,6 +202,7 @@ class Session:
         limit = seconds or self.target.timeouts.command
         expected = f"(?:{self._prompt}|{_ASKS})"
         with self._errors(_first(command), ConnectionCut):
+            self._connected.channel.patience = None
             output = self._send(command, expected, limit)
             while re.search(_ASKS, output):
                 self.round_trips += 1
@@ -236,19 +247,25 @@ class Session:
         kind = Unsupported if "Invalid input" in refused else CommandRefused
         return kind(f"{command}: {refused}", where=self.where)
 
-    def configure(self, lines: list[str], command: str = "configure terminal") -> str:
+    def configure(
+        self, lines: Callable[[str], list[str]], command: str = "configure terminal"
+    ) -> str:
         """Carry out lines of configuration; return what the device says of the first command.
 
-        Stops at the first line that is refused, and raises ``CommandRefused``.
+        ``lines`` is told that, too. Stops at the first line that is refused, and raises
+        ``CommandRefused``.
         """
-        self.round_trips += len(lines) + 2
+        self.round_trips += 1
         with self._errors(_first(command), ConnectionCut):
             limit = self.target.timeouts.command
+            self._connected.channel.patience = None
             output = self._send(command, self._prompt, limit)
             if said(output) is not None:
                 return output
             refused = None
-            for line in lines:
+            asked = lines(output)
+            self.round_trips += len(asked) + 1
+            for line in asked:
                 refused = said(self._send(line, self._prompt, limit))
                 if refused is not None:
                     break
@@ -257,80 +274,62 @@ class Session:
                 raise CommandRefused(f"{line}: {refused}", where=self.where)
             return output
 
-    def upload(self, text: str, name: str = FILE) -> str:
-        """Put a text into a file on flash; return its path."""
-        from napalm.base.exceptions import CommandErrorException, MergeConfigException
-        from napalm.ios.ios import IOSDriver
+    def merge(self, text: str) -> list[Refused]:
+        """Send lines as a file and have it carried out; return what was refused of it."""
+        file = self.upload(text)
+        seconds = max(self.target.timeouts.command, _CARRYING_OUT)
+        output = self.do(f"copy {file} running-config", seconds)
+        self.do(f"delete /force {file}")
+        return list(refusals(output))
 
-        self.round_trips += 7
-        login = self.target.credentials
+    def upload(self, text: str, file: str = FILE) -> str:
+        """Put a text into a file on flash, by SCP; return its name.
+
+        A router's SSH has one channel: this goes over a connection of its own. Nothing of the text
+        lies in a file here.
+        """
+        from netmiko.scp_handler import SCPConn
+        from scp import SCPException
+
+        listed = self.ask("dir")
+        system, free = _FLASH.search(listed), _FREE.search(listed)
+        name, data = f"{system[1] if system else 'flash:'}/{file}", text.encode()
+        if free and int(free[1]) < len(data):
+            raise self._unsent(f"{free[1]} bytes are free, and it has {len(data)}")
         with self._errors("sending a file", ConnectionCut):
-            napalm = IOSDriver(
-                self.target.host,
-                login.username or "admin",
-                login.password or "",
-                optional_args={"merge_cfg": name},
-            )
-            napalm.device = self._connected
+            carrier = SCPConn(self._connected, self.target.timeouts.command)
+            failed = None
             try:
-                napalm.load_merge_candidate(config=text)
-            except (CommandErrorException, MergeConfigException, ValueError) as error:
-                first = next(iter(str(error).strip().splitlines()), "no reason given")
-                raise CommandRefused(
-                    f"the file of the change can't be put on the device: {first}; nothing was"
-                    " changed",
-                    hint="look at dir, and at ip scp server enable",
-                    where=self.where,
-                ) from None
-            return f"{napalm.dest_file_system}/{name}"
+                carrier.scp_client.putfo(io.BytesIO(data), name)
+            except SCPException as error:
+                failed = next(iter(str(error).strip().splitlines()), "no reason given")
+            finally:
+                carrier.close()
+        if failed is not None:
+            # A part may lie there; what it says is nobody's business.
+            self.do(f"delete /force {name}")
+            raise self._unsent(failed)
+        digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        if digest not in self.ask(f"verify /md5 {name}", _CARRYING_OUT):
+            raise self._unsent("what arrived is something else")
+        return name
+
+    def _unsent(self, reason: str) -> CommandRefused:
+        return CommandRefused(
+            f"the file of the change can't be put on the device: {reason}; nothing was changed",
+            hint="look at dir, and at ip scp server enable",
+            where=self.where,
+        )
 
     def probe(self) -> None:
         """Connect, log in, and ask something, beside this connection."""
-        with Session(self.target) as other:
+        other = Session(self.target)
+        other._ways = self._ways
+        with other:
             other.ask("show clock", self.target.timeouts.probe)
 
-    @contextlib.contextmanager
-    def _errors(self, what: str, lost: type[Unreachable]) -> Iterator[None]:
-        """Only ``DeviceError`` leaves, and nothing of what was said on the line."""
-        import netmiko
-        import paramiko
-        from scp import SCPException
-
-        place = f"{self.target.host}:{self.target.port or PORT}"
-        user = self.target.credentials.username or "admin"
-        try:
-            yield
-        except netmiko.NetmikoAuthenticationException:
-            raise AuthenticationFailed(
-                f"{place} refused the login of {user}",
-                hint="check the username, the password reference and the key file",
-                where=self.where,
-            ) from None
-        except netmiko.ReadTimeout:
-            raise ConnectionCut(f"{what}: {place} stopped answering", where=self.where) from None
-        except netmiko.NetmikoTimeoutException as error:
-            raise self._no_link(what, place, str(error), lost) from None
-        except paramiko.SSHException as error:
-            raise self._no_link(what, place, str(error), lost) from None
-        except (OSError, EOFError, SCPException, netmiko.NetmikoBaseException) as error:
-            reason = getattr(error, "strerror", None) or type(error).__name__
-            if isinstance(error, FileNotFoundError):
-                reason = f"{error.filename}: {reason}"
-            raise lost(f"{what}: {place}: {reason}", where=self.where) from None
-
-    def _no_link(self, what: str, place: str, text: str, lost: type[Unreachable]) -> Exception:
-        if "known_hosts" in text or "host key" in text.lower():
-            known = self.target.credentials.known_hosts or Path("~/.ssh/known_hosts")
-            return HostKeyMismatch(
-                f"the host key of {place} is not on record, or another one is",
-                hint=f"compare it by another way, then correct the known_hosts file {known}",
-                where=self.where,
-            )
-        if "TCP connection" in text or "DNS failure" in text:
-            return lost(
-                f"{place} can't be reached", hint="check address and route", where=self.where
-            )
-        return lost(f"{what}: {place} does not answer as a router does", where=self.where)
+    def _errors(self, what: str, lost: type[Unreachable]) -> AbstractContextManager[None]:
+        return failures(self.target, what, lost)
 
 
 def _first(command: str) -> str:

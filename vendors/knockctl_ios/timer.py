@@ -9,15 +9,17 @@ whatever takes the change back takes it along.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from knockctl.errors import CommandRefused, Conflict, GuardError, Unsupported
 from knockctl_ios import tree
 from knockctl_ios.config import BEARER, ENVIRONMENT
-from knockctl_ios.reading import PENDING, Held
+from knockctl_ios.reading import PENDING, Held, held_by
 from knockctl_ios.refusals import said
 from knockctl_ios.session import Session
+from knockctl_ios.tree import Line
 
 LONGEST = 120
 """Minutes; the longest a router's timer runs."""
@@ -27,6 +29,7 @@ _FIELD = re.compile(
     r"^\s*(Time configured|Timer type|Timer value|User)[^:]*: *(.*?)\s*$", re.MULTILINE
 )
 _MOMENT = re.compile(r"(\d+:\d+:\d+)(?:\.\d+)? \S+ \w{3} (\w{3}) +(\d+) (\d{4})")
+_BACKUP = re.compile(r"Backing up current running config to (\S+)")
 _ABORTED = re.compile(r"Rollback aborted|failed to apply|Error opening", re.IGNORECASE)
 
 
@@ -59,6 +62,12 @@ def read(text: str) -> Pending | None:
     )
 
 
+def _copy(text: str) -> str | None:
+    """Return the file that a router says it keeps what runs in."""
+    match = _BACKUP.search(text)
+    return match[1] if match else None
+
+
 def _moment(text: str) -> datetime | None:
     match = _MOMENT.search(text)
     if match is None:
@@ -81,19 +90,15 @@ class RevertTimer:
         """Return the timer that runs."""
         return read(self._session.ask("show archive config rollback timer"))
 
-    def state(self) -> State:
-        """Return timer, mark, and the change that is under way."""
-        text = self._session.ask(
-            f"show running-config | include ^{ENVIRONMENT}_kc_(pending|revision) ", 600
-        )
-        held, mark = None, None
-        for line in tree.read(text):
-            if line.text.startswith(f"{PENDING} "):
-                change, _, settled = line.text.removeprefix(PENDING).strip().partition(" ")
-                held = Held(change, None if settled in ("", "-") else settled)
-            elif line.text.startswith(f"{BEARER} "):
-                mark = line.text.removeprefix(BEARER).strip()
-        return State(held, mark, self.pending())
+    def state(self, running: Iterable[Line] | None = None) -> State:
+        """Return timer, mark, and the change that is under way; ``running``, if read already."""
+        if running is None:
+            wanted = f"^{ENVIRONMENT}_kc_(pending|revision) "
+            running = tree.read(self._session.ask(f"show running-config | include {wanted}", 600))
+        lines = tuple(running)
+        marks = (one.text for one in lines if one.text.startswith(f"{BEARER} "))
+        mark = next((text.removeprefix(BEARER).strip() for text in marks), None)
+        return State(held_by(lines), mark, self.pending())
 
     def seconds_left(self, pending: Pending) -> int:
         """Return how long until a timer runs out, by the router's own clock."""
@@ -105,10 +110,12 @@ class RevertTimer:
 
     # --- starting ---
 
-    def possible(self) -> None:
-        """Raise unless a timer can be had now."""
+    def possible(self, *, archive: bool | None = None) -> None:
+        """Raise unless a timer can be had now; ``archive``: whether it is on, if that is known."""
         where = self._session.where
-        if NOT_ENABLED in self._session.ask("show archive"):
+        if archive is None:
+            archive = NOT_ENABLED not in self._session.ask("show archive")
+        if not archive:
             raise Unsupported(
                 "the archive is off, without which the router takes nothing back",
                 hint="configure archive, and in it: path flash:archive",
@@ -135,8 +142,10 @@ class RevertTimer:
                 hint="give less time to confirm",
                 where=self._session.where,
             )
-        line = f"{PENDING} {held.change_id} {held.settled or '-'}"
-        output = self._session.configure([line], f"configure terminal revert timer {minutes}")
+        output = self._session.configure(
+            lambda said: [replace(held, copy=_copy(said)).line],
+            f"configure terminal revert timer {minutes}",
+        )
         refused = said(output)
         if refused is None:
             return
@@ -166,4 +175,4 @@ class RevertTimer:
 
     def clear(self) -> None:
         """Take the variable away that names the change."""
-        self._session.configure([f"no {PENDING}"])
+        self._session.configure(lambda _: [f"no {PENDING}"])

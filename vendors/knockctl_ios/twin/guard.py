@@ -45,6 +45,15 @@ class Guard(asyncssh.SSHServer):
         """Check it against the running configuration."""
         return self._device.permits(username, password)
 
+    def public_key_auth_supported(self) -> bool:
+        """Offer keys, where somebody has one."""
+        return any(user.key for user in self._device.switches.users)
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        """Look it up."""
+        known = {user.name: user.key for user in self._device.switches.users}.get(username)
+        return bool(known) and asyncssh.import_public_key(known or "") == key
+
     def auth_completed(self) -> None:
         """Take a line."""
         conn = self._connection

@@ -15,6 +15,8 @@ class User:
     name: str
     secret: str
     privilege: int = 15
+    key: str = ""
+    """The public key that also lets them in, as OpenSSH writes it."""
 
 
 @dataclass(frozen=True)

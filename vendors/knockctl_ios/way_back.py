@@ -1,0 +1,120 @@
+"""Taking a pending change back without taking back what others changed meanwhile.
+
+The revert timer puts the whole configuration back. Where others changed something since it began,
+ours alone is undone instead, by a file like that of a change, while the timer still runs: whatever
+goes wrong then, it is the way back. Only once ours is as it was, the timer is stopped.
+"""
+
+from __future__ import annotations
+
+from knockctl.errors import CommandRefused, KnockctlError, Unreachable
+from knockctl_ios import tree
+from knockctl_ios.plan import plan
+from knockctl_ios.reader import Reader
+from knockctl_ios.reading import Held, ours_in
+from knockctl_ios.refusals import said
+from knockctl_ios.session import Session
+from knockctl_ios.timer import RevertTimer
+from knockctl_ios.tree import Line
+from knockctl_ios.window import LOGGED, Foreign, foreign, who
+
+Copy = tuple[Line, ...]
+"""What ran when the timer was started."""
+_MEANWHILE = "others changed the router while the change was pending"
+
+
+class WayBack:
+    """The end of a change on one router, and what is to be told of others' lines."""
+
+    def __init__(self, session: Session, reader: Reader, timer: RevertTimer) -> None:
+        """Take what talks to the router."""
+        self._session, self._reader, self._timer = session, reader, timer
+        self._notices: list[str] = []
+
+    def told(self) -> tuple[str, ...]:
+        """Return what is to be told, once."""
+        found, self._notices = tuple(self._notices), []
+        return found
+
+    def copy(self, held: Held) -> Copy | None:
+        """Return what the timer puts back; None where that can't be read."""
+        if held.copy is None:
+            return None
+        text = self._session.ask(f"more {held.copy}", 600)
+        found = tree.read(text)
+        whole = any(line.text.startswith("version ") for line in found)
+        return found if whole and said(text) is None else None
+
+    def kept(self, copy: Copy | None, now: Copy) -> None:
+        """Tell what others changed before a change was confirmed."""
+        theirs = Foreign() if copy is None else foreign(copy, now)
+        if copy is None:
+            self._notices.append(f"whether {_MEANWHILE} can't be told: its copy can't be read")
+        elif theirs:
+            self._notices.append(f"{_MEANWHILE}; that stays, and is saved with it: {theirs}")
+
+    def take(self, held: Held) -> None:
+        """Take a change back for which the timer runs; what others changed stays, if it can."""
+        copy = self.copy(held)
+        if copy is None:
+            self._timer.revert()
+            self._notices.append(
+                "whatever others changed while the change was pending was taken back with it: its"
+                " copy can't be read"
+            )
+            return
+        theirs = foreign(copy, self._reader.running())
+        if not theirs:
+            self._timer.revert()
+            return
+        try:
+            self._ours(copy, held, theirs)
+        except Unreachable:
+            raise
+        except KnockctlError as error:
+            self._timer.revert()
+            self._notices.append(
+                f"{_MEANWHILE}; that was taken back with it, as ours alone could not be"
+                f" ({error.message}): {theirs}"
+            )
+
+    def _ours(self, copy: Copy, held: Held, theirs: Foreign) -> None:
+        """Undo ours alone; stop the timer once that is read back."""
+        before = ours_in(copy)
+        way = plan(self._reader.read(), before, held.change_id)
+        if way.changes and self._session.merge(way.text):
+            raise CommandRefused("the router refused lines", where=self._session.where)
+        if ours_in(self._reader.running()) != before:
+            raise CommandRefused("ours is not as it was", where=self._session.where)
+        self._timer.confirm()
+        now = self._reader.running()
+        if self._timer.state(now).held is not None:
+            self._timer.clear()
+        self._notices.append(
+            f"{_MEANWHILE}: only ours was taken back; theirs stays, and is not saved: {theirs}"
+            if foreign(copy, now)
+            else f"{_MEANWHILE}; the timer was quicker and took that back, too: {theirs}"
+        )
+
+    # --- where the timer was quicker ---
+
+    def missed(self, before: Copy) -> None:
+        """Tell what others lost by a timer that ran out since this was read."""
+        theirs = foreign(before, self._reader.running())
+        if theirs:
+            self._notices.append(f"{_MEANWHILE}; the timer took that back, too: {theirs}")
+        else:
+            self.look_back()
+
+    def look_back(self) -> None:
+        """Tell whose changes a timer took back that ran out unattended, as the log has it."""
+        names = who(self._session.ask(LOGGED, 600))
+        if names is None:
+            self._notices.append(
+                "the timer took back whatever anybody changed meanwhile; the log tells no more"
+            )
+        elif names:
+            self._notices.append(
+                "the timer took back whatever anybody changed meanwhile; by the log these had"
+                f" configured the router: {', '.join(names)}"
+            )
