@@ -17,7 +17,14 @@ from knockctl_ios.files import File, differences
 from knockctl_ios.listing import LIST
 from knockctl_ios.neighbours import judging
 from knockctl_ios.numbering import Edit, edit
-from knockctl_ios.reading import DIRECTORY, SCRIPTS, IosReading, Place, directory_of
+from knockctl_ios.reading import (
+    DIRECTORY,
+    SCRIPTS,
+    IosReading,
+    Place,
+    directory_of,
+    scripts_of,
+)
 from knockctl_ios.room import above as above_ours
 from knockctl_ios.room import dynamic, free, only_dynamic
 from knockctl_ios.tree import Line
@@ -92,7 +99,7 @@ def _with_directory(there: IosReading, intended: IosConfig) -> IosConfig:
     others = tuple(one for one in intended.objects if not one.text.startswith(_MINE))
     said = directory_of(there.shared)
     mine = any(one.text.startswith(_MINE) for one in there.config.objects) and said == DIRECTORY
-    if intended.files and (said is None or mine):
+    if scripts_of(intended) and (said is None or mine):
         others = (*others, Line(f"{_MINE} {DIRECTORY}"))
     return replace(intended, objects=others)
 
