@@ -231,6 +231,45 @@ def test_above_what_can_not_judge_ours_they_stay(router):
     assert not plan(here.read(), small(), "c2").changes
 
 
+PROBES = """
+ip access-list extended PROBES
+ deny   udp any any eq 1001
+ permit udp any any range 1000 1010
+class-map {} PROBES
+ match access-group name PROBES
+{}policy-map COPP
+ class PROBES insert-before kc-ssh-knock
+{}"""
+
+
+@pytest.mark.parametrize(
+    ("how", "more", "action", "effect"),
+    [
+        ("match-any", "", "", "accepts"),
+        ("match-any", "", "  police 8000\n", "unknown"),
+        ("match-all", " match precedence 3\n", "", "unknown"),
+        ("match-all", " match access-group name MGMT\n", "", None),
+        ("match-any", "", "  drop\n", None),
+    ],
+)
+def test_a_class_above_ours_that_takes_knocks(router, how, more, action, effect):
+    here = router()
+    here.become(small())
+    here.console.configure(PROBES.format(how, more, action))
+    found = here.read().neighbours
+    changes = [str(change.text) for change in plan(here.read(), small(), "c2").changes]
+    if effect is None:
+        assert not found
+        assert not changes
+        return
+    (one,) = found
+    assert (one.place, one.effect) == ("policy-map COPP", effect)
+    assert one.text == "class PROBES (PROBES: permit udp any any range 1000 1010)"
+    assert changes == [f"above {one.text}"]
+    here.become(small(), "c2")
+    assert here.read().classes["policy-map COPP"][0] == "class kc-ssh-knock"
+
+
 def test_one_dynamic_list_in_each_list(router):
     text = OPERATORS.replace(
         " permit icmp", " dynamic THEIRS permit tcp any any eq 23\n permit icmp"

@@ -6,7 +6,6 @@ from ipaddress import ip_address
 import pytest
 
 from knockctl.automaton import verify
-from knockctl.automaton.alphabet import Of
 from knockctl.automaton.explore import Explorer
 from knockctl.automaton.letters import Claim, senders
 from knockctl.automaton.model import ConcreteClocks, Machine
@@ -29,24 +28,7 @@ by_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 @by_case
 def test_nothing_is_asked_that_was_not_announced(case):
-    model = case.model(semantics)
-    announced = set(model.predicates(case.family))
-
-    class Listening:
-        def __init__(self, packet):
-            self.of = Of(packet)
-
-        def __call__(self, atom):
-            assert atom in announced
-            return self.of(atom)
-
-        def refutes(self, atom):
-            assert atom in announced
-            return self.of.refutes(atom)
-
-    for sent in case.packets:
-        for verdict in (True, False):
-            model.signature(case.family, Listening(sent.packet), verdict=verdict)
+    case.listens(semantics)
 
 
 @pytest.mark.parametrize(
@@ -54,19 +36,7 @@ def test_nothing_is_asked_that_was_not_announced(case):
 )
 @by_case
 def test_clocks_are_asked_only_for_what_was_declared(case, switches):
-    model = case.model(semantics, **switches)
-    declared = {}
-
-    class Strict(ConcreteClocks):
-        def younger(self, name, seconds):
-            assert seconds in declared.get(name, ()), (name, seconds)
-            return super().younger(name, seconds)
-
-    machine = Machine(model, Strict())
-    for sent in case.packets:
-        declared.update(model.thresholds(machine.state))
-        # What begins with a packet is declared with the state it leads to.
-        machine.feed(sent.packet, sent.at)
+    case.keeps_time(case.model(semantics, **switches))
 
 
 def case_of(name):
@@ -216,8 +186,9 @@ def test_entries_that_are_late_are_found():
 
 
 def test_correlation_opens_to_whoever_comes_last():
-    case = case_of("all-events-must-come")
-    result = proved(claim(case.text))
+    text = case_of("all-events-must-come").text
+    bound = text.replace('pattern "', 'pattern "%SEC-6-IPACCESSLOGP: .*')
+    result = proved(claim(bound))
     assert result.status is Status.COUNTEREXAMPLE
     assert result.findings[0].what == "opens"
 
@@ -243,7 +214,7 @@ def test_a_script_is_a_guess_for_proofs():
 
 def test_an_action_nobody_understands_is_named():
     text = STAGED.replace(
-        'cli command "access-template K2 D2', 'cli command "configure terminal K2'
+        'cli command "access-template K2 D2', 'cli command "no ip access-list extended K2'
     )
     asked = [str(atom.test) for atom in claim(text).model.predicates(4)]
     assert any("applet ONE: what its action 0040" in one for one in asked)
@@ -261,7 +232,8 @@ event manager applet HARD
  action 2 cli command "clear access-template IN SVC any any"
 """
     model = claim(STAGED + other).model
-    assert [one.name for one in model.configured.applets] == ["ONE", "TWO", "HARD"]
+    assert [one.name for one in model.configured.applets] == ["ONE", "TWO"]
+    assert [one.name for one in model.around.applets] == ["ONE", "TWO", "HARD"]
     assert any("applet HARD: when" in str(atom.test) for atom in model.predicates(4))
 
 

@@ -207,6 +207,8 @@ def _tag(event: str) -> str:
 
 def _trigger(one: Line) -> Line:
     said = options(words.split(one.text)[1:])
+    if 2 * len(said) != len(words.split(one.text)) - 1:
+        return Line(plain(one.text), tuple(Line(plain(child.text)) for child in one.below))
     shown = [f"{key} {value}" for key, value in sorted(said.items()) if (key, value) != ONCE]
     below = tuple(Line(plain(child.text)) for child in one.below)
     return Line(" ".join(["trigger", *shown]), below)
@@ -229,7 +231,7 @@ def detector(text: str) -> str:
     rest = said[1:]
     if rest[:1] == ["tag"]:
         head, rest = said[:3], said[3:]
-    if rest[:1] != ["syslog"]:
+    if rest[:1] != ["syslog"] or not len(rest) % 2:
         return words.joined(said)
     found = options(rest[1:])
     pattern = found.pop("pattern", None)

@@ -243,15 +243,19 @@ class _Difference:
                 only_dynamic(parent, places, [line.text for line in new])
             self._list(parent, places, [line.text for line in new], above)
             return
-        if old == new:
+        taking = [n.text for n in self.reading.neighbours if n.place == parent and new]
+        if old == new and not taking:
             return
         free(parent, self.reading, self.before, new)
         gone = [line for line in old if line not in new]
         come = [line for line in new if line not in old]
         if not gone and not come:
             gone, come = old, new
-        self._said("remove", parent, [line.text for line in gone])
-        self._said("add", parent, [line.text for line in come])
+        if old == new:
+            self.changes += [Change("move", parent, f"above {text}") for text in taking]
+        else:
+            self._said("remove", parent, [line.text for line in gone])
+            self._said("add", parent, [line.text for line in come])
         if parent.startswith("policy-map "):
             # Only what is entered anew goes to the end, or before a class.
             gone, come = old, new

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from knockctl.vendor import Reading
 from knockctl_ios import normal
+from knockctl_ios.classes import taking
 from knockctl_ios.config import ENVIRONMENT, IosConfig, own
 from knockctl_ios.listing import LIST, Listed
 from knockctl_ios.neighbours import neighbours
@@ -83,9 +84,10 @@ def reading(lines: Iterable[Line], listed: Iterable[Listed] = ()) -> IosReading:
         if line.text.startswith(LIST)
     }
     groups = {line.text: line for line in kept if line.text.startswith("object-group ")}
+    above = neighbours(config, {k: [(p.text, p.ours) for p in v] for k, v in lists.items()}, groups)
     return IosReading(
         config,
-        neighbours(config, {k: [(p.text, p.ours) for p in v] for k, v in lists.items()}, groups),
+        (*above, *taking(config, kept, groups)),
         lists=lists,
         classes={
             line.text: tuple(c.text for c in line.below if c.text.startswith("class "))

@@ -12,9 +12,10 @@ from knockctl.lab.clock import Callback, Timer
 from knockctl_ios.eem import Interpreter
 from knockctl_ios.plane.runs import Contexts, Job, Session, played
 from knockctl_ios.plane.switches import Switches
-from knockctl_ios.semantics.applets import Applet, Detector
+from knockctl_ios.semantics.applets import Applet
 from knockctl_ios.semantics.language import Variables
 from knockctl_ios.semantics.scripts import Script
+from knockctl_ios.semantics.statements import Detector
 from knockctl_ios.twin import Device, LogLine
 
 

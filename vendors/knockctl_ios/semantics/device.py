@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -14,7 +14,7 @@ from knockctl_ios.eem import Interpreter
 from knockctl_ios.semantics import memory
 from knockctl_ios.semantics.conditions import holds
 from knockctl_ios.semantics.document import Document
-from knockctl_ios.semantics.fates import INSIDE, LOCAL, Fate, Judged, Matched, Step, Walk
+from knockctl_ios.semantics.fates import INSIDE, LOCAL, Decided, Fate, Judged, Matched, Step, Walk
 from knockctl_ios.semantics.lists import addressed
 from knockctl_ios.semantics.logs import Kind, Message
 from knockctl_ios.semantics.memory import State, Switches
@@ -158,6 +158,8 @@ class _Run:
 
     def through(self, fate: Fate) -> Verdict:
         """Return the verdict."""
+        if fate.first:
+            return self._decided(fate.first)
         step = self._list(fate.steps)
         if step:
             self.places.append(step.place)
@@ -168,13 +170,22 @@ class _Run:
         elif fate.listed:
             return Verdict.PASS
         verdict = Verdict.ACCEPT if step else fate.otherwise
-        return verdict if fate.ends else self._plane(fate, verdict)
+        if fate.behind:
+            return self._decided(fate.behind)
+        if not fate.ends:
+            verdict = self._plane(fate, verdict)
+        return self._decided(fate.last) if fate.last and verdict is Verdict.ACCEPT else verdict
+
+    def _decided(self, by: Decided) -> Verdict:
+        self.places.append(by.place)
+        return by.verdict
 
     def _plane(self, fate: Fate, permitted: Verdict) -> Verdict:
-        found = [one for policy in fate.policies if (one := self._class(policy))]
-        dropping = next((one for one in found if one.drops), None)
-        if dropping:
-            self.places.append(dropping.place)
+        found = [(one, policy) for policy in fate.policies if (one := self._class(policy))]
+        dropping = next((one for one, _ in found if one.drops), None)
+        deciding = dropping or next((one for one, some in found if _spares(one, some)), None)
+        if deciding:
+            self.places.append(deciding.place)
         for dropped, kind in fate.logs:
             if dropped is (dropping is not None):
                 self.mind.log(Message.of(kind, self.packet))
@@ -221,3 +232,8 @@ class _Run:
             self.mind.counted.add(flow)
             self.mind.resets.add(flow)
         self.mind.log(message)
+
+
+def _spares(one: Judged, policy: Sequence[Judged]) -> bool:
+    """Tell whether a class takes a packet that one below it may drop, the default aside."""
+    return any(below.drops and below.matches for below in policy[policy.index(one) + 1 :])

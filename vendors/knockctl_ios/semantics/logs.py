@@ -58,10 +58,12 @@ class Format(NamedTuple):
     """``service sequence-numbers``."""
     bracketed: bool = True
     """Whether the tag of an access list's entry stands in brackets."""
+    counted: int = 0
+    """How many lines there were before those that matter."""
 
     def line(self, message: Message, number: int = 1) -> str:
         """Return the line as it is printed, its number among those that matter padded."""
-        before = f"{number:06d}: " if self.numbered else ""
+        before = f"{self.counted + number:06d}: " if self.numbered else ""
         values = message.source, message.source_port, message.destination, message.port
         source, source_port, destination, port = map(str, values)
         parts = self.parts(message.kind)

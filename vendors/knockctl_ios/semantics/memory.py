@@ -119,6 +119,8 @@ class Switches:
     """How the control plane writes its lines."""
     bracketed: bool = True
     """Whether the tag of an access list's log stands in brackets."""
+    counted: int = 0
+    """How many lines the router has logged before, where lines are numbered."""
     template: Literal["absolute", "idle"] = "absolute"
     """How the timeout of ``access-template`` is meant."""
     late: int = 0
@@ -133,6 +135,8 @@ class Switches:
     """Whether a temporary entry's addresses replace those of its dynamic list, or add to them."""
     log_action: bool = True
     """Whether a logging policy logs only where its class says ``log``."""
+    by_interface: bool = True
+    """Whether a logging class can ask for the interface that a packet came in by."""
     summarised: bool = True
     """Whether packets of a flow that an access list logged are only counted, for five minutes."""
     occurs: Literal["total", "events"] = "total"

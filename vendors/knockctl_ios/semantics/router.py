@@ -12,7 +12,7 @@ from itertools import count
 from knockctl.automaton.model import ClockName, Clocks, ConcreteClocks
 from knockctl_ios.eem import Failed, Interpreter, Moment
 from knockctl_ios.semantics import lists
-from knockctl_ios.semantics.applets import MINUTE, Applet, Detector
+from knockctl_ios.semantics.applets import MINUTE, Applet
 from knockctl_ios.semantics.language import Run, Variables, Waits
 from knockctl_ios.semantics.logs import Format, Kind, Message
 from knockctl_ios.semantics.memory import (
@@ -29,6 +29,7 @@ from knockctl_ios.semantics.memory import (
     later,
 )
 from knockctl_ios.semantics.scripts import Script
+from knockctl_ios.semantics.statements import Detector
 
 REFUSED = "% Invalid input detected at '^' marker."
 _MOST_LINES = 50

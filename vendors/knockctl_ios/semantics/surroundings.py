@@ -8,7 +8,7 @@ from functools import cached_property
 
 from knockctl.automaton.alphabet import Atom, protocol
 from knockctl_ios.semantics import plane
-from knockctl_ios.semantics.applets import MINUTE, Applet, applets, uses
+from knockctl_ios.semantics.applets import MINUTE, Applet, applets, says, uses
 from knockctl_ios.semantics.conditions import Condition, atoms, guess
 from knockctl_ios.semantics.document import Document
 from knockctl_ios.semantics.lists import Entry, Lists, addressed
@@ -17,6 +17,8 @@ from knockctl_ios.semantics.memory import Switches
 from knockctl_ios.semantics.router import Configured
 from knockctl_ios.semantics.scripts import opened, scripts, unknown
 from knockctl_ios.semantics.settling import windows
+from knockctl_ios.semantics.unprompted import unprompted
+from knockctl_ios.semantics.ways import Way, doors, ways
 
 PROTOCOLS = tuple((name, protocol(name)) for name in ("tcp", "udp", "icmp", "icmpv6"))
 
@@ -32,6 +34,11 @@ class Surroundings:
     # --- what is configured ---
 
     @cached_property
+    def ways(self) -> tuple[Way, ...]:
+        """What else decides about packets for the router, where all that runs is known."""
+        return tuple(ways(self.document, self.lists)) if self.document.whole else ()
+
+    @cached_property
     def lists(self) -> Lists:
         """The access lists, compiled."""
         return Lists(self.document)
@@ -41,9 +48,41 @@ class Surroundings:
         """What log lines and commands meet."""
         numbered = not self.document.whole or self.document.says("service sequence-numbers")
         known = {name: self.lists.entries(name) or () for name in self.document.access_lists}
-        form = Format(self.switches.style, numbered, self.switches.bracketed)
+        how = self.switches
+        form = Format(how.style, numbered, how.bracketed, how.counted)
+        understood = tuple(one for one in self.applets if not one.unsure)
         found = tuple(scripts(self.document.scripts, self.document.files))
-        return Configured(applets(self.document), known, form, self.switches, found)
+        return Configured(understood, known, form, self.switches, found)
+
+    @cached_property
+    def applets(self) -> tuple[Applet, ...]:
+        """All that may change what access lists do; those not understood are not run here."""
+        return applets(self.document)
+
+    @cached_property
+    def unsettled(self) -> tuple[Atom, ...]:
+        """What nobody here knows about applets and the like: any may have let anybody in."""
+        some = [applet for applet in self.applets if not self._unheard(applet)]
+        found = [atom for applet in some for atom in (*applet.unsure, *self._unprompted(applet))]
+        return (*found, *doors(self.document), *(opened(name) for name in self.openers))
+
+    def _unprompted(self, applet: Applet) -> Iterator[Atom]:
+        """Ask for lines that no packet caused, where all that runs is known."""
+        form = self.configured.form
+        for detector in applet.detectors if self.document.whole else ():
+            if unprompted(detector.pattern, form):
+                why = f"which other lines match {detector.pattern.text}"
+                yield guess(f"applet {applet.name}", why)
+
+    def _unheard(self, applet: Applet) -> bool:
+        """Tell whether all that an applet does is to log lines that nobody waits for."""
+        texts = says(applet)
+        if texts is None or any("$" in text for text in texts):
+            return False
+        kinds = (Kind("applet", word=text, name=applet.name) for text in texts)
+        lines = [self.configured.form.line(Message(kind)) for kind in kinds]
+        patterns = [d.pattern for one in self.configured.applets for d in one.detectors]
+        return not any(looked.search(line) for looked in patterns for line in lines)
 
     @cached_property
     def policies(self) -> tuple[tuple[plane.Class, ...], ...]:
@@ -53,7 +92,7 @@ class Surroundings:
     @cached_property
     def log_classes(self) -> tuple[plane.LogClass, ...]:
         """The classes of its logging policies."""
-        return plane.log_classes(self.document)
+        return plane.log_classes(self.document, by_interface=self.switches.by_interface)
 
     def bound(self, family: int) -> Mapping[str, str]:
         """Return interfaces and the lists that judge what comes in by them."""
@@ -115,11 +154,12 @@ class Surroundings:
                 yield from entry.questions()
         for condition in plane.questions(self.policies, self.log_classes):
             yield from atoms(condition)
+        yield from (atom for way in self.ways for atom in atoms(way.condition))
+        yield from self.unsettled
         yield from (self.unknown(name) for name in self._asked())
         for kind in self._kinds(family):
             yield from self.questions(kind)
         yield from (unknown(name) for name in self.document.scripts)
-        yield from (opened(name) for name in self.openers)
 
     # --- log lines ---
 
@@ -147,8 +187,7 @@ class Surroundings:
             self._heard[kind] = tuple(
                 applet
                 for applet in self.configured.applets
-                if applet.unsure
-                or any(split(d.pattern, kind, form).possible for d in applet.detectors)
+                if any(split(d.pattern, kind, form).possible for d in applet.detectors)
             )
         return self._heard[kind]
 
@@ -157,7 +196,6 @@ class Surroundings:
         form = self.configured.form
         for applet in self.heard(kind):
             place = f"applet {applet.name}"
-            yield from applet.unsure
             for looked in (*(d.pattern for d in applet.detectors), *applet.looked):
                 found = split(looked, kind, form)
                 if found.addresses:
