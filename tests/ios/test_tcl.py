@@ -181,7 +181,8 @@ def _nothing():
 
 # --- notes ---
 
-ALWAYS = {"stateless", "log-delay"}
+ALWAYS = {note.code for note in corner().rendered.fidelity}
+"""What is noted of every policy."""
 NOTES = [
     (replace(P, step_timeout=10), {"flow-log", "clock-seconds"}),
     (replace(P, wrong_knock="reset"), {"unheard", "flow-log", "clock-seconds"}),
