@@ -16,6 +16,7 @@ from knockctl_ios.config import IosConfig
 from knockctl_ios.generations import adopt
 from knockctl_ios.modeller import IosModeller
 from knockctl_ios.parse import parse_text
+from knockctl_ios.plane.switches import Switches as Plane
 from knockctl_ios.twin import Shell
 from tests.fixtures.ios_duel import Scripted
 from tests.fixtures.ios_policies import INSIDE, METHODS, P, claim, corner
@@ -114,6 +115,31 @@ def test_what_was_begun_with_another_sequence_counts_no_more():
     assert not play(here, ONE, KNOCKS[2], ("udp", 443))
     assert not play(here, TWO, *KNOCKS, ("udp", 443)), "who is locked out stays so"
     assert play(here, ONE, *KNOCKS, ("udp", 443))
+
+
+# --- what the notes tell, on a router ---
+
+
+@by_method
+def test_who_is_locked_out_is_so_of_what_the_policy_governs(method):
+    here = Scripted(tcl(PASSING, method=method, log_delay=1))
+    assert not play(here, ONE, ("tcp", 20), *KNOCKS, ("udp", 443))
+    assert play(here, ONE, ("tcp", 9)), "scope: all would refuse it"
+
+
+def test_a_flow_is_heard_of_once_in_a_while():
+    here = Scripted(tcl(method="copp", log_delay=1))
+    for knock in (("tcp", 9), *KNOCKS[:2], ("tcp", 9), KNOCKS[2], ("udp", 443)):
+        got = here.send(ONE, *knock, sport=7777 if knock == ("tcp", 9) else None)
+        here.advance(3)
+    assert got, "a wrong knock by a flow that was logged before resets nothing"
+
+
+def test_a_second_is_all_that_the_clock_tells():
+    here = Scripted(tcl(method="copp", log_delay=1))
+    here.router.switch(Plane(latency=(0.5, 0.5)))
+    here.advance(0.4)
+    assert not play(here, ONE, *KNOCKS, ("udp", 443), pause=9.5), "0.9 and 10.4 are ten seconds"
 
 
 # --- what is rendered ---

@@ -8,7 +8,7 @@ import pytest
 
 from knockctl_ios.eem import Interpreter
 from tests.fixtures.ios_duel import duel, random_script
-from tests.fixtures.ios_policies import METHODS, corner
+from tests.fixtures.ios_policies import INSIDE, METHODS, corner
 from tests.ios.test_tcl import FULL
 
 
@@ -66,6 +66,19 @@ def test_a_wrong_script_is_told_from_a_right_one(name, interpreter):
         if duel(one, random.Random(f"{name} {number}"), interpreter, config=wronged(one)).wrong:
             return
     raise AssertionError("nothing told it")
+
+
+@pytest.mark.parametrize("name", ["unheard", "partial"])
+def test_each_relaxation_is_needed(name, interpreter):
+    policy = replace(FULL, otherwise="pass", trusted=INSIDE)
+    one = corner(policy, order="tcl", method="acl-log", log_delay=2)
+    (bounds,) = one.rendered.relaxed
+    tighter = replace(bounds, **{name: False})
+    for number in range(24):
+        rng = random.Random(f"{name} {number}")
+        if duel(one, rng, interpreter, relaxed=tighter).wrong:
+            return
+    raise AssertionError("nothing needs it")
 
 
 @pytest.mark.soak

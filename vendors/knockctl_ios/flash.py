@@ -7,7 +7,7 @@ registers the old one again.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 
 from knockctl.errors import CommandRefused, Unsupported
@@ -44,10 +44,10 @@ class Scripts:
         folder = directory_of(line.text for line in lines)
         return files.written(self._texts(folder, scripts_of(own(lines))))
 
-    def _texts(self, folder: str | None, names: Iterable[str]) -> tuple[File, ...]:
+    def _texts(self, folder: str | None, names: Sequence[str]) -> tuple[File, ...]:
         found = []
+        self._concerned = self._concerned or bool(names)
         for name in names if folder else ():
-            self._concerned = True
             text = self._session.ask(f"more {_path(folder, name)}", 600)
             if not _MISSING.search(text):
                 found.append(File(name, text))
