@@ -31,7 +31,7 @@ class Endings(Frame):
 
     def _marks(self) -> set[str | None]:
         """Return the marks a device may carry that runs this change."""
-        record = self.services.journal.get(self.job.change_id) if self._held else None
+        record = self.services.journal.get(self.job.change_id)
         return {self.job.change_id, record.revision if record else self.job.change_id}
 
     def _done(self) -> Outcome:

@@ -83,7 +83,10 @@ def place(vendor: AnyVendor, device: Device) -> Placement:
 
 
 def _snapshot(job: Job, journal: Journal, revision: str | None) -> str:
-    """Return the dump to go back to: a named revision, or what was before the last change."""
+    """Return the dump to go back to: a named revision, or what was before a change.
+
+    That is the change that is named, if it is what runs, or else the last one.
+    """
     if job.to_revision:
         record = journal.get(job.to_revision)
         if record is None or record.device != job.device.name or record.after is None:
@@ -92,7 +95,9 @@ def _snapshot(job: Job, journal: Journal, revision: str | None) -> str:
                 hint=f"see knockctl history {job.device.name}",
             )
         return record.after
-    record = journal.get(revision) if revision else _latest(journal, job.device.name)
+    record = journal.get(job.to_change) if job.to_change else None
+    if record is None or record.revision != revision:
+        record = journal.get(revision) if revision else _latest(journal, job.device.name)
     if record is None or record.before is None:
         what = f"revision {revision}" if revision else "the last change"
         raise JournalError(

@@ -117,12 +117,13 @@ def _find(driver: AnyDriver, job: Job) -> PendingChange | None:
 def _marked(
     driver: AnyDriver, reading: Reading[Any], job: Job, services: Services
 ) -> PendingChange | None:
-    """Return the change whose hold on the device was lost, but whose mark is there."""
-    if not isinstance(driver, HeldByOperator) or reading.config.revision is None:
+    """Return the change that nothing on the device tells of any more, but whose mark is there."""
+    held = isinstance(driver, HeldByOperator)
+    if held and reading.config.revision is None:
         return None
     for record in services.journal.open_changes(job.device.name):
         if record.revision == reading.config.revision and job.to_change in (None, record.id):
-            return PendingChange(record.id, None, holder="operator")
+            return PendingChange(record.id, None, holder="operator" if held else "device")
     return None
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from ipaddress import ip_address
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import ValidationError
 
@@ -44,11 +44,14 @@ from knockctl_ios.way_back import WayBack
 class IosDriver:
     """A Cisco router over SSH. Satisfies ``knockctl.vendor.Driver``."""
 
+    wire: ClassVar[type[Session]] = Session
+    """What commands go by."""
+
     def __init__(self, target: Target) -> None:
         """Keep the target; ``__enter__`` connects."""
         self.target = target
         self.placement = _placement(target)
-        self._session = Session(target)
+        self._session = self.wire(target)
         self._reader = Reader(self._session, self.placement)
         self._timer = RevertTimer(self._session)
         self._scripts = Scripts(self._session)

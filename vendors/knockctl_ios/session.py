@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import math
 import re
 import time
 from collections.abc import Callable
@@ -49,10 +50,8 @@ _LONG = 600
 class _Watched:
     """A channel of netmiko's that says when it is closed, or silent; netmiko would wait on."""
 
-    def __init__(self, channel: Any, connection: Any) -> None:
-        self._channel, self._connection = channel, connection
-        self.patience: float | None = None
-        """Seconds that nothing may come for."""
+    def __init__(self, channel: Any, connection: Any, session: Session) -> None:
+        self._channel, self._connection, self._session = channel, connection, session
         self._heard = time.monotonic()
 
     def write_channel(self, data: str) -> None:
@@ -66,7 +65,7 @@ class _Watched:
             raise EOFError
         if data:
             self._heard = time.monotonic()
-        elif self.patience and time.monotonic() - self._heard > self.patience:
+        elif time.monotonic() - self._heard > self._session.patience:
             raise TimeoutError
         return data
 
@@ -81,6 +80,8 @@ class Session:
         """Keep the target; ``__enter__`` connects."""
         self.target = target
         self.round_trips = 0
+        self.patience = math.inf
+        """Seconds that nothing may come for."""
         self._device: Any = None
         self._ways: list[dict[str, Any]] = []
 
@@ -162,7 +163,7 @@ class Session:
         device, limit = self._connected, self.target.timeouts.command
         asked = r"ssword: ?\Z"
         with self._errors("enable", ConnectionCut):
-            device.channel = _Watched(device.channel, device.remote_conn)
+            device.channel = _Watched(device.channel, device.remote_conn, self)
             if device.find_prompt().endswith("#"):
                 return
             expected = rf"(?:{asked}|[>#]\s*\Z)"
@@ -193,7 +194,7 @@ class Session:
         limit = self.target.timeouts.command
         shows = command.startswith(("show ", "more "))
         with self._errors(_first(command), ConnectionCut):
-            self._connected.channel.patience = _SILENT * limit if shows else None
+            self.patience = _SILENT * limit if shows else math.inf
             return self._send(command, self._prompt, seconds or limit)
 
     def do(self, command: str, seconds: int | None = None) -> str:
@@ -202,7 +203,7 @@ class Session:
         limit = seconds or self.target.timeouts.command
         expected = f"(?:{self._prompt}|{_ASKS})"
         with self._errors(_first(command), ConnectionCut):
-            self._connected.channel.patience = None
+            self.patience = math.inf
             output = self._send(command, expected, limit)
             while re.search(_ASKS, output):
                 self.round_trips += 1
@@ -258,7 +259,7 @@ class Session:
         self.round_trips += 1
         with self._errors(_first(command), ConnectionCut):
             limit = self.target.timeouts.command
-            self._connected.channel.patience = None
+            self.patience = math.inf
             output = self._send(command, self._prompt, limit)
             if said(output) is not None:
                 return output
@@ -282,8 +283,8 @@ class Session:
         self.do(f"delete /force {file}")
         return list(refusals(output))
 
-    def upload(self, text: str, file: str = FILE) -> str:
-        """Put a text into a file on flash, by SCP; return its name.
+    def upload(self, text: str, name: str = FILE) -> str:
+        """Put a text into a file on flash, by SCP; return its path.
 
         A router's SSH has one channel: this goes over a connection of its own. Nothing of the text
         lies in a file here.
@@ -293,26 +294,26 @@ class Session:
 
         listed = self.ask("dir")
         system, free = _FLASH.search(listed), _FREE.search(listed)
-        name, data = f"{system[1] if system else 'flash:'}/{file}", text.encode()
+        path, data = f"{system[1] if system else 'flash:'}/{name}", text.encode()
         if free and int(free[1]) < len(data):
             raise self._unsent(f"{free[1]} bytes are free, and it has {len(data)}")
         with self._errors("sending a file", ConnectionCut):
             carrier = SCPConn(self._connected, self.target.timeouts.command)
             failed = None
             try:
-                carrier.scp_client.putfo(io.BytesIO(data), name)
+                carrier.scp_client.putfo(io.BytesIO(data), path)
             except SCPException as error:
                 failed = next(iter(str(error).strip().splitlines()), "no reason given")
             finally:
                 carrier.close()
         if failed is not None:
             # A part may lie there; what it says is nobody's business.
-            self.do(f"delete /force {name}")
+            self.do(f"delete /force {path}")
             raise self._unsent(failed)
         digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
-        if digest not in self.ask(f"verify /md5 {name}", _CARRYING_OUT):
+        if digest not in self.ask(f"verify /md5 {path}", _CARRYING_OUT):
             raise self._unsent("what arrived is something else")
-        return name
+        return path
 
     def _unsent(self, reason: str) -> CommandRefused:
         return CommandRefused(

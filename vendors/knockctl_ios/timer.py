@@ -30,6 +30,7 @@ _FIELD = re.compile(
 )
 _MOMENT = re.compile(r"(\d+:\d+:\d+)(?:\.\d+)? \S+ \w{3} (\w{3}) +(\d+) (\d{4})")
 _BACKUP = re.compile(r"Backing up current running config to (\S+)")
+_LATEST = re.compile(r"(\S+) +<- Most Recent")
 _ABORTED = re.compile(r"Rollback aborted|failed to apply|Error opening", re.IGNORECASE)
 
 
@@ -142,12 +143,19 @@ class RevertTimer:
                 hint="give less time to confirm",
                 where=self._session.where,
             )
-        output = self._session.configure(
-            lambda said: [replace(held, copy=_copy(said)).line],
-            f"configure terminal revert timer {minutes}",
-        )
+        try:
+            output = self._session.configure(
+                lambda said: [replace(held, copy=_copy(said)).line],
+                f"configure terminal revert timer {minutes}",
+            )
+        except CommandRefused:
+            # The timer runs, and nothing has changed that it could take back but others' lines.
+            self.confirm()
+            raise
         refused = said(output)
         if refused is None:
+            if _copy(output) is None:
+                self._name_copy(held)
             return
         there = self.pending()
         if there is not None or "pending" in refused:
@@ -156,6 +164,13 @@ class RevertTimer:
             f"the revert timer can't be started: {refused}; nothing was changed",
             where=self._session.where,
         )
+
+    def _name_copy(self, held: Held) -> None:
+        """Note what the timer puts back, where the router did not say: the latest copy."""
+        latest = _LATEST.search(self._session.ask("show archive"))
+        if latest is not None:
+            named = replace(held, copy=latest[1])
+            self._session.configure(lambda _: [named.line])
 
     # --- ending ---
 

@@ -179,7 +179,7 @@ class Archive:
             f"%ARCHIVE_DIFF-5-ROLLBK_CNFMD_CHG_START_{self._timer}: User: {user}(Priv: 15, View:"
             f" 0): Scheduled to rollback to config {path} in {minutes} minutes"
         )
-        return said
+        return said if self._device.switches.names_copy else ""
 
     @property
     def _timer(self) -> str:

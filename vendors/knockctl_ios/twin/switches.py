@@ -74,6 +74,8 @@ class Switches:
     """The running configuration prints a blank after an object-group's name."""
     cp_log_style: Literal["spaced", "tight", "with-ttl"] = "spaced"
     """How control-plane logging prints a packet; for the data plane."""
+    names_copy: bool = True
+    """What is typed to start the revert timer is answered with the name of the copy it makes."""
     domain_lookup: bool = False
     """An unknown command is looked up as a host, in vain."""
     clock_authoritative: bool = False
