@@ -249,6 +249,7 @@ class-map {} PROBES
         ("match-any", "", "  police 8000\n", "unknown"),
         ("match-all", " match precedence 3\n", "", "unknown"),
         ("match-all", " match access-group name MGMT\n", "", None),
+        ("match-all", " match protocol arp\n", "", None),
         ("match-any", "", "  drop\n", None),
     ],
 )

@@ -57,7 +57,13 @@ def running(text, switches=SETTLED):
 def claimed(one, model):
     """The claim that ``verify --running`` makes of everything, for a router that acts at once."""
     relaxed = tuple(replace(bounds, lag=0) for bounds in one.rendered.relaxed)
-    site = Site(one.rendered.effective, (), None, relaxed)
+    management = one.place.management
+    site = Site(
+        one.rendered.effective,
+        management.sources if management else (),
+        management.port if management else None,
+        relaxed,
+    )
     return Claim(site, MODELLER.scope(one.place), model, 4, whole=True)
 
 
@@ -254,6 +260,18 @@ def test_who_may_be_let_in_besides_is_not_known(line):
     found = opened(one, one.config.text() + ROUTER + DOORS[line])
     assert found.status is Status.UNKNOWN
     assert found.reasons == [f"can't be interpreted: {line}: whom it lets in"]
+
+
+@pytest.mark.parametrize(("network", "locked"), [("192.0.2.0", False), ("10.0.0.0", True)])
+def test_lines_that_lock_management_out_are_named(network, locked):
+    one = corner(SMALL, management={"sources": ["192.0.2.0/24"]})
+    lines = f"ip access-list standard MGMT\n permit {network} 0.0.0.255\n"
+    lines += "line vty 0 4\n access-class MGMT in\n"
+    claim = claimed(one, running(one.config.text() + ROUTER + lines))
+    result = prove(claim, verify.keeps_management)
+    assert (result.status is Status.COUNTEREXAMPLE) == locked
+    assert not locked or result.findings[0].trace[-1].rule == "line vty 0 4: access-class MGMT in"
+    assert prove(claim, verify.opens).status is Status.PROVED
 
 
 def test_what_is_done_at_night_may_not_matter():

@@ -58,6 +58,8 @@ def _above(
 
 def _hits(document: Document, asked: str, mine: list[Match], groups: Groups) -> Iterator[str]:
     """Yield what of a line of a class-map may match ours: entries, or the line itself."""
+    if asked == "protocol arp":
+        return
     words = asked.split()
     entries = document.access_lists.get(words[-1])
     if words[0] != "access-group" or entries is None:
