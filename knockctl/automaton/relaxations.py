@@ -51,5 +51,8 @@ class Relaxations:
     comes, so that the longest pause between two knocks is no longer than it is said to be. Every
     knock is noticed, whether it changes anything or not: nothing is claimed until it shows."""
 
+    unheard: bool = False
+    """Packets that the policy doesn't govern are not noticed: they are neither wrong nor stray."""
+
 
 EXACT = Relaxations()

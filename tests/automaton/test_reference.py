@@ -278,6 +278,16 @@ def test_whoever_is_trusted_in_part_knocks_like_anybody():
     assert said == ["accept 0", "refuse 4", "refuse 7"]
 
 
+def test_what_is_not_governed_may_go_unheard():
+    strict = replace(P, stray="revoke")
+    trace = (101, 102, OTHER, 103, 22, OTHER, 22)
+    assert play(strict, *trace)[2:] == ["pass 7", "refuse 8", "refuse 5", "pass 8", "refuse 5"]
+    said = relaxed(strict, *trace, unheard=True)
+    assert said[2:] == ["pass 8", "refuse 4", "accept 2", "pass 8", "accept 2"]
+    wrong = relaxed(strict, 101, 103, 102, 103, 22, unheard=True)
+    assert wrong == ["refuse 4", "refuse 7", "refuse 8", "refuse 8", "refuse 5"], "a knock is heard"
+
+
 def test_nothing_is_claimed_of_new_flows_before_a_change_must_show():
     automaton = Automaton(Site((P,), relaxed=(Relaxations(lag=5),)))
 

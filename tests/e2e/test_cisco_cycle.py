@@ -68,8 +68,8 @@ METHODS = {
 class Operated:
     """The lab's router, who operates it, and who visits it."""
 
-    def __init__(self, lab, folder, placement):
-        self.lab, self.folder = lab, folder
+    def __init__(self, lab, folder, placement, policies=INVENTORY / "policies", name=NAME):
+        self.lab, self.folder, self.name = lab, folder, name
         said = {
             "addresses": [PLACE.outside],
             "interface": OUTSIDE,
@@ -78,23 +78,24 @@ class Operated:
             "management": {"sources": ["192.0.2.0/24"], "port": 22},
             **placement,
         }
-        self.policy = resolve(load_all(INVENTORY / "policies")[NAME], None)
+        self.source = policies / f"{name}.yaml"
+        self.policy = resolve(load_all(policies)[name], None)
         rendered = render([self.policy], IosPlacement(**said))
         self.config, self.relaxed = rendered.config, rendered.relaxed
+        self.effective = rendered.effective[0]
         self.accepted = sorted({note.code for note in rendered.fidelity if note.blocks})
         self._write(said)
 
     def _write(self, placement):
         (self.folder / "policies").mkdir(parents=True)
-        source = INVENTORY / "policies" / f"{NAME}.yaml"
-        (self.folder / "policies" / f"{NAME}.yaml").write_text(source.read_text())
+        (self.folder / "policies" / self.source.name).write_text(self.source.read_text())
         entry = {
             "hostname": PLACE.management,
             "username": "admin",
             "password": "lab:admin",
             "platform": "cisco_ios",
             "connection_options": {"knockctl": {"extras": {"known_hosts": str(KNOWN_HOSTS)}}},
-            "data": {"knockctl": {"policies": [NAME], "placement": placement}},
+            "data": {"knockctl": {"policies": [self.name], "placement": placement}},
         }
         (self.folder / "hosts.yaml").write_text(json.dumps({"cisco1": entry}, indent=1))
         (self.folder / "knockctl.toml").write_text('only_in = "kc-ops"\n')
@@ -123,7 +124,7 @@ class Operated:
         problems = [
             problem
             for scene, got in zip(scenes, seen, strict=True)
-            for problem in judge(self.policy, scene[0][3], scene, got, self.relaxed, SCALE)
+            for problem in judge(self.effective, scene[0][3], scene, got, self.relaxed, SCALE)
         ]
         assert not problems, "\n".join(problems)
         return dict(zip(visitors, ([answer for _, answer in one] for one in seen), strict=True))

@@ -251,12 +251,6 @@ def test_one_policy_fits_on_a_router():
         COMPILER.render([P, other], IosPlacement.model_validate(HERE))
 
 
-@pytest.mark.parametrize("order", ["correlated", "tcl"])
-def test_orders_that_are_not_rendered(order):
-    with pytest.raises(PolicyError, match=f"order: {order} is not rendered on IOS"):
-        assert corner(order=order).rendered
-
-
 def test_a_knock_that_is_a_service_is_dropped_by_the_control_plane():
     policy = replace(P, services=(Span("tcp", 100, 110),))
     with pytest.raises(PolicyError, match="the knock tcp/103 is a service, too"):

@@ -20,9 +20,11 @@ from knockctl_ios.listing import LIST, Temporary
 from knockctl_ios.room import dynamic
 from knockctl_ios.session import Session
 
+_LOCKED = re.compile(r"(kc-.+)-locked")
 _STAGE = re.compile(r"(kc-.+?)(?:-[0-9a-f]{4})?-s\d+")
 _ROW = re.compile(r"^([0-9A-F]{6,})\s+(\S+)\.(\d+)\s+(\S+)\.(\d+)\s+(\S+)\s*$", re.MULTILINE)
 _ANY = "any"
+State = Literal["granted", "knocking", "locked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Dynamic:
     name: str
     entry: str
     policy: str
-    state: Literal["granted", "knocking"]
+    state: State
 
     @property
     def cap(self) -> int | None:
@@ -44,7 +46,7 @@ class Dynamic:
 
 
 def dynamics(config: IosConfig) -> tuple[Dynamic, ...]:
-    """Return the dynamic lists of a configuration: those that let in, and those of stages."""
+    """Return the dynamic lists of a configuration: those that let in, of stages, of lock-outs."""
     found = [
         (line.text.removeprefix(LIST), child.text)
         for line in config.lines()
@@ -62,6 +64,9 @@ def _of(parent: str, text: str, names: set[str | None]) -> Dynamic:
     # A policy may be called web-s1, but then no other is called web.
     if stage and stage[1] in names:
         return Dynamic(parent, name, text, stage[1].removeprefix("kc-"), "knocking")
+    locked = _LOCKED.fullmatch(name)
+    if locked and locked[1] in names:
+        return Dynamic(parent, name, text, locked[1].removeprefix("kc-"), "locked")
     return Dynamic(parent, name, text, name.removeprefix("kc-"), "granted")
 
 
@@ -77,7 +82,7 @@ class IosAccess:
 
     def sources(self) -> tuple[Access, ...]:
         """List everybody who has an entry; of several stages, the one that lasts longest."""
-        found: dict[tuple[str, str, str], int | None] = {}
+        found: dict[tuple[str, str, State], int | None] = {}
         for one, entry in self._entries():
             source = _source(entry.text)
             if source is None:
@@ -87,9 +92,7 @@ class IosAccess:
             other = found.get(known, 0)
             found[known] = None if left is None or other is None else max(left, other)
         return tuple(
-            Access(
-                policy, ip_network(source), "granted" if state == "granted" else "knocking", left
-            )
+            Access(policy, ip_network(source), state, left)
             for (policy, source, state), left in found.items()
         )
 
@@ -133,10 +136,10 @@ class IosAccess:
         return 0 if keep_sessions else sum(1 for _ in self._cut(source, policy))
 
     def unlock(self, source: Address, policy: str | None = None) -> bool:
-        """Locking out is nothing that applets do here."""
-        del source
-        self._policies(policy)
-        return False
+        """End a lock-out of a script: it looks whether its entry is there; applets lock nobody."""
+        if source.version != 4:
+            return False
+        return sum(self._clear(source, name, ("locked",)) for name in self._policies(policy)) > 0
 
     def _four(self, source: Address) -> None:
         if source.version != 4:
@@ -160,14 +163,17 @@ class IosAccess:
         self._policies(policy)
         return [o for o in dynamics(self.config) if o.policy == policy and o.state in states]
 
-    def _clear(self, source: Address, policy: str, states: tuple[str, ...]) -> None:
-        mine = self._of(policy, *states)
+    def _clear(self, source: Address, policy: str, states: tuple[str, ...]) -> int:
+        """Clear a source's entries; return how many."""
+        mine, cleared = self._of(policy, *states), 0
         for one, entry in list(self._entries()):
             if one in mine and _source(entry.text) == ip_network(source):
                 for sides in _sides(entry.text, one.entry):
                     command = f"clear access-template {one.parent} {one.name} {sides}"
                     if not self.session.ask(command).strip():
+                        cleared += 1
                         break
+        return cleared
 
     def _cut(self, source: Address, policy: str | None) -> Iterator[str]:
         """Cut a source's sessions one by one, but not the one we are in; yield each."""

@@ -20,7 +20,7 @@ from knockctl_ios.words import quoted
 
 MAXRUN = 60
 """Seconds that an applet may take: each command is one of a session of its own."""
-_SOURCE = r"([0-9]+\.[0-9]+\.[0-9]+\.[0-9]+)\([0-9]+\) *-> *"
+SOURCE = r"([0-9]+\.[0-9]+\.[0-9]+\.[0-9]+)\([0-9]+\) *-> *"
 # No question mark, here or elsewhere: on a command line it asks for help, even inside quotes.
 _LEFT = {
     "copp": "^[^%]*%CP-6-{upper}: DROP ",
@@ -32,15 +32,17 @@ _RIGHT = {"copp": "", "acl-log": ", 1 packet"}
 
 
 @dataclass
-class _Actions:
+class Actions:
     """Actions under labels that sort as they run."""
 
     lines: list[Line] = field(default_factory=list)
 
     def add(self, text: str) -> None:
+        """Add an action, under the next label."""
         self.lines.append(Line(f"action {10 * (len(self.lines) + 1):05} {text}"))
 
     def run(self, command: str) -> None:
+        """Add a command of the router's command line."""
         self.add(f"cli command {quoted(command)}")
 
 
@@ -50,15 +52,12 @@ def applets(names: PolicyNames) -> Iterator[Line]:
     for address in names.addresses:
         for span, secret in names.ports:
             number += 1
-            bypass = "" if isinstance(names.place.authorization, Username) else " bypass"
-            granted = f" authorization{bypass}" if bypass else ""
-            head = f"event manager applet {names.name}-{number}{granted}"
             yield Line(
-                head,
+                named(names, number),
                 (
                     Line(f"description {names.says(secret=secret)}"),
                     Line(
-                        f"event syslog pattern {quoted(_waited(names, address, span))}"
+                        f"event syslog pattern {quoted(waited(names, address, span))}"
                         f" maxrun {MAXRUN}"
                     ),
                     *_actions(names, span).lines,
@@ -66,7 +65,13 @@ def applets(names: PolicyNames) -> Iterator[Line]:
             )
 
 
-def _waited(names: PolicyNames, address: IPv4Address, span: Span) -> str:
+def named(names: PolicyNames, number: int) -> str:
+    """Return the line that opens an applet."""
+    granted = "" if isinstance(names.place.authorization, Username) else " authorization bypass"
+    return f"event manager applet {names.name}-{number}{granted}"
+
+
+def waited(names: PolicyNames, address: IPv4Address, span: Span) -> str:
     """Return the pattern of a knock's log line, bound to where it went (fact sheet 1, 4 and 5)."""
     left = _LEFT[names.place.method].format(
         upper=span.protocol.upper(), name=names.access_list, protocol=span.protocol
@@ -75,9 +80,9 @@ def _waited(names: PolicyNames, address: IPv4Address, span: Span) -> str:
     return rf"{left}.*-> *{to}\({span.first}\){_RIGHT[names.place.method]}"
 
 
-def _actions(names: PolicyNames, span: Span) -> _Actions:
-    actions = _Actions()
-    actions.add(f'regexp {quoted(_SOURCE)} "$_syslog_msg" kc_line kc_source')
+def _actions(names: PolicyNames, span: Span) -> Actions:
+    actions = Actions()
+    actions.add(f'regexp {quoted(SOURCE)} "$_syslog_msg" kc_line kc_source')
     actions.add('if $_regexp_result eq "1"')
     actions.run("enable")
     _last(names, span, actions)
@@ -94,20 +99,20 @@ def _steps(names: PolicyNames, span: Span) -> Iterator[tuple[int, int, int]]:
                 yield number, made, len(generation.knocks)
 
 
-def _last(names: PolicyNames, span: Span, actions: _Actions) -> None:
+def _last(names: PolicyNames, span: Span, actions: Actions) -> None:
     """Let in who has made all knocks, and end all attempts."""
     for number, made, length in _steps(names, span):
         if made == length:
             if length > 1:
                 _looked_up(names.memory(number, made - 1), actions)
                 actions.add('if $_string_result ne "-1"')
-            _let_in(names, actions)
+            let_in(names, actions)
             actions.add("exit")
             if length > 1:
                 actions.add("end")
 
 
-def _let_in(names: PolicyNames, actions: _Actions) -> None:
+def let_in(names: PolicyNames, actions: Actions) -> None:
     """A grant there is already is made anew: what is there is not renewed (fact sheet 3)."""
     for address in names.addresses:
         entry = f"access-template {names.access_list} {names.name} host $kc_source host {address}"
@@ -117,7 +122,7 @@ def _let_in(names: PolicyNames, actions: _Actions) -> None:
         _forget(memory, actions)
 
 
-def _next(names: PolicyNames, span: Span, actions: _Actions) -> None:
+def _next(names: PolicyNames, span: Span, actions: Actions) -> None:
     """Remember one knock more; of a first knock only where none is remembered."""
     first: list[int] = []
     for number, made, length in _steps(names, span):
@@ -144,18 +149,18 @@ def _next(names: PolicyNames, span: Span, actions: _Actions) -> None:
         actions.add("end")
 
 
-def _looked_up(memory: Memory, actions: _Actions) -> None:
+def _looked_up(memory: Memory, actions: Actions) -> None:
     """Look for the source's entry, and for nobody else's: there may be thousands."""
     actions.run(f"show ip access-lists {memory.access_list} | include host $kc_source any")
     # More than was asked for: what is printed may begin with the command.
     actions.add('string first "permit ip host $kc_source any" "$_cli_result"')
 
 
-def _remember(memory: Memory, minutes: int, actions: _Actions) -> None:
+def _remember(memory: Memory, minutes: int, actions: Actions) -> None:
     entry = f"{memory.access_list} {memory.dynamic} host $kc_source any"
     actions.run(f"access-template {entry} timeout {minutes}")
 
 
-def _forget(memory: Memory, actions: _Actions) -> None:
+def _forget(memory: Memory, actions: Actions) -> None:
     entry = f"{memory.access_list} {memory.dynamic} host $kc_source any"
     actions.run(f"clear access-template {entry}")

@@ -60,6 +60,10 @@ class Commands:
         else:
             self._made[_kind(line.text)] += _block(line)
 
+    def leave(self, text: str) -> None:
+        """Take a line of the top away that everybody may use, when ours no longer do."""
+        self._last.append(f"no {text}")
+
     def remove(self, line: Line) -> None:
         """Take an object away."""
         if line.text.startswith((ENVIRONMENT, _APPLET, _POLICY)):

@@ -18,7 +18,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from knockctl_ios import normal, tree
+from knockctl_ios import files, normal, tree
+from knockctl_ios.files import File
 from knockctl_ios.tree import Line
 
 OWN_NAME = "kc-"
@@ -76,6 +77,8 @@ class IosConfig:
     needs: tuple[str, ...] = field(default=(), compare=False)
     """Lines that everybody shares, such as ``service sequence-numbers``: added where they are
     missing, never taken away."""
+    files: tuple[File, ...] = ()
+    """Scripts on flash that objects name."""
     place: tuple[tuple[str, Position], ...] = field(default=(), compare=False)
     """For parents in which order counts, where lines of ours are to go."""
     secret_words: frozenset[str] = field(default=frozenset(), compare=False)
@@ -90,15 +93,17 @@ class IosConfig:
         inserts = (replace(one, line=_normal(one)) for one in self.inserts)
         ordered = sorted(inserts, key=lambda one: _rank(Line(one.parent)))
         object.__setattr__(self, "inserts", tuple(_alphabetic(ordered)))
+        object.__setattr__(self, "files", tuple(sorted(self.files, key=lambda one: one.name)))
 
     @property
     def empty(self) -> bool:
         """Tell whether nothing of ours is there."""
-        return not (self.objects or self.inserts or self.revision)
+        return not (self.objects or self.inserts or self.files or self.revision)
 
     def same(self, other: IosConfig) -> bool:
         """Tell whether both mean the same; marks mean nothing."""
-        return (self.objects, self.inserts) == (other.objects, other.inserts)
+        mine, theirs = ((one.objects, one.inserts, one.files) for one in (self, other))
+        return mine == theirs
 
     def marked(self, revision: str | None) -> IosConfig:
         """Return the same with this mark."""
@@ -126,13 +131,13 @@ class IosConfig:
     def text(self) -> str:
         """Print as configuration, with the mark: equal texts, equal configs."""
         bound = "".join(f"{BOUND}{one}: {name}\n" for one, name in self.bound)
-        return bound + tree.written(self.lines())
+        return bound + tree.written(self.lines()) + files.written(self.files)
 
     def secrets(self) -> frozenset[str]:
         """Return the words that lines marked as secret hold."""
         inside = [Line(p, tuple(one.line for one in self.within(p))) for p in self.parents]
         found = (word for one in (*self.objects, *inside) for word in _secrets(one))
-        return self.secret_words.union(found)
+        return self.secret_words.union(found, (w for one in self.files for w in one.secrets()))
 
     def dump(self) -> str:
         """Return a lossless form for sealed snapshots; ``load`` reads it back."""
@@ -143,6 +148,7 @@ class IosConfig:
                 "revision": self.revision,
                 "bound": self.bound,
                 "needs": self.needs,
+                "files": [[one.name, one.text] for one in self.files],
                 "place": self.place,
                 "secret_words": sorted(self.secret_words),
             },
@@ -160,6 +166,8 @@ def load(dump: str) -> IosConfig:
         data["revision"],
         bound=tuple((one, name) for one, name in data["bound"]),
         needs=tuple(data["needs"]),
+        # Snapshots from before there were scripts have none.
+        files=tuple(File(name, text) for name, text in data.get("files", ())),
         place=tuple((parent, at) for parent, at in data["place"]),
         secret_words=frozenset(data["secret_words"]),
     )

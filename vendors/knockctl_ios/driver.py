@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from ipaddress import ip_address
 from types import TracebackType
@@ -29,6 +30,7 @@ from knockctl.vendor import (
 from knockctl_ios import facts, syntax
 from knockctl_ios.access import IosAccess
 from knockctl_ios.config import IosConfig
+from knockctl_ios.flash import Scripts
 from knockctl_ios.placement import IosPlacement
 from knockctl_ios.plan import IosRemediation
 from knockctl_ios.reader import SCP, Reader
@@ -52,6 +54,7 @@ class IosDriver:
         self._session = self.wire(target)
         self._reader = Reader(self._session, self.placement)
         self._timer = RevertTimer(self._session)
+        self._scripts = Scripts(self._session)
         self._back = WayBack(self._session, self._reader, self._timer)
         self._held: Held | None = None
         """The change that was not settled when the router was read last."""
@@ -98,7 +101,7 @@ class IosDriver:
     def read(self) -> Reading[IosConfig]:
         """Read what is ours, the entries above, and the change that is not settled."""
         before = self._reader.last
-        found = self._reader.read()
+        found = self._scripts.filled(self._reader.read())
         if self._held is not None and found.held is None:
             self._back.missed(before)
         self._held, self._pending = found.held, None if found.held else ()
@@ -113,7 +116,8 @@ class IosDriver:
 
     def everything(self) -> str:
         """Return what judges packets, as the running configuration has it."""
-        return self._reader.everything()
+        text = self._reader.everything()
+        return text + self._scripts.written(text)
 
     def pending(self) -> tuple[PendingChange, ...]:
         """List the change that was not settled at the last ``read``."""
@@ -151,8 +155,10 @@ class IosDriver:
                 hint=f"configure {SCP}",
                 where=where,
             )
-        if "event manager applet" in remediation.text:
+        if re.search("^event manager (applet|policy) ", remediation.text, re.MULTILINE):
             facts.event_manager(self._session.ask("show event manager version"), where)
+        if remediation.sent:
+            self._scripts.possible()
 
     def _nobody_was_first(self, remediation: IosRemediation, state: State) -> None:
         changed = state.mark != remediation.before.revision
@@ -215,6 +221,7 @@ class IosDriver:
             raise CommandRefused(
                 "the router did not take the change back", where=self._session.where
             )
+        self._scripts.tidy()
         return "fired"
 
     def _take_back(self, state: State, file: str = "", *, whole: bool = True) -> None:
@@ -251,6 +258,7 @@ class IosDriver:
                 f"what runs can't be saved: {lines[-1] if lines else 'no answer'}",
                 where=self._session.where,
             )
+        self._scripts.tidy()
         if self._reader.unsaved:
             return "what others had configured and not saved is saved with it"
         return None
@@ -265,10 +273,12 @@ class IosDriver:
 
     def apply(self, remediation: IosRemediation) -> None:
         """Send the file and have it carried out; take it back where a line is refused."""
+        self._scripts.send(remediation)
         found = self._session.merge(remediation.text)
         refused = [masked(str(one), remediation.secrets()) for one in found]
         if refused:
             self._take_back(self._timer.state(), remediation.text, whole=False)
+            self._scripts.tidy()
             raise CommandRefused(
                 "the router refused lines; nothing was changed:\n" + "\n".join(refused),
                 where=self._session.where,

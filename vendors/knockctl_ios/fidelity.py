@@ -9,7 +9,9 @@ from knockctl.automaton.relaxations import Relaxations
 from knockctl.policy.durations import format_duration
 from knockctl.policy.resolved import ResolvedPolicy
 from knockctl.vendor import FidelityNote
+from knockctl_ios.correlation import window
 from knockctl_ios.placement import IosPlacement
+from knockctl_ios.script import hears_lists, locks, watches
 
 Kind = Literal["rounded", "approximate", "unsupported"]
 
@@ -21,6 +23,7 @@ def relaxed(policy: ResolvedPolicy, place: IosPlacement) -> Relaxations:
         partial=bool(policy.trusted),
         lag=place.log_delay,
         looked_up=place.log_delay > 0,
+        unheard=place.order == "tcl" and policy.otherwise == "pass" and watches(policy),
     )
 
 
@@ -29,9 +32,15 @@ def notes(
 ) -> Iterator[FidelityNote]:
     """Say where the router does something else than the policy, and within which bound."""
     yield from _rounded(stated, policy)
+    if place.order == "tcl":
+        yield from _scripted(stated, relaxed(policy, place), place)
+    else:
+        yield from _unheard(stated)
+    if place.order == "correlated":
+        yield from _correlated(policy)
     yield from _unsupported(stated)
     yield from _approximate(policy, relaxed(policy, place))
-    if place.method == "acl-log":
+    if place.method == "acl-log" and place.order != "tcl":
         yield _note(
             policy,
             "approximate",
@@ -85,7 +94,7 @@ def _rounded(stated: ResolvedPolicy, policy: ResolvedPolicy) -> Iterator[Fidelit
             )
 
 
-def _unsupported(stated: ResolvedPolicy) -> Iterator[FidelityNote]:
+def _unheard(stated: ResolvedPolicy) -> Iterator[FidelityNote]:
     """Name what applets can't do, as they hear of knocks alone."""
     longest = max(len(generation.knocks) for generation in stated.generations)
     if stated.wrong_knock != "ignore" and longest > 1:
@@ -114,6 +123,75 @@ def _unsupported(stated: ResolvedPolicy) -> Iterator[FidelityNote]:
             "nobody is locked out: ports of traps are ports like any other",
             "every guess that a trap would have ended",
         )
+
+
+def _correlated(policy: ResolvedPolicy) -> Iterator[FidelityNote]:
+    """Name what correlating log lines of everybody does otherwise than the policy says."""
+    longest = max(policy.generations, key=lambda generation: len(generation.knocks))
+    if len(longest.knocks) == 1:
+        return
+    yield _note(
+        policy,
+        "approximate",
+        "one-window",
+        f"the router waits for all knocks together, {format_duration(window(policy, longest))} for "
+        f"{len(longest.knocks)} of them: no pause is too long by itself, and a knock made again "
+        "counts from then on",
+        "no more guesses at ports: only more time between two of them",
+    )
+    yield _note(
+        policy,
+        "approximate",
+        "correlated",
+        "the router keeps one log line of each knock, whoever sent it: any packet of somebody else "
+        "to a knock's port spoils the attempt under way, two clients at once spoil each other's, "
+        "and a knock made again after the next one spoils one's own",
+    )
+
+
+def _scripted(
+    stated: ResolvedPolicy, bounds: Relaxations, place: IosPlacement
+) -> Iterator[FidelityNote]:
+    """Name what a script does otherwise than the policy says."""
+    if bounds.unheard:
+        yield _note(
+            stated,
+            "approximate",
+            "unheard",
+            "what the access list leaves to the entries below it is not logged: only knocks and "
+            "traps are ever wrong or stray, with otherwise: refuse every port would be",
+            "who sends every port in turn is stopped by knocks out of turn and by traps alone",
+        )
+    if stated.scope == "all" and stated.otherwise == "pass" and locks(stated):
+        yield _note(
+            stated,
+            "unsupported",
+            "lockout-scope",
+            "an access list has room for one dynamic list, that of grants: who is locked out is "
+            "refused knocks, services and traps, not what this policy doesn't govern",
+            "no guesses: the operator's own entries judge the rest, whoever sends it",
+        )
+    if hears_lists(stated, place):
+        yield _note(
+            stated,
+            "approximate",
+            "flow-log",
+            "of one flow an access list logs the first packet in five minutes: what else is sent "
+            "from and to the same ports is not noticed, or, one packet of it, five minutes later",
+            "no guesses: of such packets knocks don't count either",
+        )
+    if locks(stated) or any(len(generation.knocks) > 1 for generation in stated.generations):
+        yield _note(
+            stated,
+            "approximate",
+            "clock-seconds",
+            "a script counts whole seconds: an attempt may end a second early, and who is locked "
+            "out stays so up to a second longer",
+        )
+
+
+def _unsupported(stated: ResolvedPolicy) -> Iterator[FidelityNote]:
+    """Name what neither applets nor scripts can do."""
     if stated.uses == "single":
         yield _note(
             stated,

@@ -53,7 +53,7 @@ _INTERFACES = {"outside": OUTSIDE, "inside": MANAGEMENT}
 class CiscoRouter:
     """Satisfies ``knockctl.lab.lab.Twin``. Clients see it over IPv4 alone."""
 
-    needs: dict[str, str] = field(default_factory=lambda: {"ip": "iproute2"})
+    needs: dict[str, str] = field(default_factory=lambda: {"ip": "iproute2", "tclsh": "tcl"})
     snapshot: str = f"{sys.executable} -m knockctl.lab.plane.export cisco1"
 
     def run(self, place: Place) -> None:

@@ -51,11 +51,14 @@ class IosModeller:
 
     def model(self, config: IosConfig) -> IosModel:
         """Return the machine that our lines alone make, on the interfaces they are bound to."""
-        document = Document(config.lines(), told=config.bound)
+        files = {one.name: one.text for one in config.files}
+        document = Document(config.lines(), told=config.bound, files=files)
         return IosModel(document, self.evidence, self.switches)
 
     def running(self, text: str) -> Running[IosConfig]:
         """Read a whole running configuration."""
-        document = Document(tree.read(text), whole=True)
-        config, model = parse_text(text), IosModel(document, self.evidence, self.switches)
+        config = parse_text(text)
+        files = {one.name: one.text for one in config.files}
+        document = Document(tree.read(text), whole=True, files=files)
+        model = IosModel(document, self.evidence, self.switches)
         return Running(config, model, warnings=tuple(remarks(document, config)))

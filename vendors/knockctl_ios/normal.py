@@ -258,6 +258,21 @@ def action(text: str) -> str:
     )
 
 
+def _registered(text: str, _: Iterable[Line]) -> Line:
+    """Options of a Tcl policy stand in no order that is told anywhere."""
+    said = text.split()
+    options: list[list[str]] = []
+    for word in said[4:]:
+        if options and options[-1][0] in _VALUED and len(options[-1]) == 1:
+            options[-1].append(word)
+        else:
+            options.append([word])
+    return Line(" ".join([*said[:4], *(" ".join(one) for one in sorted(options))]))
+
+
+_VALUED = ("type", "authorization", "username", "class")
+
+
 _FORMS = {
     "ip access-list ": _access_list,
     "ipv6 access-list ": _access_list,
@@ -266,4 +281,5 @@ _FORMS = {
     "policy-map ": _policy_map,
     "control-plane": _any_order,
     "event manager applet ": _applet,
+    "event manager policy ": _registered,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from knockctl_ios import tree
+from knockctl_ios import files, tree
 from knockctl_ios.config import BOUND, IosConfig, own
 
 
@@ -12,4 +12,6 @@ def parse_text(text: str) -> IosConfig:
     said = [line[len(BOUND) :] for line in text.splitlines() if line.startswith(BOUND)]
     told = [(interface, name) for interface, _, name in (one.rpartition(": ") for one in said)]
     bound = tuple(dict.fromkeys([*config.bound, *told]))
-    return IosConfig(config.objects, config.inserts, config.revision, bound=bound)
+    return IosConfig(
+        config.objects, config.inserts, config.revision, bound=bound, files=files.read(text)
+    )

@@ -53,7 +53,8 @@ class IosPlacement(vendor.Placement):
     control_plane: Literal["host", "aggregate"] = "host"
     """Which of the two the policies are bound to."""
     order: Literal["staged", "correlated", "tcl"] = "staged"
-    """How the order of knocks is told: by an access list for each, by correlation, by a script."""
+    """How the order of knocks is told: by an access list for each, by correlation, by a script
+    on flash, which does what applets can't."""
     authorization: Literal["bypass"] | Username = "bypass"
     """What lets applets run commands where commands are authorized."""
     log_style: Literal["spaced", "tight", "with-ttl"] = "spaced"

@@ -7,21 +7,33 @@ change is not touched: who is in stays in.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from knockctl.vendor import Change, Neighbour, Reading
 from knockctl_ios.commands import Commands
 from knockctl_ios.config import ENVIRONMENT, IosConfig, key
+from knockctl_ios.files import File, differences
 from knockctl_ios.listing import LIST
 from knockctl_ios.neighbours import judging
 from knockctl_ios.numbering import Edit, edit
-from knockctl_ios.reading import IosReading, Place
+from knockctl_ios.reading import (
+    DIRECTORY,
+    SCRIPTS,
+    IosReading,
+    Place,
+    directory_of,
+    scripts_of,
+)
 from knockctl_ios.room import above as above_ours
 from knockctl_ios.room import adopted, dynamic, free, may_match, only_dynamic
 from knockctl_ios.tree import Line
 
 Action = Literal["add", "remove"]
+FLASH = "flash: "
+"""Begins the place of a change in a script."""
+_MINE = f"{ENVIRONMENT}_kc_directory"
+"""Set where we have said where scripts lie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +50,10 @@ class IosRemediation:
     shadows: tuple[Neighbour, ...] = ()
     text: str = ""
     """The file that is merged."""
+    sent: tuple[File, ...] = ()
+    """The scripts that are sent before that."""
+    directory: str = DIRECTORY
+    """Where they go."""
     seen: tuple[tuple[str, tuple[tuple[int, str], ...]], ...] = ()
     """Access lists that the file gives numbers in, and their entries as they were planned with."""
 
@@ -53,6 +69,7 @@ def plan(running: Reading[IosConfig], intended: IosConfig, change_id: str) -> Io
     """
     before = running.config
     there = running if isinstance(running, IosReading) else _alone(running)
+    intended = _with_directory(there, intended)
     difference = _Difference(there, before, intended)
     difference.find()
     shadows = tuple(difference.shadows())
@@ -71,8 +88,20 @@ def plan(running: Reading[IosConfig], intended: IosConfig, change_id: str) -> Io
         keeps_grants=difference.keeps_grants,
         shadows=shadows,
         text=difference.commands.text(settled),
+        sent=tuple(one for one in intended.files if one not in before.files),
+        directory=directory_of(there.shared) or DIRECTORY,
         seen=tuple(difference.seen),
     )
+
+
+def _with_directory(there: IosReading, intended: IosConfig) -> IosConfig:
+    """Return it with a mark where the directory of scripts is said by us, and by nobody else."""
+    others = tuple(one for one in intended.objects if not one.text.startswith(_MINE))
+    said = directory_of(there.shared)
+    mine = any(one.text.startswith(_MINE) for one in there.config.objects) and said == DIRECTORY
+    if scripts_of(intended) and (said is None or mine):
+        others = (*others, Line(f"{_MINE} {DIRECTORY}"))
+    return replace(intended, objects=others)
 
 
 def _alone(running: Reading[IosConfig]) -> IosReading:
@@ -100,7 +129,9 @@ class _Difference:
     def find(self) -> None:
         """Go through everything that either side has."""
         self._needs()
+        self._directory()
         self._objects()
+        self._files()
         for parent in dict.fromkeys((*self.goal.parents, *self.before.parents)):
             self._inside(parent)
         self._freed()
@@ -173,6 +204,31 @@ class _Difference:
         self._said("remove", old.text, [child.text for child in gone])
         self._said("add", new.text, [child.text for child in come])
         self.commands.change(old, new)
+
+    def _files(self) -> None:
+        """Tell what lines of scripts differ; what is said of the new ones are their policy's."""
+        old = {one.policy: one for one in self.before.files if one not in self.goal.files}
+        for new in self.goal.files:
+            if new not in self.before.files:
+                was = old.pop(new.policy, None)
+                gone, come = differences(was, new) if was else ([], list(_words(new)))
+                self._said("remove", f"{FLASH}{was.name if was else ''}", gone)
+                self._said("add", f"{FLASH}{new.name}", come or ["nothing in it"])
+        for one in old.values():
+            self._said("remove", f"{FLASH}{one.name}", ["all of it"])
+
+    def _directory(self) -> None:
+        """Say where scripts lie, or no more, where nobody else has said so."""
+        there = directory_of(self.reading.shared)
+        mine = [one.text for one in self.goal.objects if one.text.startswith(_MINE)]
+        if mine and there is None:
+            line = f"{SCRIPTS}{DIRECTORY}"
+            self.commands.shared.append(line)
+            self.changes.append(Change("add", "configuration", line))
+        was = [one.text for one in self.before.objects if one.text.startswith(_MINE)]
+        if was and not mine and there == DIRECTORY:
+            self.commands.leave(f"{SCRIPTS}{DIRECTORY}")
+            self.changes.append(Change("remove", "configuration", f"{SCRIPTS}{DIRECTORY}"))
 
     # --- what is inside of others' ---
 
@@ -258,6 +314,11 @@ class _Difference:
             name = dynamic(text)
             if goes.get(name, parent) != parent and parent not in edited:
                 self.commands.free(parent, text)
+
+
+def _words(file: File) -> Iterator[str]:
+    """Yield the words of a script that are its policy's own; its program is always the same."""
+    yield from (one for one in file.lines if one.startswith(("::cisco::", "set kc(", "knock ")))
 
 
 def _flat(line: Line) -> list[Line]:

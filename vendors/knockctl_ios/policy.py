@@ -59,6 +59,16 @@ class PolicyNames:
         return f"{self.name}-knocks"
 
     @property
+    def locked(self) -> Memory:
+        """Where it is shown who is locked out."""
+        return Memory(f"{self.name}-out", f"{self.name}-locked")
+
+    @property
+    def script(self) -> str:
+        """The file of the Tcl policy."""
+        return f"{self.name}-{PLACEHOLDERS[0]}.tcl"
+
+    @property
     def access_list(self) -> str:
         """The access list of the interface."""
         return self.place.access_list or f"{OWN_NAME}in"
@@ -90,7 +100,9 @@ class PolicyNames:
 
     @cached_property
     def all_memories(self) -> tuple[Memory, ...]:
-        """Those of all sequences."""
+        """Those of all sequences; a script needs none."""
+        if self.place.order != "staged":
+            return ()
         return tuple(one for g in range(len(self.policy.generations)) for one in self.memories(g))
 
     @cached_property

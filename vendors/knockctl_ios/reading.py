@@ -17,6 +17,11 @@ PENDING = f"{ENVIRONMENT}_kc_pending"
 """Set right after the revert timer was started, gone with whatever takes the change back; it
 names the change, the mark that it sets, and the copy that goes back. No part of a config."""
 
+SCRIPTS = "event manager directory user policy "
+"""Begins the line that says where scripts lie; there is one, for everybody's."""
+DIRECTORY = "flash:/"
+"""Where they lie where nobody said so before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -101,6 +106,19 @@ def reading(lines: Iterable[Line], listed: Iterable[Listed] = ()) -> IosReading:
         groups=groups,
         held=held,
     )
+
+
+def directory_of(lines: Iterable[str]) -> str | None:
+    """Return where scripts lie."""
+    # It is printed in quotes.
+    said = (one.removeprefix(SCRIPTS).strip(' "') for one in lines if one.startswith(SCRIPTS))
+    return next(said, None)
+
+
+def scripts_of(config: IosConfig) -> tuple[str, ...]:
+    """Return the scripts of ours that are registered."""
+    words = (one.text.split() for one in config.objects)
+    return tuple(said[3] for said in words if said[:3] == ["event", "manager", "policy"])
 
 
 def ours_in(lines: Iterable[Line]) -> IosConfig:

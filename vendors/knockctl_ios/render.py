@@ -10,7 +10,9 @@ In the interface's access list, between ``remark knockctl begin P`` and ``… en
     knocks           copp: permitted, and dropped by the control plane; acl-log: denied; logged
     rest             with ``otherwise: refuse``: denied but for public ports
 
-A knock's log line starts an applet (``applets.py``).
+A knock's log line starts an applet (``applets.py``); with ``order: correlated`` one of each knock
+does (``correlation.py``); with ``order: tcl`` it starts the one script (``script.py``), as do lines
+of other refused packets, where they matter.
 """
 
 from __future__ import annotations
@@ -23,13 +25,16 @@ from knockctl.policy.resolved import ResolvedPolicy
 from knockctl.vendor import Facts, Placement, Rendered
 from knockctl_ios.applets import applets
 from knockctl_ios.config import BEGIN, END, OWN_NAME, Insert, IosConfig, Position
+from knockctl_ios.correlation import NEEDS, correlated, tellable
 from knockctl_ios.entries import TCP, UDP, but, chosen, entry, host, knock, sources
 from knockctl_ios.fidelity import notes, relaxed
 from knockctl_ios.placement import Before, IosPlacement, Username
 from knockctl_ios.policy import LIST, PolicyNames
-from knockctl_ios.times import fit
+from knockctl_ios.script import locks, registration, script, trapped, watches
+from knockctl_ios.times import LONGEST, fit, fit_correlated, fit_script
 from knockctl_ios.tree import Line
 
+_FITS = {"staged": fit, "correlated": fit_correlated, "tcl": fit_script}
 LOG, COPP = f"{OWN_NAME}log", f"{OWN_NAME}copp"
 
 
@@ -43,7 +48,8 @@ def render(
         return Rendered(IosConfig(), ())
     _possible(policies, place)
     (stated,) = policies
-    names = PolicyNames(fit(stated), place)
+    scripted = place.order == "tcl"
+    names = PolicyNames(_FITS[place.order](stated), place)
     _reached(stated, names)
     _in_time(stated, names)
     config = IosConfig(
@@ -51,6 +57,7 @@ def render(
         tuple(_inserts(names)),
         bound=((place.interface, names.access_list),),
         needs=_needs(place),
+        files=(script(names),) if scripted else (),
         place=tuple(_places(place)),
     )
     found = tuple(notes(stated, names.policy, place))
@@ -64,11 +71,8 @@ def _possible(policies: Sequence[ResolvedPolicy], place: IosPlacement) -> None:
             f" {place.interface} is {policies[0].name}'s: one policy's grants fit on a router",
             hint="leave one policy in the device's policies, or join both into one",
         )
-    if place.order != "staged":
-        raise PolicyError(
-            f"{policies[0].name}: order: {place.order} is not rendered on IOS",
-            hint="write order: staged, which checks order and source for each client",
-        )
+    if place.order == "correlated":
+        tellable(policies[0])
 
 
 def _reached(stated: ResolvedPolicy, names: PolicyNames) -> None:
@@ -95,18 +99,20 @@ def _reached(stated: ResolvedPolicy, names: PolicyNames) -> None:
 def _in_time(stated: ResolvedPolicy, names: PolicyNames) -> None:
     """Refuse a policy whose next knock would be late before the last one shows."""
     policy, delay = names.policy, names.place.log_delay
-    if policy.step_timeout <= delay and names.all_memories:
+    several = any(len(generation.knocks) > 1 for generation in policy.generations)
+    if policy.step_timeout <= delay and several:
         raise PolicyError(
             f"{stated.name}: step_timeout is {format_duration(policy.step_timeout)} on IOS, but "
             f"a knock may take {delay} s to show: nobody could knock in time",
-            hint="give step_timeout another minute, or measure the router and lower log_delay",
+            hint="give step_timeout more time, or measure the router and lower log_delay",
         )
 
 
 def _needs(place: IosPlacement) -> tuple[str, ...]:
+    found = [NEEDS] if place.order == "correlated" else []
     if isinstance(place.authorization, Username):
-        return (f"event manager session cli username {place.authorization.username}",)
-    return ()
+        found.append(f"event manager session cli username {place.authorization.username}")
+    return tuple(found)
 
 
 def _places(place: IosPlacement) -> Iterator[tuple[str, Position]]:
@@ -132,7 +138,15 @@ def _objects(names: PolicyNames) -> Iterator[Line]:
     yield from (memory.line(names.step + 1) for memory in names.all_memories)
     if place.method == "copp":
         yield from _classes(names)
-    yield from applets(names)
+    if place.order == "tcl":
+        yield registration(names)
+        if locks(policy):
+            # Never another line, whatever the policy: who is locked out stays so.
+            yield names.locked.line(LONGEST + 1)
+    elif place.order == "correlated":
+        yield from correlated(names)
+    else:
+        yield from applets(names)
 
 
 def _classes(names: PolicyNames) -> Iterator[Line]:
@@ -187,12 +201,16 @@ def _listed(names: PolicyNames) -> Iterator[str]:
             if span.protocol == TCP:
                 yield entry("permit", span, to, options="established")
     yield _opened(names)
-    yield from _knocks(names, tag="" if names.place.method == "copp" else names.name)
+    yield from _knocks(names, logged=names.place.method == "acl-log")
     # Ends what a remark said is secret.
     yield f"remark {names.says('closed')}"
+    if names.place.order == "tcl":
+        yield from (text for to in tos for text in _trapped(names, to))
     yield from (entry("deny", span, to) for to in tos for span in policy.services)
     if policy.otherwise == "refuse":
-        yield from (text for to in tos for text in _rest(policy, to))
+        heard = names.place.order == "tcl" and watches(policy)
+        log = f"log {names.name}" if heard else ""
+        yield from (text for to in tos for text in _rest(policy, to, log))
     yield f"{END} {policy.name}"
 
 
@@ -216,11 +234,12 @@ def _opened(names: PolicyNames) -> str:
     return f"{head}{services[0].protocol} any {to}{chosen(services[0])}"
 
 
-def _knocks(names: PolicyNames, tag: str = "") -> Iterator[str]:
+def _knocks(names: PolicyNames, *, logged: bool = False) -> Iterator[str]:
     """Knocks, those that are secret behind a remark that says so: permitted, or denied and logged.
 
-    The tag of a log line tells which applet it is for.
+    The tag of a log line tells which applet it is for; a script hears of them all.
     """
+    applets_each = names.place.order != "tcl"
     numbered = [(n, span, hidden) for n, (span, hidden) in enumerate(names.ports, start=1)]
     for secret in (False, True):
         ports = [(number, span) for number, span, hidden in numbered if hidden is secret]
@@ -228,14 +247,28 @@ def _knocks(names: PolicyNames, tag: str = "") -> Iterator[str]:
             yield f"remark {names.says('knocks', secret=secret)}"
         for to in map(host, names.addresses):
             for number, span in ports:
-                options = f"log {tag}-{number}" if tag else ""
-                yield from knock("deny" if tag else "permit", span, to, options)
+                tag = f"{names.name}-{number}" if applets_each else names.name
+                action, options = ("deny", f"log {tag}") if logged else ("permit", "")
+                yield from knock(action, span, to, options)
 
 
-def _rest(policy: ResolvedPolicy, to: str) -> Iterator[str]:
+def _trapped(names: PolicyNames, to: str) -> Iterator[str]:
+    """Ports of traps, services first, as they are refused below without a word."""
+    for services in (True, False):
+        for span in trapped(names.policy, services=services):
+            entries = knock("deny", span, to, f"log {names.name}")
+            # What is established comes through to services.
+            yield from (one for one in entries if not (services and "established" in one))
+
+
+def _rest(policy: ResolvedPolicy, to: str, log: str = "") -> Iterator[str]:
     """All ports but public ones; knocks and services are decided above."""
     for protocol in (TCP, UDP):
         for span in but(protocol, policy.public):
             if protocol == TCP:
                 yield entry("permit", span, to, options="established")
-            yield entry("deny", span, to)
+            if log:
+                # What is established is decided already.
+                yield from (one for one in knock("deny", span, to, log) if "established" not in one)
+            else:
+                yield entry("deny", span, to)

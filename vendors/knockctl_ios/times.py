@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from knockctl.policy.resolved import ResolvedPolicy
+from knockctl.policy.resolved import Generation, ResolvedPolicy
 
 LONGEST = 9998
 """Minutes. IOS takes one more, which is left to the cap of the list itself."""
@@ -22,13 +22,9 @@ def fit(policy: ResolvedPolicy) -> ResolvedPolicy:
     They hear of knocks alone: nothing else is noticed, so nothing else ends an attempt or a
     grant, and nobody is locked out.
     """
-    generations = (
-        replace(g, knocks=tuple(replace(k, payload=None, folded=False) for k in g.knocks))
-        for g in policy.generations
-    )
     return replace(
         policy,
-        generations=tuple(generations),
+        generations=_said_nothing(policy.generations),
         step_timeout=_fitted(policy.step_timeout),
         grant_duration=_fitted(policy.grant_duration),
         uses="unlimited",
@@ -37,6 +33,38 @@ def fit(policy: ResolvedPolicy) -> ResolvedPolicy:
         lockout=None,
         scope="all",
         traps=(),
+    )
+
+
+def fit_correlated(policy: ResolvedPolicy) -> ResolvedPolicy:
+    """Return the policy as an applet of several events does, as far as a policy can say that.
+
+    Its trigger counts seconds, though for all knocks together.
+    """
+    return replace(fit(policy), step_timeout=policy.step_timeout)
+
+
+def fit_script(policy: ResolvedPolicy) -> ResolvedPolicy:
+    """Return the policy as a script carries it out.
+
+    It counts seconds itself; but nothing wakes it when a grant's time is up, which is that of a
+    temporary entry. Who is locked out is refused what the interface's list refuses anyway: of
+    what that passes on, nothing can be taken back from one source.
+    """
+    return replace(
+        policy,
+        generations=_said_nothing(policy.generations),
+        grant_duration=_fitted(policy.grant_duration),
+        uses="unlimited",
+        scope="services" if policy.otherwise == "pass" else policy.scope,
+    )
+
+
+def _said_nothing(generations: tuple[Generation, ...]) -> tuple[Generation, ...]:
+    """Return sequences without what is said inside of datagrams."""
+    return tuple(
+        replace(g, knocks=tuple(replace(k, payload=None, folded=False) for k in g.knocks))
+        for g in generations
     )
 
 

@@ -48,6 +48,8 @@ def judge(  # noqa: PLR0911 - one return for each rule, in their order
         return advanced
     if _harmless(policy, state, packet) or service:
         return Judgement(Verdict.REFUSE, state, "5")
+    if relaxed.unheard and not is_governed(policy, packet):
+        return _rule_8(policy, state, packet)
     if state.granted and policy.stray == "lockout":
         return _locked(policy, state, now, relaxed, "6")
     if state.granted and policy.stray == "revoke":

@@ -8,7 +8,7 @@ module            subject
 ``flows``         what access lists have logged, and count until they say how many
 ``judge``         one packet: what becomes of it, what is counted, what is logged
 ``manager``       the event manager: what applets wait for, and when they run
-``runs``          one run of an applet, on the router's own command line
+``runs``          one run of an applet or a script, on the router's own command line
 ``router``        all of it and the command line, together
 ``control``       what tests can have a router do
 ================  =================================================================

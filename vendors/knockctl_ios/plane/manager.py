@@ -5,14 +5,16 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from knockctl.lab.clock import Callback, Timer
-from knockctl_ios.plane.runs import Contexts, Job, Session
+from knockctl_ios.eem import Interpreter
+from knockctl_ios.plane.runs import Contexts, Job, Session, played
 from knockctl_ios.plane.switches import Switches
 from knockctl_ios.semantics.applets import Applet
 from knockctl_ios.semantics.language import Variables
+from knockctl_ios.semantics.scripts import Script
 from knockctl_ios.semantics.statements import Detector
 from knockctl_ios.twin import Device, LogLine
 
@@ -27,15 +29,21 @@ class Event:
 
 
 class Manager:
-    """Runs the applets of a device."""
+    """Runs the applets and the scripts of a device."""
 
     def __init__(
-        self, device: Device, switches: Switches, registered: Callable[[], tuple[Applet, ...]]
+        self,
+        device: Device,
+        switches: Switches,
+        registered: Callable[[], tuple[Applet, ...]],
+        scripts: Callable[[], tuple[Script, ...]],
     ) -> None:
         """Hear every line that the device logs from now on."""
         self.device = device
         self.switches = switches
-        self._registered = registered
+        self._registered, self._scripts = registered, scripts
+        self.interpreter = Interpreter()
+        """What runs scripts."""
         self._random = random.Random(switches.seed)  # noqa: S311 - a latency, no secret
         self._last = 0.0
         self._timers: list[Timer] = []
@@ -65,12 +73,15 @@ class Manager:
             for detector in applet.detectors
             if detector.pattern.search(line.text)
         ]
-        if not found:
+        started = [script for script in self._scripts() if script.hears(line.text)]
+        if not (found or started):
             return
         now = self.device.clock.now()
         self._last = max(self._last, now + self._random.uniform(*self.switches.latency))
         for applet, detector in found:
             self._at(self._last, partial(self._fired, applet, detector, line.text))
+        for script in started:
+            self._at(self._last, partial(self._play, script, line.text))
 
     def _at(self, when: float, callback: Callback) -> None:
         now = self.device.clock.now()
@@ -136,10 +147,19 @@ class Manager:
     # --- runs ---
 
     def _start(self, applet: Applet, lines: dict[str, str]) -> None:
-        session = Session.of(self.device, applet, self._contexts)
+        session = Session.of(self.device, f"event manager applet {applet.name}", self._contexts)
         began = self.device.clock.now()
         job = Job(next(self._jobs), applet, session, lines, self.switches.numeric, began)
         self._go(job)
+
+    def _play(self, script: Script, text: str) -> None:
+        """Run a script, if it is still registered; its file is read each time."""
+        registered = f"event manager policy {script.name}"
+        node = self.device.running.child(registered)
+        if node is not None:
+            there = replace(script, text=self.device.text_of(node.args["path"]) or "")
+            session = Session.of(self.device, registered, self._contexts)
+            played(there, text, session, self.interpreter, next(self._jobs))
 
     def _go(self, job: Job, at: int = 0, variables: Variables = ()) -> None:
         waits = job.go(at, variables)

@@ -11,6 +11,7 @@ from knockctl_ios.plane.manager import Manager
 from knockctl_ios.plane.rulebase import Rulebase
 from knockctl_ios.plane.switches import Switches as PlaneSwitches
 from knockctl_ios.semantics.applets import Applet
+from knockctl_ios.semantics.scripts import Script
 from knockctl_ios.twin import Clock, Device, Switches
 from knockctl_ios.twin.configure import read
 from knockctl_ios.twin.files import Flash
@@ -43,7 +44,7 @@ class LabRouter:
         self._compiled: Rulebase | None = None
         self._changed: float | None = None
         self.judge = Judge(self.device, self.rules, local, interfaces, listening)
-        self.manager = Manager(self.device, plane, self._applets)
+        self.manager = Manager(self.device, plane, self._applets, self._scripts)
         self.device.on_change.append(self._change)
         self.device.watchers.append(self._power)
         self.device.logs.watchers.append(self.manager.hear)
@@ -98,6 +99,9 @@ class LabRouter:
 
     def _applets(self) -> tuple[Applet, ...]:
         return self.rules().applets
+
+    def _scripts(self) -> tuple[Script, ...]:
+        return self.rules().scripts
 
     def _power(self) -> None:
         if not self.device.powered:

@@ -19,6 +19,7 @@ from knockctl_ios.semantics import Document, IosModel
 from knockctl_ios.semantics.applets import Applet, applets
 from knockctl_ios.semantics.logs import Message
 from knockctl_ios.semantics.memory import Entry, Idle, Limit, State
+from knockctl_ios.semantics.scripts import Script, scripts
 from knockctl_ios.tree import Line
 from knockctl_ios.twin import Device, acl
 from knockctl_ios.twin import Entry as Temporary
@@ -61,6 +62,9 @@ class Rulebase:
         self.applets: tuple[Applet, ...] = tuple(
             one for one in applets(document) if one.name in registered
         )
+        names = {n.args["name"]: n.args["path"] for n in device.applets() if "path" in n.args}
+        files = {name: device.text_of(path) or "" for name, path in names.items()}
+        self.scripts: tuple[Script, ...] = tuple(scripts(tuple(names), files))
         others = (line for line in lines if not line.text.startswith(_EVENTS))
         self._model = IosModel(
             Document((*others, _LISTENER), whole=True), switches=_semantics(device, how)

@@ -1,12 +1,15 @@
-"""One run of an applet: its actions, on the router's own command line."""
+"""One run of an applet or a script: what it does, on the router's own command line."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from knockctl_ios.eem import Failed, Interpreter, Moment
 from knockctl_ios.semantics.applets import Applet
 from knockctl_ios.semantics.language import Run, Variables, Waits
+from knockctl_ios.semantics.scripts import Script
 from knockctl_ios.twin import Device, Shell, records
 
 HISTORY = 50
@@ -29,9 +32,9 @@ class Session:
     contexts: Contexts
 
     @classmethod
-    def of(cls, device: Device, applet: Applet, contexts: Contexts) -> Session:
-        """Open one with the rights that an applet has."""
-        node = device.running.child(f"event manager applet {applet.name}")
+    def of(cls, device: Device, registered: str, contexts: Contexts) -> Session:
+        """Open one with the rights of what a line of the configuration registers."""
+        node = device.running.child(registered)
         named = device.running.having(SESSION)
         user = named[0].text.removeprefix(SESSION).split()[0] if named else "EEM"
         bypass = node is not None and "authorization bypass" in node.text
@@ -86,8 +89,26 @@ class Job:
         ended = run.at >= len(self.applet.actions) or self.applet.actions[run.at - 1].verb == "exit"
         status = "success" if ended and not killed else "abort"
         event = "multiple" if self.applet.multiple else "syslog"
-        device = self.session.device
-        device.runs.append(
-            records.Run(self.number, status, self.began, event, f"applet: {self.applet.name}")
-        )
-        del device.runs[:-HISTORY]
+        of = f"applet: {self.applet.name}"
+        _record(self.session.device, records.Run(self.number, status, self.began, event, of))
+
+
+def played(
+    script: Script, text: str, session: Session, interpreter: Interpreter, number: int
+) -> None:
+    """Run a script on a log line, as its file is at this moment."""
+    device = session.device
+    now = device.clock.now()
+    status = "success"
+    try:
+        moment = Moment(text, math.floor(now))
+        interpreter.run(script.text, moment, session, name=script.name, maxrun=script.maxrun)
+    except Failed as error:
+        status = "abort"
+        device.log(f"%HA_EM-3-FMPD_ERROR: Error executing script {error}")
+    _record(device, records.Run(number, status, now, "syslog", f"script: {script.name}"))
+
+
+def _record(device: Device, run: records.Run) -> None:
+    device.runs.append(run)
+    del device.runs[:-HISTORY]

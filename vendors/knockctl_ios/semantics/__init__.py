@@ -17,6 +17,7 @@ module            subject
 ``language``      their actions, executed
 ``configured``    what commands meet, and what of the state they look at
 ``memory``        what earlier packets left behind, and what is uncertain
+``scripts``       Tcl policies
 ``router``        that, at work
 ``settling``      what time alone does
 ``surroundings``  all of a configuration, compiled

@@ -11,6 +11,7 @@ from knockctl_ios.semantics import lists
 from knockctl_ios.semantics.applets import Applet
 from knockctl_ios.semantics.logs import Format
 from knockctl_ios.semantics.memory import Entry, Key, Switches
+from knockctl_ios.semantics.scripts import Script
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,10 @@ class Configured:
     switches: Switches
     judging: frozenset[str] = frozenset()
     """The lists that packets are asked by."""
+    scripts: tuple[Script, ...] = ()
+    """Those whose texts are known."""
     scripted: bool = False
-    """Whether there are scripts, too: they may keep anything."""
+    """Whether there are scripts, known or not: they may keep anything."""
 
     @cached_property
     def foreseeable(self) -> bool:

@@ -10,6 +10,7 @@ from knockctl.automaton.alphabet import Ask, Atom, Of
 from knockctl.automaton.model import ClockName, Clocks, ConcreteClocks, Reaction
 from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import WirePacket
+from knockctl_ios.eem import Interpreter
 from knockctl_ios.semantics import memory
 from knockctl_ios.semantics.conditions import holds
 from knockctl_ios.semantics.configured import Configured
@@ -37,6 +38,8 @@ class IosModel:
     document: Document
     evidence: str = "fact sheet"
     switches: Switches = field(default_factory=Switches)
+    interpreter: Interpreter = field(default_factory=Interpreter, repr=False, compare=False)
+    """Runs Tcl policies, where time is a number."""
     _fates: dict[WirePacket, Fate] = field(default_factory=dict, repr=False)
     _horizons: dict[Message, tuple[int, ...]] = field(default_factory=dict, repr=False)
 
@@ -75,7 +78,7 @@ class IosModel:
 
     def step(self, state: State, packet: WirePacket, clocks: Clocks) -> Reaction[State]:
         """Ask the interface's list, then the control plane; log, and let applets act."""
-        mind = Memory.of(self.settle(state, clocks), self.configured, clocks)
+        mind = Memory.of(self.settle(state, clocks), self.configured, clocks, self.interpreter)
         run = _Run(mind, packet, self.switches)
         verdict = run.through(self._fate(packet))
         after = mind.frozen()
@@ -102,8 +105,8 @@ class IosModel:
         if isinstance(clocks, ConcreteClocks) and state.resting:
             # Much may have come due since the last packet: one thing after the other.
             for before in self._due(state, clocks):
-                state = settled(state, self.configured, before)
-        return settled(state, self.configured, clocks)
+                state = settled(state, self.configured, before, self.interpreter)
+        return settled(state, self.configured, clocks, self.interpreter)
 
     def _due(self, state: State, clocks: ConcreteClocks) -> Iterator[ConcreteClocks]:
         """Yield the clocks as they stood each time something may have come due."""
@@ -124,7 +127,7 @@ class IosModel:
     def delayed(self, seconds: int) -> IosModel:
         """Return the machine whose applets act so many seconds after a line was logged."""
         switches = replace(self.switches, delay=seconds, together=True)
-        return IosModel(self.document, self.evidence, switches)
+        return IosModel(self.document, self.evidence, switches, self.interpreter)
 
     # --- what a kind of packet meets ---
 

@@ -29,6 +29,8 @@ class Document:
     """Whether nothing else runs."""
     told: tuple[tuple[str, str], ...] = ()
     """Interfaces and their access lists, where the lines themselves don't say."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """The texts of scripts, as far as they are known."""
     _heads: dict[str, list[Line]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

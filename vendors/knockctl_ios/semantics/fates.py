@@ -15,6 +15,7 @@ from knockctl.automaton.wire import LOOPBACK
 from knockctl_ios.semantics import plane
 from knockctl_ios.semantics.conditions import Condition, holds, needed
 from knockctl_ios.semantics.logs import Kind
+from knockctl_ios.semantics.scripts import unknown
 from knockctl_ios.semantics.surroundings import PROTOCOLS, Surroundings
 from knockctl_ios.semantics.ways import Stage
 
@@ -254,5 +255,5 @@ class Walk:
         listening = bool(around.heard(kind)) or bool(around.document.scripts)
         if listening:
             self.told += [self.ask(atom) for atom in around.questions(kind)]
-            self.told += [self.ask(around.script(one)) for one in around.document.scripts]
+            self.told += [self.ask(unknown(one)) for one in around.document.scripts]
         return kind if listening else None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
 from operator import itemgetter
 
-from knockctl.automaton.model import ClockName, Clocks
+from knockctl.automaton.model import ClockName, Clocks, ConcreteClocks
+from knockctl_ios.eem import Failed, Interpreter, Moment
 from knockctl_ios.semantics import lists
 from knockctl_ios.semantics.applets import MINUTE, Applet
 from knockctl_ios.semantics.configured import Configured
@@ -29,6 +32,7 @@ from knockctl_ios.semantics.memory import (
     later,
     unused,
 )
+from knockctl_ios.semantics.scripts import Script
 from knockctl_ios.semantics.statements import Detector
 
 REFUSED = "% Invalid input detected at '^' marker."
@@ -65,9 +69,17 @@ class Memory:
     depth: int = 0
     then: frozenset[Key] | None = None
     """While lines are seen late: the entries that were there when they should have been."""
+    interpreter: Interpreter | None = None
+    """What runs scripts, where time is a number."""
 
     @classmethod
-    def of(cls, state: State, configured: Configured, clocks: Clocks) -> Memory:
+    def of(
+        cls,
+        state: State,
+        configured: Configured,
+        clocks: Clocks,
+        interpreter: Interpreter | None = None,
+    ) -> Memory:
         """Take up a state."""
         return cls(
             configured,
@@ -80,6 +92,7 @@ class Memory:
             dict(state.contexts),
             set(state.counted),
             state.shared,
+            interpreter=interpreter,
         )
 
     def frozen(self) -> State:
@@ -227,7 +240,8 @@ class Memory:
         switches = self.configured.switches
         line = self.configured.form.line(message)
         applets = self.configured.applets
-        if not any(one.pattern.search(line) for a in applets for one in a.detectors):
+        heard = any(one.pattern.search(line) for a in applets for one in a.detectors)
+        if not heard and not any(one.hears(line) for one in self._played):
             return
         if not switches.delay:
             self.seen(message)
@@ -292,7 +306,32 @@ class Memory:
                 for detector in applet.detectors:
                     if detector.pattern.search(line):
                         self._fired(applet, detector, message, number)
+            for script in self._played:
+                if script.hears(line):
+                    self._play(script, message)
         self.depth -= 1
+
+    # --- scripts ---
+
+    @property
+    def _played(self) -> tuple[Script, ...]:
+        """The scripts that can be run: only a time in numbers can be told to them."""
+        concrete = self.interpreter and isinstance(self.clocks, ConcreteClocks)
+        return self.configured.scripts if concrete else ()
+
+    def _play(self, script: Script, message: Message) -> None:
+        """Run a script on a line; one that fails has done what it did until then."""
+        if self.interpreter is None or not isinstance(self.clocks, ConcreteClocks):
+            return
+        now = self.clocks.now
+        if self.moment is not None:
+            now = self.clocks.started.get(self.moment.clock, now) + self.moment.seconds
+        before, self.about = self.about, frozenset((message.source,))
+        line = self.configured.form.line(message)
+        moment = Moment(line, math.floor(now))
+        with contextlib.suppress(Failed):
+            self.interpreter.run(script.text, moment, self, name=script.name, maxrun=script.maxrun)
+        self.about = before
 
     def _next(self, applet: Applet) -> int:
         """Return the number of the next line among those that an applet keeps, from 1 again."""

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from knockctl.automaton.model import ClockName, Clocks
+from knockctl_ios.eem import Interpreter
 from knockctl_ios.semantics.configured import Configured
 from knockctl_ios.semantics.logs import Message
 from knockctl_ios.semantics.memory import SUMMARY, Entry, Event, Key, Limit, State
 from knockctl_ios.semantics.router import Memory
 
 
-def settled(state: State, configured: Configured, clocks: Clocks) -> State:
+def settled(
+    state: State, configured: Configured, clocks: Clocks, interpreter: Interpreter | None = None
+) -> State:
     """Let lines and runs act whose time has come, and forget what is over."""
     delay = configured.switches.delay
     if not any(state[:5]) and not state.counted:
         return state
-    mind = Memory.of(state, configured, clocks)
+    mind = Memory.of(state, configured, clocks, interpreter)
     while mind.waiting and not clocks.younger(mind.waiting[0].clock, delay):
         first = mind.waiting.pop(0)
         mind.moment = Limit(first.clock, delay)

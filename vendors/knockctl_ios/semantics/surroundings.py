@@ -15,6 +15,7 @@ from knockctl_ios.semantics.document import Document
 from knockctl_ios.semantics.lists import Entry, Lists, addressed
 from knockctl_ios.semantics.logs import PORTED, Format, Kind, Message, split
 from knockctl_ios.semantics.memory import Switches
+from knockctl_ios.semantics.scripts import opened, scripts, unknown
 from knockctl_ios.semantics.unprompted import unprompted
 from knockctl_ios.semantics.ways import Way, doors, ways
 
@@ -55,6 +56,7 @@ class Surroundings:
             form,
             how,
             judging=frozenset(self._judging()),
+            scripts=tuple(scripts(self.document.scripts, self.document.files)),
             scripted=bool(self.document.scripts),
         )
 
@@ -68,7 +70,7 @@ class Surroundings:
         """What nobody here knows about applets and the like: any may have let anybody in."""
         some = [applet for applet in self.applets if not self._unheard(applet)]
         found = [atom for applet in some for atom in (*applet.unsure, *self._unprompted(applet))]
-        return (*found, *doors(self.document))
+        return (*found, *doors(self.document), *(opened(name) for name in self.openers))
 
     def _unprompted(self, applet: Applet) -> Iterator[Atom]:
         """Ask for lines that no packet caused, where all that runs is known."""
@@ -171,7 +173,7 @@ class Surroundings:
         yield from (self.unknown(name) for name in self._asked())
         for kind in self._kinds(family):
             yield from self.questions(kind)
-        yield from (self.script(name) for name in self.document.scripts)
+        yield from (unknown(name) for name in self.document.scripts)
 
     # --- log lines ---
 
@@ -223,10 +225,12 @@ class Surroundings:
                 for action in uses(applet, tainted):
                     yield guess(place, f"what its action {action.label} makes of a port")
 
-    @staticmethod
-    def script(name: str) -> Atom:
-        """Ask for what a Tcl policy does."""
-        return guess(f"event manager policy {name}", "what the script does with a log line")
+    @cached_property
+    def openers(self) -> tuple[str, ...]:
+        """The scripts that may make temporary entries: all but those known not to."""
+        texts = self.document.files
+        names = self.document.scripts
+        return tuple(n for n in names if "access-template" in texts.get(n, "access-template"))
 
     def _asked(self) -> Iterator[str]:
         """Yield the lists that are asked for and that nobody knows."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from knockctl_ios.eem import registration
 from knockctl_ios.twin.grammar import Parsed
 from knockctl_ios.twin.rules import Refused, Rule
 from knockctl_ios.twin.tree import Node
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from knockctl_ios.twin.configure import Configurator
 
 APPLET = "event manager applet"
+QUOTE = '"'
 OPENING = ("if", "while", "foreach")
 _OPTIONS = (
     "[occurs <1-32>|period WORD|maxrun WORD|priority WORD|severity-all|severity-critical"
@@ -88,11 +90,11 @@ def policy(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # no
     folder = cfg.top.child("event manager directory user policy")
     if folder is None:
         raise Refused("% EEM: no user policy directory is configured")
-    path = f"{folder.text.rpartition(' ')[2].rstrip('/')}/{name}"
+    path = f"{folder.text.rpartition(' ')[2].strip(QUOTE).rstrip('/')}/{name}"
     source = cfg.file(path)
     if source is None:
         raise Refused(f"% EEM: {path}: No such file or directory")
-    if "event_register_" not in source:
+    if registration(source) is None:
         raise Refused("% EEM Register event failed: the policy registers no event")
     node = Node(parsed.text, key, (parsed.command.rank, ""), args={"name": name, "path": path})
     cfg.top.put(node).since = cfg.now()
@@ -166,8 +168,8 @@ def rules(rank: int) -> tuple[Rule, ...]:
     environment = "event manager environment WORD LINE"
     return (
         Rule(environment, rank, key=4, least=4),
-        Rule("event manager directory user policy FILE", rank + 1, key=5),
-        Rule("event manager directory user library FILE", rank + 1, key=5),
+        Rule("event manager directory user policy STRING", rank + 1, key=5),
+        Rule("event manager directory user library STRING", rank + 1, key=5),
         Rule("event manager session cli username WORD [privilege <0-15>]", rank + 1, key=5),
         Rule("event manager scheduler LINE", rank + 1),
         Rule("event manager history size {events|traps} [<0-50>]", rank + 1),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from knockctl_ios.eem import registration
 from knockctl_ios.twin import applets, factory, render, times
 from knockctl_ios.twin.device import visible
 from knockctl_ios.twin.grammar import Parsed
@@ -126,10 +127,14 @@ def _registered(shell: Shell, number: int, node: Node) -> Iterator[str]:
     when = times.dated(node.since)
     yield f"{number:<4} {kind:<9} user    {what:<19} Off   {when:<25} {node.args['name']}"
     if tcl:
-        source = shell.device.text_of(node.args["path"]) or ""
-        found = re.search(r'event_register_syslog.*?pattern\s+"?([^"\n]*)"?', source)
-        yield f" pattern {{{found.group(1) if found else ''}}}"
-        yield " nice 0 queue-priority normal maxrun 20.000 scheduler rp_primary Secu none"
+        found = registration(shell.device.text_of(node.args["path"]) or "")
+        secure = "bypass" if "authorization bypass" in node.text else "none"
+        if found is not None:
+            yield f" pattern {{{found.pattern or ''}}}"
+            yield (
+                f" nice 0 queue-priority normal maxrun {found.maxrun:.3f} scheduler rp_primary"
+                f" Secu {secure}"
+            )
         return
     for at, event in enumerate(events, 1):
         yield _event(at, event, single=len(events) == 1)
