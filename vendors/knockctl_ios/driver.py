@@ -56,6 +56,10 @@ class IosDriver:
         self._held: Held | None = None
         """The change that was not settled when the router was read last."""
         self._pending: tuple[PendingChange, ...] | None = ()
+        self._written: str | None = None
+        """The commands of the change that was begun over this connection."""
+        self._judged = False
+        """Whether it was read back as meant."""
         self._state: State | None = None
         """What the step before has learned, for the next one that would ask the same."""
 
@@ -127,6 +131,7 @@ class IosDriver:
         """See that all can be done, start the timer, and that nobody was first."""
         self._timer.possible(archive=self._reader.archive)
         self._able(remediation)
+        self._written, self._judged = "", False
         self._timer.start(Held(remediation.change_id, remediation.settled), seconds)
         state = self._timer.state()
         try:
@@ -195,7 +200,7 @@ class IosDriver:
             if state.held is None or state.timer is not None:
                 self._back.missed(before)
                 return "fired"
-            self._back.kept(copy, running)
+            self._back.kept(copy, running, judged=state.held.judged or self._judged)
             self._state = state
             return "cancelled"
         return "cancelled" if _kept(state, change_id) else "absent"
@@ -218,7 +223,8 @@ class IosDriver:
     def _take_back(self, state: State) -> None:
         if state.held is not None:
             self._held = None
-            self._back.take(state.held)
+            judged = state.held.judged or self._judged
+            self._back.take(replace(state.held, judged=judged), self._written)
 
     def notices(self) -> tuple[str, ...]:
         """Tell what became of others' changes in the time of a change of ours."""
@@ -239,7 +245,8 @@ class IosDriver:
             )
         if state.held is not None and state.held.change_id == change_id:
             if not heard:
-                self._back.kept(self._back.copy(state.held), self._reader.running())
+                copy, running = self._back.copy(state.held), self._reader.running()
+                self._back.kept(copy, running, judged=state.held.judged)
             self._timer.clear()
         self._held, self._state = None, replace(state, held=None)
         output = self._session.do("write memory", 120)
@@ -263,6 +270,7 @@ class IosDriver:
 
     def apply(self, remediation: IosRemediation) -> None:
         """Send the file and have it carried out; take it back where a line is refused."""
+        self._written = remediation.text
         found = self._session.merge(remediation.text)
         refused = [masked(str(one), remediation.secrets()) for one in found]
         if refused:
@@ -272,8 +280,16 @@ class IosDriver:
                 where=self._session.where,
             )
 
+    def stays(self, change_id: str) -> None:
+        """Note that the change is as meant, for whoever ends it."""
+        state = self._timer.state()
+        if _runs(state, change_id) and state.held:
+            self._timer.note(replace(state.held, judged=True))
+
     def probe(self) -> None:
         """Open a second connection, log in, and ask something on it."""
+        # A change that was begun here has been read back by now.
+        self._judged = bool(self._written)
         try:
             self._session.probe()
         except DeviceError as error:

@@ -16,6 +16,8 @@ PENDING = f"{ENVIRONMENT}_kc_pending"
 """Set right after the revert timer was started, gone with whatever takes the change back; it
 names the change, the mark that it sets, and the copy that goes back. No part of a config."""
 
+_JUDGED = "judged"
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -36,11 +38,14 @@ class Held:
     """The mark the change sets."""
     copy: str | None = None
     """The file that the revert timer puts back; None: the router did not say."""
+    judged: bool = False
+    """Whether it was read back as meant: only then what is not ours is surely others'."""
 
     @property
     def line(self) -> str:
         """The line of configuration that says so."""
-        return " ".join([PENDING, self.change_id, self.settled or "-", self.copy or "-"])
+        words = [PENDING, self.change_id, self.settled or "-", self.copy or "-"]
+        return " ".join([*words, *([_JUDGED] if self.judged else [])])
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,7 @@ def held_by(lines: Iterable[Line]) -> Held | None:
         if line.text.startswith(f"{PENDING} "):
             change_id, *more = line.text.removeprefix(PENDING).split()
             settled, copy = (None if word == "-" else word for word in [*more, "-", "-"][:2])
-            return Held(change_id, settled, copy)
+            return Held(change_id, settled, copy, judged=_JUDGED in more[2:])
     return None
 
 

@@ -45,16 +45,23 @@ class WayBack:
         whole = any(line.text.startswith("version ") for line in found)
         return found if whole and said(text) is None else None
 
-    def kept(self, copy: Copy | None, now: Copy) -> None:
+    def kept(self, copy: Copy | None, now: Copy, *, judged: bool) -> None:
         """Tell what others changed before a change was confirmed."""
-        theirs = Foreign() if copy is None else foreign(copy, now)
         if copy is None:
             self._notices.append(f"whether {_MEANWHILE} can't be told: its copy can't be read")
-        elif theirs:
-            self._notices.append(f"{_MEANWHILE}; that stays, and is saved with it: {theirs}")
+            return
+        theirs = foreign(copy, now)
+        if theirs:
+            self._notices.append(
+                f"{_MEANWHILE}; that stays, and is saved with it: {_listed(theirs, judged)}"
+            )
 
-    def take(self, held: Held) -> None:
-        """Take a change back for which the timer runs; what others changed stays, if it can."""
+    def take(self, held: Held, written: str | None = None) -> None:
+        """Take a change back for which the timer runs.
+
+        What others changed stays, where that can surely be told from what is left of ours: where
+        the change was judged. ``written``: the commands of one that was not, as far as known.
+        """
         copy = self.copy(held)
         if copy is None:
             self._timer.revert()
@@ -64,9 +71,17 @@ class WayBack:
             )
             return
         theirs = foreign(copy, self._reader.running())
-        if not theirs:
-            self._timer.revert()
+        if theirs and held.judged:
+            self._apart(copy, held, theirs)
             return
+        self._timer.revert()
+        theirs = theirs.without(written or "")
+        if theirs:
+            said = _listed(theirs, written is not None)
+            self._notices.append(f"{_MEANWHILE}; that was taken back with it: {said}")
+
+    def _apart(self, copy: Copy, held: Held, theirs: Foreign) -> None:
+        """Take ours back alone; all of it where that fails."""
         try:
             self._ours(copy, held, theirs)
         except Unreachable:
@@ -118,3 +133,10 @@ class WayBack:
                 "the timer took back whatever anybody changed meanwhile; by the log these had"
                 f" configured the router: {', '.join(names)}"
             )
+
+
+def _listed(theirs: Foreign, known: bool) -> str:  # noqa: FBT001
+    """Print others' lines; how many, where some may be what is left of ours, and secret."""
+    if known:
+        return str(theirs)
+    return f"{len(theirs.lines)} differences, if not left of the change itself"

@@ -50,6 +50,11 @@ class Foreign:
         """Tell whether there are any."""
         return bool(self.lines)
 
+    def without(self, written: str) -> Foreign:
+        """Return those that no line of these commands may have made."""
+        mine = {normal.entry(line).text for line in written.splitlines()}
+        return Foreign(tuple(line for line in self.lines if line.split(": ")[-1] not in mine))
+
     def __str__(self) -> str:
         """Print the first of them in one line."""
         more = len(self.lines) - SHOWN
