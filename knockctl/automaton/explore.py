@@ -120,6 +120,7 @@ class Explorer:
     def _from(self, node: Node, seen: Exploration) -> Iterator[Node]:
         """Yield the states that follow, packets first."""
         arriving = self._arriving(node)
+        self._enter(node)
         for letter in self.letters if arriving or not self.timed else ():
             meeting = self._meet(node, letter)
             if meeting is None:
@@ -141,8 +142,7 @@ class Explorer:
     # --- a packet ---
 
     def _meet(self, node: Node, letter: Letter) -> Meeting | None:
-        """Let both judge a packet; None for one of which nothing is claimed."""
-        self._enter(node)
+        """Let both judge a packet at the state at hand; None where nothing is claimed of it."""
         now = as_number(Now(NEW, self._younger))
         states = node.key.references[letter.source]
         if letter.event is None:

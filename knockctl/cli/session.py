@@ -90,7 +90,7 @@ class Session:
         from knockctl.vendor import served, vendor_for
 
         if served(device.platform):
-            place(vendor_for(device.platform), device)
+            place(vendor_for(device.platform), device, self.policies)
 
     def policy(self, name: str) -> ResolvedPolicy:
         """Return one policy by name, resolved."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -68,10 +69,14 @@ def form_intent(job: Job, services: Services, reading: Reading[Any], facts: Fact
     return Intent(compiler, placement, policies, config, fidelity, remediation, already, lag)
 
 
-def place(vendor: AnyVendor, device: Device) -> Placement:
-    """Validate a device's placement against its vendor's fields."""
+def place(vendor: AnyVendor, device: Device, policies: Collection[str] | None = None) -> Placement:
+    """Validate a device's placement against its vendor's fields.
+
+    With the names of all policies there are, those it speaks of have to be among them.
+    """
+    context = None if policies is None else {"policies": policies}
     try:
-        return vendor.placement.model_validate(dict(device.placement))
+        return vendor.placement.model_validate(dict(device.placement), context=context)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(("placement", *(str(part) for part in first["loc"])))

@@ -146,7 +146,7 @@ def prove_running(
     except KnockctlError as error:
         return failed(device.name, error)
     case = _Case(vendor, placement, rendered, budget, running.families)
-    checks, warnings = [], list(facts.warnings)
+    checks, warnings = [], [*facts.warnings, *running.warnings]
     if running.config.empty:
         warnings.append("nothing of ours runs there: everything it runs is held to the policies")
         checks.append(case.check("what it runs", running.model, gaps, whole=True))

@@ -48,6 +48,8 @@ class Running(Generic[C]):
     model: DeviceModel[Any]
     families: tuple[int, ...] = (4, 6)
     """IP versions the device has at all."""
+    warnings: tuple[str, ...] = ()
+    """What else runs that no proof is about and an operator should know, one sentence each."""
 
 
 class Modeller(Protocol[C]):

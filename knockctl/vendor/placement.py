@@ -20,7 +20,10 @@ class Management(BaseModel):
 
 
 class Placement(BaseModel):
-    """Where on a device the policies act. A vendor adds its own fields in a subclass."""
+    """Where on a device the policies act. A vendor adds its own fields in a subclass.
+
+    Where the names of all policies are known, the validation context has them as ``policies``.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

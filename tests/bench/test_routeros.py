@@ -8,12 +8,13 @@ import pytest
 from knockctl.vendor import Credentials, Target
 from knockctl_routeros.config import MENUS, RouterConfig
 from knockctl_routeros.driver import RouterDriver
-from knockctl_routeros.parse import api_rows, read
+from knockctl_routeros.parse import read_tables
 from knockctl_routeros.placement import RouterPlacement
 from knockctl_routeros.plan import plan
 from knockctl_routeros.render import render
+from knockctl_routeros.table import Table
 from knockctl_routeros.twin import Clock, Router, Switches, served
-from tests.bench.conftest import interleaved, timed
+from tests.bench.conftest import least, timed
 from tests.fixtures.duel import random_policy
 
 pytestmark = pytest.mark.bench
@@ -50,25 +51,46 @@ def change(driver, config, change_id):
     return driver.round_trips - before, len(remediation.changes)
 
 
-def test_rendering(figure):
-    policy = random_policy(random.Random(3))
-    seconds = interleaved(200, one=lambda: render([policy], RouterPlacement()))["one"]
-    rows = len(render([policy], RouterPlacement()).config.rows)
-    figure(f"render one policy, both families, {rows} rows: {1000 * seconds:.2f} ms (bar 0.5 ms)")
+def printed(config, above, below):
+    """What a router that runs a config prints, with so many foreign rules around our jump."""
+
+    def foreign(count):
+        rules = (
+            {"chain": "input", "action": "accept", "src-address": f"10.{n // 250}.{n % 250}.0/24"}
+            for n in range(count)
+        )
+        return [{".id": "*1", "dynamic": "false", "comment": "somebody", **r} for r in rules]
+
+    found = {menu: [] for menu in MENUS}
+    for row in config.device_rows():
+        here = row.jump and row.menu == "/ip firewall filter"
+        found[row.menu] += foreign(above) if here else []
+        found[row.menu].append({".id": "*1", "dynamic": "false", **dict(row.words)})
+        found[row.menu] += foreign(below) if here else []
+    return found
 
 
-@pytest.mark.parametrize("foreign", [0, 500, 5000])
-def test_planning_beside_foreign_rules(figure, foreign):
-    config = render([random_policy(random.Random(3))], RouterPlacement()).config
-    with router(foreign) as (made, _):
-        raw = {menu: made.rows("/" + menu.strip("/").replace(" ", "/")) for menu in MENUS}
+@pytest.mark.parametrize(("above", "below"), [(0, 0), (0, 500), (0, 5000), (500, 0), (5000, 0)])
+def test_planning_beside_foreign_rules(figure, above, below):
+    """Rules above ours are judged, each of them; those below only counted."""
+    rng = random.Random(3)
+    one, other = (
+        render([random_policy(rng)], RouterPlacement(position=above + 1)).config for _ in range(2)
+    )
+    running = printed(plan(read_tables({}), one, "aaaa1111").intended, above, below)
 
-    def whole():
-        reading = read({menu: api_rows(menu, rows) for menu, rows in raw.items()})
-        return plan(reading, config, "aaaa1111")
+    def whole(config):
+        reading = read_tables({menu: Table(menu, rows) for menu, rows in running.items()})
+        return plan(reading, config, "bbbb2222")
 
-    seconds = interleaved(5, both=whole)["both"]
-    figure(f"parse and plan beside {foreign} foreign rules: {1000 * seconds:.1f} ms")
+    assert whole(one).changes == ()
+    same, changed = (
+        1000 * least(5, lambda config=config: whole(config)) for config in (one, other)
+    )
+    figure(
+        f"parse and plan beside {above} foreign rules above ours and {below} below:"
+        f" {same:.1f} ms, {changed:.1f} ms for another policy (bar 5 ms)"
+    )
 
 
 def test_a_deploy_beside_foreign_rules(figure):

@@ -1,6 +1,8 @@
 """Exploration: states a second, and how it grows with knocks, policies and foreign rules."""
 
+import itertools
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -8,16 +10,20 @@ from knockctl.automaton import verify
 from knockctl.automaton.explore import Explorer
 from knockctl.automaton.letters import Claim, senders
 from knockctl.automaton.reference import Site
-from knockctl.automaton.verify import equal, prove
+from knockctl.automaton.verify import Status, equal, prove
 from knockctl.automaton.wire import Scope
+from knockctl.inventory.load import load
 from knockctl.policy.loader import load_all, resolve
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
+from knockctl.transaction.proof import prove_rendered
+from knockctl.vendor import vendor_for
 from knockctl_iptables.parse import parse_text
 from knockctl_iptables.placement import LinuxPlacement
 from knockctl_iptables.render import render
 from knockctl_iptables.semantics import LinuxModel, ours, saved
 from tests.bench.conftest import interleaved, timed
+from tests.fixtures import ios_policies
 from tests.fixtures.lab import INVENTORY
 
 pytestmark = pytest.mark.bench
@@ -72,6 +78,59 @@ def test_states_a_second_and_the_zone_graph(figure):
 @pytest.mark.parametrize("knocks", range(2, 11))
 def test_knocks(figure, knocks):
     figure(f"{knocks} knocks: {timed(lambda: prove(claim([policy(0, knocks)]))):.3f} s")
+
+
+def shifted(whole, run):
+    """The same policy with other ports: what is remembered of expressions is of no use to it."""
+    return replace(
+        whole,
+        generations=tuple(
+            replace(g, knocks=tuple(replace(k, port=k.port + run) for k in g.knocks))
+            for g in whole.generations
+        ),
+    )
+
+
+@pytest.mark.parametrize("method", ios_policies.METHODS)
+@pytest.mark.parametrize("knocks", [2, 5, 10])
+def test_routers(figure, knocks, method):
+    """Both proofs that ``verify`` gives: of applets that act at once, and of late ones."""
+    ports = tuple(Knock("udp", 10_000 + 100 * place) for place in range(knocks))
+    whole = replace(policy(0, knocks), generations=(Generation(1, ports),), step_timeout=60)
+    states, runs = [], itertools.count()
+
+    def both():
+        one = ios_policies.corner(shifted(whole, next(runs)), method=method)
+        found = [prove(ios_policies.claim(one, late=late)) for late in (False, True)]
+        assert {result.status for result in found} == {Status.PROVED}
+        states.append(sum(result.states for result in found))
+
+    seconds = interleaved(5, linux=lambda: prove(claim([policy(0, knocks)])), ios=both)
+    figure(
+        f"{knocks} knocks, Cisco IOS, {method}, at once and late: {seconds['ios']:.3f} s,"
+        f" {states[0]} states ({seconds['ios'] / seconds['linux']:.1f} x Linux)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("inventory", "name"), [("lab", "branch-support"), ("example", "branch-admin")]
+)
+def test_the_inventories_routers(figure, inventory, name):
+    """As ``knockctl verify`` proves them: rendered, read back, both families, both proofs."""
+    folder = INVENTORY.parent / inventory
+    (device,) = (one for one in load(folder).devices.values() if one.platform == "cisco_ios")
+    whole, runs = resolve(load_all(folder / "policies")[name], None), itertools.count()
+
+    def verified():
+        policies = [shifted(whole, next(runs))]
+        proof = prove_rendered(vendor_for("cisco_ios"), device, policies, verify.BUDGET)
+        assert proof.status == "proved"
+
+    seconds = interleaved(5, linux=lambda: prove(claim([policy(0, 5)])), ios=verified)
+    figure(
+        f"verify {device.name}, {name}: {seconds['ios']:.3f} s ({seconds['ios'] / 1:.3f} x the bar"
+        f" of 1 s, {seconds['ios'] / seconds['linux']:.1f} x five knocks on Linux)"
+    )
 
 
 @pytest.mark.parametrize("count", range(1, 6))

@@ -165,6 +165,15 @@ fw:
 """
 
 
+def test_applications_of_a_policy_there_is_not_are_told(new, said):
+    hosts = pathlib.Path(new) / "hosts.yaml"
+    hosts.write_text(FIREWALL.replace("tag_delay: LAG", "applications: {ssh-nkock: [ssh]}"))
+    assert run(["-i", new, "render", "fw"]) == 1
+    _, err = said()
+    place = "hosts.yaml:1: placement.applications: no such policy 'ssh-nkock'"
+    assert f"{place}; did you mean 'ssh-knock'?" in " ".join(err.split())
+
+
 def test_knocking_takes_as_long_as_the_device_needs(new, said):
     """And says so; whoever wants to hurry is told what may come of it."""
     hosts = pathlib.Path(new) / "hosts.yaml"

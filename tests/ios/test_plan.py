@@ -13,6 +13,7 @@ from knockctl_ios.tree import Line
 from tests.fixtures.ios_crew import ENTRIES, OBJECTS, OPERATORS, OUTSIDE, alone, small
 
 VERSIONS = ("15.7(3)M8", "17.9.4")
+REMARKS = ("attached", "numbered")
 DYNAMIC = ENTRIES[3]
 
 
@@ -61,15 +62,16 @@ class Router:
 # --- from nothing and back ----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("remarks", REMARKS)
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("place", ["first", "last", 30])
-def test_into_the_operators_objects_and_out_again(router, version, place):
-    here = router(version=version)
+def test_into_the_operators_objects_and_out_again(router, version, place, remarks):
+    here = router(version=version, remarks=remarks)
     before = here.text
     way = here.become(small(place=place))
     assert not way.keeps_grants or way.before.empty
     texts = [text for _, text in here.entries()]
-    at = {"first": 0, "last": 5, 30: 2}[place]
+    at = {"first": 0, "last": 5, 30: 2 if remarks == "numbered" else 3}[place]
     assert texts.index(ENTRIES[0]) == at
     assert "class kc-ssh-knock" in here.text
     back = here.become(IosConfig(), "c2")
@@ -109,9 +111,10 @@ def test_a_snapshot_gets_its_own_mark_back(router):
 # --- the fewest entries -------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("remarks", REMARKS)
 @pytest.mark.parametrize("version", VERSIONS)
-def test_who_is_in_stays_in(router, version):
-    here = router(version=version)
+def test_who_is_in_stays_in(router, version, remarks):
+    here = router(version=version, remarks=remarks)
     here.become(small())
     here.console.say("access-template OUTSIDE kc-ssh host 198.51.100.7 any timeout 5")
     more = "permit tcp host 203.0.113.10 host 192.0.2.14 eq 22"
@@ -167,10 +170,11 @@ def test_drift_is_put_right(router):
 # --- numbers ------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("remarks", REMARKS)
 @pytest.mark.parametrize("version", VERSIONS)
-def test_room_is_made_at_the_top_and_given_back(router, version):
+def test_room_is_made_at_the_top_and_given_back(router, version, remarks):
     many = tuple(f"permit udp any host 192.0.2.14 eq {port}" for port in range(3000, 3020))
-    here = router(version=version)
+    here = router(version=version, remarks=remarks)
     before = here.entries()
     way = here.become(small(*ENTRIES[:-1], *many, ENTRIES[-1]))
     assert "ip access-list resequence OUTSIDE 290 10" in way.text
@@ -179,8 +183,9 @@ def test_room_is_made_at_the_top_and_given_back(router, version):
     assert here.entries() == before
 
 
-def test_room_in_between(router):
-    here = router(version="17.9.4")
+@pytest.mark.parametrize("remarks", REMARKS)
+def test_room_in_between(router, remarks):
+    here = router(version="17.9.4", remarks=remarks)
     many = tuple(f"permit udp any host 192.0.2.14 eq {port}" for port in range(3000, 3020))
     way = here.become(small(*ENTRIES[:-1], *many, ENTRIES[-1], place=30))
     assert "resequence OUTSIDE 30 30" in way.text
@@ -188,12 +193,14 @@ def test_room_in_between(router):
     assert not plan(here.read(), small(*ENTRIES[:-1], *many, ENTRIES[-1], place=30), "c2").changes
 
 
-def test_no_room_beside_remarks_without_numbers(router):
+@pytest.mark.parametrize("remarks", REMARKS)
+def test_no_room_beside_remarks_without_numbers(router, remarks):
     text = OPERATORS.replace(" deny   tcp", " remark more of it\n deny   tcp")
     many = tuple(f"permit udp any host 192.0.2.14 eq {port}" for port in range(3000, 3020))
-    here = router(text)
+    here = router(text, remarks=remarks)
+    place = 50 if remarks == "numbered" else 30
     with pytest.raises(GuardError, match="no room") as said:
-        plan(here.read(), small(*ENTRIES[:-1], *many, ENTRIES[-1], place=50), "c1")
+        plan(here.read(), small(*ENTRIES[:-1], *many, ENTRIES[-1], place=place), "c1")
     assert "resequence OUTSIDE 1000 1000" in said.value.hint
 
 
@@ -229,6 +236,46 @@ def test_above_what_can_not_judge_ours_they_stay(router):
     again = "ip access-list resequence OUTSIDE 10 10"
     here.console.configure(f"{again}\n{OUTSIDE}\n 1 permit tcp any host 192.0.2.98 eq 22")
     assert not plan(here.read(), small(), "c2").changes
+
+
+PROBES = """
+ip access-list extended PROBES
+ deny   udp any any eq 1001
+ permit udp any any range 1000 1010
+class-map {} PROBES
+ match access-group name PROBES
+{}policy-map COPP
+ class PROBES insert-before kc-ssh-knock
+{}"""
+
+
+@pytest.mark.parametrize(
+    ("how", "more", "action", "effect"),
+    [
+        ("match-any", "", "", "accepts"),
+        ("match-any", "", "  police 8000\n", "unknown"),
+        ("match-all", " match precedence 3\n", "", "unknown"),
+        ("match-all", " match access-group name MGMT\n", "", None),
+        ("match-all", " match protocol arp\n", "", None),
+        ("match-any", "", "  drop\n", None),
+    ],
+)
+def test_a_class_above_ours_that_takes_knocks(router, how, more, action, effect):
+    here = router(inserts_classes=True)
+    here.become(small())
+    here.console.configure(PROBES.format(how, more, action))
+    found = here.read().neighbours
+    changes = [str(change.text) for change in plan(here.read(), small(), "c2").changes]
+    if effect is None:
+        assert not found
+        assert not changes
+        return
+    (one,) = found
+    assert (one.place, one.effect) == ("policy-map COPP", effect)
+    assert one.text == "class PROBES (PROBES: permit udp any any range 1000 1010)"
+    assert changes == [f"above {one.text}"]
+    here.become(small(), "c2")
+    assert here.read().classes["policy-map COPP"][0] == "class kc-ssh-knock"
 
 
 def test_one_dynamic_list_in_each_list(router):
@@ -285,8 +332,14 @@ def test_a_config_without_a_mark_gets_one(router):
     here.become(small(), "c2")
 
 
-def test_a_class_in_the_operators_policy_goes_before_theirs(router):
+def test_a_class_in_the_operators_policy_goes_before_those_that_may_match_knocks(router):
     here = router()
+    way = here.become(small())
+    assert " class kc-ssh-knock\n" in way.text
+    here = router(
+        OPERATORS.replace("255 any eq 22", "255 any eq 22\n permit udp any any gt 1000"),
+        inserts_classes=True,
+    )
     here.become(small())
     assert here.read().classes["policy-map COPP"][:2] == ("class kc-ssh-knock", "class THEIRS")
     gone = IosConfig(small().objects, small().inserts[:-1], place=small().place)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knockctl_ios.semantics.logs import Format, Kind, Message, split
+from knockctl_ios.semantics.logs import Format, Kind, Message, numbered, split
 from knockctl_ios.semantics.regex import NotUnderstood, pattern
 
 UNDERSTOOD = [
@@ -48,6 +48,16 @@ def test_lines_read_piece_by_piece_match_as_whole_ones_do(text, line):
     read = looked.after(looked.after(looked.begin, line[:7]), line[7:])
     plain = text.replace("[[:digit:]]", "[0-9]")
     assert looked.accepts(read) == (re.search(plain, line) is not None)
+
+
+@pytest.mark.parametrize("text", [*UNDERSTOOD, r"^1?[0-9]{2}\.", r"25[0-5]|7\."])
+@pytest.mark.parametrize("apart", [(), (0, 7, 25, 250)])
+def test_numbers_read_digit_by_digit_are_read_as_whole_ones(text, apart):
+    looked = pattern(text)
+    some = tuple(f"{n}" for n in range(256) if n not in apart)
+    begun = frozenset((looked.begin, looked.after(looked.begin, "DROP 1")))
+    whole = {looked.after(one, f"{number}.") for one in begun for number in some}
+    assert numbered(looked, begun, some, ".") == whole
 
 
 PORT = st.one_of(st.integers(0, 65535), st.sampled_from([46543, 4, 43, 4003, 22, 80, 122]))

@@ -57,3 +57,18 @@ def _lines(text):
     """All lines but headers, which tell sizes and times, and places that stay when empty."""
     skipped = ("!", "Current", "Building", "control-plane")
     return [line for line in text.splitlines() if not line.startswith(skipped)]
+
+
+def test_knocks_in_the_operators_policy_need_no_place_before_what_is_no_knock(console):
+    there = console()
+    said = there.configure(
+        f"{OPERATORS}ip access-list extended MGMT\n permit tcp any any eq 22\n"
+        "class-map THEIRS\n match access-group name MGMT\n"
+        "policy-map COPP\n class THEIRS\n  police 8000\n"
+        "control-plane host\n service-policy input COPP\n"
+    )
+    assert "%" not in said
+    one = corner(P, method="copp", access_list="OUTSIDE", policy_map="COPP")
+    way = become(there, one.config, "change-1")
+    assert "insert-before" not in way.text
+    become(there, COMPILER.empty(), "change-2")

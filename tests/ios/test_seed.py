@@ -10,12 +10,10 @@ from knockctl.automaton.wire import WirePacket
 from knockctl_ios import tree
 from knockctl_ios.defects import defects, straight
 from knockctl_ios.semantics import Document, IosModel, Switches
-from knockctl_ios.semantics.applets import compiled
-from knockctl_ios.semantics.language import Run
 
 SEED = (Path(__file__).parent / "seed.cfg").read_text()
 # What the page leaves to its reader: where the list is bound.
-BOUND = "interface Gi0/0\n ip access-group ACL_Internet_In in\n"
+BOUND = "interface Gi0/0\n ip access-group {} in\n"
 KNOCKS = (46543, 28654, 40204, 57566, 34515)
 CLIENT, STRAY = "203.0.113.7", "203.0.113.8"
 ROUTER = "198.51.100.14"
@@ -36,9 +34,9 @@ def mended(*names):
     return text
 
 
-def play(text, *sent, **switches):
+def play(text, *sent, bound="ACL_Internet_In", **switches):
     """What becomes of packets a tenth of a second apart: ports, or (port, what else)."""
-    document = Document(tree.read(BOUND + text), whole=True)
+    document = Document(tree.read(BOUND.format(bound) + text), whole=True)
     machine = Machine(IosModel(document, switches=Switches(**switches)))
     found, now = [], 0.0
     for number, one in enumerate(sent):
@@ -146,27 +144,44 @@ def test_8_the_order_is_told_by_sequence_numbers_alone():
     assert play(plain, *KNOCKS, 22)[-1] == "refuse"
 
 
-@pytest.mark.parametrize(("numeric", "opens"), [(True, "1"), (False, None)])
-def test_9_a_counter_that_grows_a_digit_is_out_of_order_as_a_text(numeric, opens):
-    text = 'event manager applet A\n action 1 if "999999" lt "1000000"\n action 2  set _x 1\n'
-    (line,) = tree.read(text + " action 3 end\n")
-    document = Document((line,))
-    applet = _Bare(compiled(document.applets[0]))
-    run = Run(applet, None, {}, numeric)
-    run.go()
-    assert run.variables.get("_x") == opens
+@pytest.mark.parametrize(("numeric", "last"), [(True, "accept"), (False, "refuse")])
+def test_9_a_counter_that_grows_a_digit_is_out_of_order_as_a_text(numeric, last):
+    """Line 999999 is after 1000000: whoever knocks while it is passed stays outside."""
+    assert play(mended(), *KNOCKS, 22, numeric=numeric, counted=999_997)[-1] == last
+    for before in (0, 99_998, 999_994, 999_999):
+        assert play(mended(), *KNOCKS, 22, numeric=numeric, counted=before)[-1] == "accept"
 
 
-class _Bare:
-    variables: dict = {}  # noqa: RUF012 - stands for an applet
-
-    def __init__(self, actions):
-        self.actions = actions
+LISTS = "ACL_Internet_In DACL_Internet_In"
+ANYWAY = f"""action 0011 {{}}
+action 0012 cli command "enable"
+action 0013 cli command "access-template {LISTS} host {CLIENT} any"
+action 0020 """
 
 
 def test_10_a_line_unlike_the_expression_ends_the_run():
-    text = mended().replace(".*DROP ([0-9.]+)", ".*REFUSED ([0-9.]+)")
-    assert play(text, *KNOCKS, 22)[-1] == "refuse"
+    """What comes behind the expression is done, up to the first use of what it did not find."""
+    text = mended()
+    assert play(text, *KNOCKS, 22)[-1] == "accept"
+    # The mended expression fits no lines in which more stands before the address.
+    assert play(text, *KNOCKS, 22, style="with-ttl")[-1] == "refuse"
+    uses, guards = (
+        text.replace("action 0020 ", ANYWAY.format(what), 1)
+        for what in ('set _x "$_knock_Source_E1"', 'set _x "$_regexp_result"')
+    )
+    assert play(uses, *KNOCKS, 22, style="with-ttl")[-1] == "refuse"
+    assert play(guards, *KNOCKS, 22, style="with-ttl")[-1] == "accept"
+
+
+def test_11_a_list_of_another_name_has_no_dynamic_list_of_that_name():
+    """The list and the variable are renamed together; nobody gets in, and nothing says why."""
+    renamed = mended()
+    for where in ("extended ", "_knock_Services "):
+        renamed = renamed.replace(f"{where}ACL_Internet_In", f"{where}ACL_WAN_In")
+    assert play(renamed, *KNOCKS, 22, bound="ACL_WAN_In")[-1] == "refuse"
+    literal = renamed.replace("D$_knock_Services", "DACL_Internet_In")
+    assert literal != renamed
+    assert play(literal, *KNOCKS, 22, bound="ACL_WAN_In")[-1] == "accept"
 
 
 def test_12_whatever_else_is_let_in():

@@ -6,7 +6,6 @@ from ipaddress import ip_address
 import pytest
 
 from knockctl.automaton import verify
-from knockctl.automaton.alphabet import Of
 from knockctl.automaton.explore import Explorer
 from knockctl.automaton.letters import Claim, senders
 from knockctl.automaton.model import ConcreteClocks, Machine
@@ -16,11 +15,13 @@ from knockctl.automaton.wire import Scope
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
 from knockctl_ios import semantics, tree
+from knockctl_ios.semantics.applets import Applet, compiled
 from tests.fixtures.ios_cases import cases
 
 TARGET = ip_address("198.51.100.14")
 SCOPE = Scope((TARGET,), ("Gi0/0",))
 CASES = cases()
+ADD = "access-template"
 by_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
@@ -29,44 +30,17 @@ by_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 @by_case
 def test_nothing_is_asked_that_was_not_announced(case):
-    model = case.model(semantics)
-    announced = set(model.predicates(case.family))
-
-    class Listening:
-        def __init__(self, packet):
-            self.of = Of(packet)
-
-        def __call__(self, atom):
-            assert atom in announced
-            return self.of(atom)
-
-        def refutes(self, atom):
-            assert atom in announced
-            return self.of.refutes(atom)
-
-    for sent in case.packets:
-        for verdict in (True, False):
-            model.signature(case.family, Listening(sent.packet), verdict=verdict)
+    case.listens(semantics)
 
 
 @pytest.mark.parametrize(
-    "switches", [{}, {"delay": 5}, {"template": "idle"}], ids=["now", "later", "idle"]
+    "switches",
+    [{}, {"delay": 5}, {"delay": 5, "together": True}, {"template": "idle"}],
+    ids=["now", "later", "together", "idle"],
 )
 @by_case
 def test_clocks_are_asked_only_for_what_was_declared(case, switches):
-    model = case.model(semantics, **switches)
-    declared = {}
-
-    class Strict(ConcreteClocks):
-        def younger(self, name, seconds):
-            assert seconds in declared.get(name, ()), (name, seconds)
-            return super().younger(name, seconds)
-
-    machine = Machine(model, Strict())
-    for sent in case.packets:
-        declared.update(model.thresholds(machine.state))
-        # What begins with a packet is declared with the state it leads to.
-        machine.feed(sent.packet, sent.at)
+    case.keeps_time(case.model(semantics, **switches))
 
 
 def case_of(name):
@@ -102,12 +76,71 @@ def test_states_are_settled_when_nothing_is_left():
 
 def test_equal_lines_on_their_way_are_kept_few():
     case = case_of("what-applets-do-may-come-later")
-    for together, count in ((False, 2), (True, 1)):
-        machine = Machine(case.model(semantics, together=together))
-        for number in range(50):
-            machine.feed(case.packets[0].packet, number / 100)
-        assert len(machine.state.waiting) == count
-        assert sum(len(one.messages) for one in machine.state.waiting) == count
+    machine = Machine(case.model(semantics))
+    for number in range(50):
+        machine.feed(case.packets[0].packet, number / 100)
+    assert len(machine.state.waiting) == 2
+
+
+def test_what_lines_seen_together_will_do_is_kept_in_their_place():
+    case = case_of("what-applets-do-may-come-later")
+    machine = Machine(case.model(semantics, together=True))
+    for number in range(50):
+        machine.feed(case.packets[0].packet, number / 100)
+    assert not machine.state.waiting
+    ((key, _),) = machine.state.coming.changes
+    assert key[:2] == ("K2", "D2")
+
+
+@by_case
+def test_to_who_waits_it_makes_no_difference_whether_lines_are_seen_together(case):
+    exact, together = (
+        Machine(case.model(semantics, delay=5, together=one)) for one in (False, True)
+    )
+    for number, sent in enumerate(case.packets):
+        found = exact.feed(sent.packet, 6 * number).verdict
+        assert together.feed(sent.packet, 6 * number).verdict is found
+
+
+@by_case
+def test_lists_that_packets_are_asked_by_are_known_to_be(case):
+    model = case.model(semantics)
+    for sent in case.packets:
+        fate = model._fate(sent.packet)
+        steps = [*fate.steps]
+        for classes in fate.policies:
+            found = [steps for one in classes for steps, _ in one.matches]
+            steps += [step for some in found if not isinstance(some, bool) for step in some]
+        asked = {step.dynamic[0] for step in steps if step.dynamic}
+        assert asked <= model.configured.judging
+
+
+CLEARED = "clear access-template K2 D2 host $_s any"
+
+
+@pytest.mark.parametrize(
+    ("before", "command", "looked"),
+    [
+        (f'cli command "{CLEARED}"', f"{ADD} K2 D2 host $_s any timeout 1", None),
+        (f'cli command "{CLEARED}"', f"{ADD} K2 D2 host $_s any", None),
+        (f'cli command "{CLEARED}"', f"{ADD} K2 D2 any any", ("K2", "D2")),
+        (f'set _x "{CLEARED}"', f"{ADD} K2 D2 host $_s any", ("K2", "D2")),
+        (f'cli command "{CLEARED.replace("D2", "D3")}"', f"{ADD} K2 D2 host $_s any", ("K2", "D2")),
+        ('cli command "enable"', f"{ADD} K2 $_d any any timeout 1", ("K2", None)),
+        ('cli command "enable"', CLEARED, None),
+        ('cli command "enable"', "show ip access-lists K1 | include host $_s any", ("K1", None)),
+        ('cli command "enable"', "show access-lists K1", ("K1", None)),
+        ('cli command "enable"', "show access-lists | include host $_s any", (None, None)),
+        ('cli command "enable"', "show ip access-lists $_d", (None, None)),
+        ('cli command "enable"', "show $_d K1", (None, None)),
+        ('cli command "enable"', "$_d", (None, None)),
+    ],
+)
+def test_what_commands_look_at_is_known(before, command, looked):
+    """One that is cleared before it is added might as well not have been there."""
+    text = f"event manager applet X\n action 1 {before}\n action 2 cli command"
+    actions = compiled(tree.read(f'{text} "{command}"\n')[0])
+    assert Applet("X", (), actions, {}).examined == {looked} - {None}
 
 
 # --- what an operator types ---------------------------------------------------------------------
@@ -216,10 +249,23 @@ def test_entries_that_are_late_are_found():
 
 
 def test_correlation_opens_to_whoever_comes_last():
-    case = case_of("all-events-must-come")
-    result = proved(claim(case.text))
+    text = case_of("all-events-must-come").text
+    bound = text.replace('pattern "', 'pattern "%SEC-6-IPACCESSLOGP: .*')
+    result = proved(claim(bound))
     assert result.status is Status.COUNTEREXAMPLE
     assert result.findings[0].what == "opens"
+
+
+def test_a_port_is_asked_for_that_conditions_compare_a_port_with():
+    """Not those that they compare something else with."""
+    text = STAGED.replace(
+        'action 0030  cli command "enable"',
+        'action 0025  regexp "\\(([0-9]+)\\)" "$_syslog_msg" _m _port\n action 0026  if $_port eq '
+        '"4711"\n action 0027  end\n action 0030  cli command "enable"',
+    )
+    asked = {atom.test for atom in claim(text).model.predicates(4) if atom.field == "source_port"}
+    assert ((4711, 4711),) in asked
+    assert ((1, 1),) not in asked
 
 
 def test_a_port_that_actions_make_something_of_is_a_guess():
@@ -241,9 +287,16 @@ def test_a_script_is_a_guess_for_proofs():
     assert result.status in (Status.PROVED, Status.UNKNOWN)
 
 
+def test_nothing_is_foreseen_of_scripts():
+    late = {"delay": 5, "together": True}
+    script = "event manager policy kc-x.tcl type user\n"
+    for text, foreseen in ((STAGED, True), (STAGED + script, False)):
+        assert claim(text, switches=late).model.configured.foreseeable is foreseen
+
+
 def test_an_action_nobody_understands_is_named():
     text = STAGED.replace(
-        'cli command "access-template K2 D2', 'cli command "configure terminal K2'
+        'cli command "access-template K2 D2', 'cli command "no ip access-list extended K2'
     )
     asked = [str(atom.test) for atom in claim(text).model.predicates(4)]
     assert any("applet ONE: what its action 0040" in one for one in asked)
@@ -261,7 +314,8 @@ event manager applet HARD
  action 2 cli command "clear access-template IN SVC any any"
 """
     model = claim(STAGED + other).model
-    assert [one.name for one in model.configured.applets] == ["ONE", "TWO", "HARD"]
+    assert [one.name for one in model.configured.applets] == ["ONE", "TWO"]
+    assert [one.name for one in model.around.applets] == ["ONE", "TWO", "HARD"]
     assert any("applet HARD: when" in str(atom.test) for atom in model.predicates(4))
 
 

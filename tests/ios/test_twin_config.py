@@ -7,6 +7,7 @@ import pytest
 from knockctl_ios.twin.configure import read
 from knockctl_ios.twin.render import lines
 from knockctl_ios.twin.switches import Switches
+from tests.fixtures.ios_foreign import foreign
 
 SEED = r"""
 object-group service OG_Knock
@@ -323,10 +324,18 @@ def test_do_carries_out_exec_commands_in_configuration(console):
     assert device.prompt == "cisco1(config)#"
 
 
-def test_ten_thousand_foreign_lines_stay_as_they_are(console):
-    foreign = [f"ip route 10.{n // 256}.{n % 256}.0 255.255.255.0 192.0.2.1" for n in range(10_000)]
-    device = console()
-    device.device.load("\n".join(foreign))
-    device.configure("ip access-list extended A\n permit ip any any")
-    text = device.running().splitlines()
-    assert [line for line in text if line.startswith("ip route")] == foreign
+def test_ten_thousand_lines_are_read_printed_replaced_and_booted(console):
+    device = console(group_padding=False)
+    many = "".join(f" permit udp host 10.0.{n >> 8}.{n & 255} any eq 7000\n" for n in range(2500))
+    text = f"{foreign(7500)}ip access-list extended LONG\n{many}"
+    assert device.device.load(text) == ""
+    before = device.running()
+    printed = set(before.splitlines())
+    assert [line for line in text.splitlines() if line not in printed] == []
+    device.say("copy running-config flash:x")
+    device.configure("ip access-list extended LONG\n 15 permit ip any any")
+    assert "Rollback Done" in device.say("configure replace flash:x force")
+    assert device.running() == before
+    device.device.power_off()
+    device.device.power_on()
+    assert device.running() == before

@@ -155,7 +155,7 @@ def test_a_plane_that_nothing_is_attached_to(console, shown):
 
 
 def test_a_class_can_be_put_before_another(console):
-    device = console()
+    device = console(inserts_classes=True)
     device.configure(
         "class-map A\nclass-map B\npolicy-map P\nclass A\npolice 8000\nclass class-default"
     )

@@ -93,6 +93,7 @@ def test_the_whole_configuration_is_replaced_and_put_back(host):
         assert running(driver) == before
 
 
+@pytest.mark.soak  # NAPALM sleeps for eight seconds of it.
 def test_a_file_goes_inline_where_scp_is_off(host):
     device = host(scp=False)
     with driven(device) as driver, pytest.raises(CommandErrorException, match="SCP"):

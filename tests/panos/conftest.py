@@ -124,3 +124,27 @@ def site(device, certificate_files, tmp_path, monkeypatch):
         return Site(made, certificate_files[1], tmp_path)
 
     return make
+
+
+MESSAGE = (
+    "<uid-message><version>{0}</version><type>update</type><payload>{1}</payload></uid-message>"
+)
+
+
+def send(api, payload, version="2.0", vsys=None):
+    api.user_id(MESSAGE.format(version, payload), vsys=vsys)
+
+
+def register(api, ip, tag, timeout="0", persistent="1"):
+    member = f"<member timeout='{timeout}'>{tag}</member>"
+    entry = f"<entry ip='{ip}' persistent='{persistent}'><tag>{member}</tag></entry>"
+    send(api, f"<register>{entry}</register>")
+
+
+def registered(api, inner="<all/>", vsys=None):
+    cmd = f"<show><object><registered-ip>{inner}</registered-ip></object></show>"
+    api.op(cmd, vsys=vsys)
+    return {
+        entry.get("ip"): [member.text for member in entry.findall("tag/member")]
+        for entry in api.element_result.findall("entry")
+    }

@@ -16,7 +16,7 @@ from knockctl.errors import (
 from knockctl.transaction.job import Result
 from knockctl.transaction.steps import Step
 from knockctl.vendor import HeldByOperator, Talkative, Timeouts
-from knockctl_panos.twin.switches import Switches
+from knockctl_panos.twin.switches import Interface, Switches
 from tests.fixtures import twin_crew
 from tests.fixtures.certificates import make_certificate
 from tests.fixtures.panos_crew import OTHER, SSH
@@ -251,6 +251,41 @@ def test_managed_on_a_protected_address_it_takes_more_than_words(site):
     failed(ann.deploy(OTHER), "nothing takes it back", hint="--accept no-way-back")
     accept = frozenset(("tag-delay", "no-way-back"))
     assert ann.deploy(OTHER, options={"accept": accept}).result is Result.CONFIRMED
+
+
+@pytest.mark.parametrize(
+    ("interface", "crosses"),
+    [
+        ({"address": "127.0.0.1/8"}, True),
+        ({"address": "192.0.2.1/24", "others": ("127.0.0.1/32",)}, True),
+        ({"learnt": "127.0.0.1/8"}, True),
+        ({"address": "127.0.0.11/8", "others": ("2001:db8::1/64", "192.0.2.9/24")}, False),
+        ({}, False),
+    ],
+    ids=["own", "another", "learnt", "others", "none"],
+)
+def test_managed_on_an_interface_of_the_data_plane_it_takes_more_than_words(
+    site, interface, crosses
+):
+    """Whatever the placement says: the firewall tells which addresses its interfaces have."""
+    here = site(interfaces=(Interface("ethernet1/1"), Interface("ethernet1/2", **interface)))
+    ann = here.operator()
+    with ann.driver() as driver:
+        assert driver.facts().endpoint.judged == crosses
+    said = ann.deploy(OTHER)
+    if crosses:
+        failed(said, "managed on 127.0.0.1", "nothing takes it back", hint="--accept no-way-back")
+        accept = frozenset(("tag-delay", "no-way-back"))
+        said = ann.deploy(OTHER, options={"accept": accept})
+    assert said.result is Result.CONFIRMED
+
+
+def test_the_management_port_is_none_of_the_data_planes(site):
+    here = site(address="127.0.0.1", interfaces=(Interface("ethernet1/1", address="192.0.2.1/24"),))
+    with here.operator().driver() as driver:
+        asked = driver.round_trips
+        assert not driver.facts().endpoint.judged
+        assert driver.round_trips == asked
 
 
 # --- the panorama of all that judges ------------------------------------------------------------

@@ -6,10 +6,12 @@ from knockctl.errors import GuardError, Unsupported
 from knockctl.transaction.job import Result
 from knockctl.transaction.steps import Step
 from knockctl_panos import jobs
+from knockctl_panos.document import Document
 from tests.fixtures.panos_crew import OTHER, SSH
-from tests.fixtures.panos_site import BASE, Site
+from tests.fixtures.panos_site import BASE, FOREIGN, Site
 
 GROUPS = (("branch", ("0001", "0002")), ("edge", ("0003",)))
+MADE = {"role": "panorama", "device_groups": GROUPS, "commit_time": 1.0}
 PLACE = {"device_group": "branch"}
 
 
@@ -19,7 +21,7 @@ def estate(device, certificate_files, tmp_path, monkeypatch):
     monkeypatch.setattr(jobs, "FIRST", 0.01)
 
     def make(**switches):
-        made = device(role="panorama", device_groups=GROUPS, commit_time=1.0, **switches)
+        made = device(**{**MADE, **switches})
         firewalls = [device(serial=serial) for serial in ("0001", "0002")]
         for one in firewalls:
             made.do(made.twin.connect, one.twin)
@@ -137,3 +139,72 @@ def test_rules_of_panorama_above_a_firewalls_own_may_shadow_ours(estate, certifi
     there = Site(one, certificate_files[1], here.folder)
     said = there.operator("bob").deploy(SSH)
     assert "open" in said.message
+
+
+# --- groups above -------------------------------------------------------------------------------
+
+TREE = (("all", ()), ("south", ()), ("branch", ("0001", "0002")), ("other", ("0003",)))
+ABOVE = (("south", "all"), ("branch", "south"), ("other", "all"))
+
+
+def rule(here, path, name, service="any"):
+    """Load a rule that lets everything past, or some service, and how it is named."""
+    words = FOREIGN.format(destination="any", service=service, action="allow")
+    here.device.do(here.twin.load, f"{path}/security/rules/entry[@name='{name}']", words)
+
+
+@pytest.mark.parametrize("rulebase", ["pre", "post"])
+def test_rules_of_the_groups_above_may_shadow_ours(estate, rulebase):
+    here, (one, _) = estate(device_groups=TREE, parents=ABOVE)
+    group = BASE + "/device-group/entry[@name='{}']/{}-rulebase"
+    rule(here, group.format("all", "pre"), "outer")
+    rule(here, "/config/shared/pre-rulebase", "shared")
+    rule(here, group.format("south", "pre"), "inner")
+    rule(here, group.format("branch", "pre"), "own")
+    for path in (group.format("other", "pre"), group.format("south", "post")):
+        rule(here, path, "harmless")
+    ann = here.operator(placement={**PLACE, "rulebase": rulebase})
+    said = ann.deploy(SSH).message
+    listed = ["shared: ", "all: ", "south: ", *(["branch: "] if rulebase == "post" else [])]
+    places = [f"{where}pre-rulebase/security/rules" for where in listed]
+    assert [said.count(place) for place in places] == [1] * len(places)
+    assert [said.index(place) for place in places] == sorted(map(said.index, places))
+    assert "harmless" not in said
+    assert "branch: " not in said or rulebase == "post"
+    accept = frozenset(("tag-delay", "shadowed"))
+    assert ann.deploy(SSH, options={"accept": accept}).result is Result.CONFIRMED
+    assert [name for name in pushed(one) if not name.startswith("kc-")] == [
+        *("outer", "inner", "own", "harmless"),
+    ]
+
+
+def test_a_name_is_looked_up_in_the_nearest_group(estate):
+    here, _ = estate(device_groups=TREE, parents=ABOVE)
+    port = "<protocol><tcp><port>{}</port></tcp></protocol>"
+    for name, number in (("all", 22), ("south", 9)):
+        group = f"{BASE}/device-group/entry[@name='{name}']"
+        here.device.do(here.twin.load, f"{group}/service/entry[@name='s']", port.format(number))
+    rule(here, f"{BASE}/device-group/entry[@name='south']/pre-rulebase", "open", service="s")
+    assert here.operator(placement=PLACE).deploy(SSH).result is Result.CONFIRMED
+    south = f"{BASE}/device-group/entry[@name='south']"
+    here.device.do(here.twin.load, f"{south}/service/entry[@name='s']", port.format("1-65535"))
+    assert (
+        "pre-rulebase/security/rules open"
+        in here.operator("bob", placement=PLACE).deploy(OTHER).message
+    )
+
+
+def test_what_runs_is_read_with_the_groups_above(estate):
+    here, _ = estate(device_groups=TREE, parents=ABOVE)
+    group = BASE + "/device-group/entry[@name='{}']/{}-rulebase"
+    for name in ("all", "south", "branch", "other"):
+        rule(here, group.format(name, "pre"), f"{name}-pre")
+        rule(here, group.format(name, "post"), f"{name}-post")
+    with here.operator(placement=PLACE).driver() as driver:
+        document = Document.read(driver.everything())
+    assert document.own.name == "branch"
+    around = ["all", "south", "branch"]
+    assert [node.name for node in document.rules()] == [
+        *(f"{name}-pre" for name in around),
+        *(f"{name}-post" for name in reversed(around)),
+    ]

@@ -1,8 +1,14 @@
 """Where on a firewall policies may be placed."""
 
+import pathlib
+
 import pytest
 from pydantic import ValidationError
 
+from knockctl.errors import InventoryError
+from knockctl.inventory.device import Device
+from knockctl.transaction.intent import place
+from knockctl_panos import VENDOR
 from knockctl_panos.placement import After, PanosPlacement
 
 
@@ -36,3 +42,20 @@ def test_management_comes_over_https():
         {"addresses": ["198.51.100.4"], "management": {"sources": ["192.0.2.0/24"]}}
     )
     assert place.management.port == 443
+
+
+def test_applications_are_of_policies_there_are():
+    """But not only of the device's own: a group's placement may serve several devices."""
+    device = Device(
+        *("fw", "192.0.2.13", "paloalto_panos", pathlib.Path()),
+        placement={"addresses": ["198.51.100.4"], "applications": {"ssh-knock": ["ssh"]}},
+        place="hosts.yaml:3",
+    )
+    for known in (None, ("web", "ssh-knock")):
+        assert place(VENDOR, device, known).applications == {"ssh-knock": ("ssh",)}
+    with pytest.raises(InventoryError) as caught:
+        place(VENDOR, device, ("web", "ssh-knocks"))
+    assert str(caught.value) == (
+        "hosts.yaml:3: placement.applications: no such policy 'ssh-knock'; did you mean"
+        " 'ssh-knocks'?"
+    )

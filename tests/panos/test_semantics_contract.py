@@ -6,7 +6,6 @@ from ipaddress import ip_address
 import pytest
 
 from knockctl.automaton import verify
-from knockctl.automaton.alphabet import Of
 from knockctl.automaton.explore import Explorer
 from knockctl.automaton.letters import Claim, senders
 from knockctl.automaton.model import ConcreteClocks, Machine
@@ -35,40 +34,12 @@ by_case = pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
 
 @by_case
 def test_nothing_is_asked_that_was_not_announced(case):
-    model = case.model(semantics)
-    announced = set(model.predicates(case.family))
-
-    class Listening:
-        def __init__(self, packet):
-            self.of = Of(packet)
-
-        def __call__(self, atom):
-            assert atom in announced
-            return self.of(atom)
-
-        def refutes(self, atom):
-            assert atom in announced
-            return self.of.refutes(atom)
-
-    for sent in case.packets:
-        for verdict in (True, False):
-            model.signature(case.family, Listening(sent.packet), verdict=verdict)
+    case.listens(semantics)
 
 
 @by_case
 def test_clocks_are_asked_only_for_what_was_declared(case):
-    model = case.model(semantics)
-    declared = {}
-
-    class Strict(ConcreteClocks):
-        def younger(self, name, seconds):
-            assert seconds in declared.get(name, ()), (name, seconds)
-            return super().younger(name, seconds)
-
-    machine = Machine(model, Strict())
-    for sent in case.packets:
-        declared.update(model.thresholds(machine.state))
-        machine.feed(replace(sent.packet, flow=sent.flow or "fresh"), sent.at)
+    case.keeps_time(case.model(semantics))
 
 
 @by_case

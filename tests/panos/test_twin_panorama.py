@@ -55,6 +55,37 @@ def test_groups_hold_rules_before_and_after_the_firewalls_own(estate):
         assert rule.name == name
 
 
+def test_groups_stand_in_one_another(device):
+    groups = (("all", ()), ("south", ()), ("edge", ("0001",)), ("core", ()))
+    parents = (("edge", "south"), ("south", "all"))
+    made = device(role="panorama", device_groups=groups, parents=parents)
+    assert made.panorama().opstate.dg_hierarchy.fetch() == {
+        "all": None,
+        "core": None,
+        "south": "all",
+        "edge": "south",
+    }
+
+
+def test_what_a_group_above_has_is_pushed_around_a_groups_own(device):
+    groups = (("all", ()), ("edge", ("0001",)))
+    made = device(role="panorama", device_groups=groups, parents=(("edge", "all"),))
+    firewall = device(serial="0001")
+    made.do(made.twin.connect, firewall.twin)
+    panorama = made.panorama()
+    for name in ("all", "edge"):
+        tag(panorama, name, name)
+        tag(panorama, name, "both")
+        for base, kind in (("pre", PreRulebase), ("post", PostRulebase)):
+            rules = panorama.find(name, DeviceGroup).add(kind())
+            rules.add(SecurityRule(f"{name}-{base}", action="drop")).create()
+    commit(panorama)
+    assert panorama.commit(cmd=push("edge"), sync=True, sync_all=True)["success"]
+    assert pushed(firewall) == ["edge", "both", "all"]
+    assert pushed(firewall, "pre-rulebase/security/rules") == ["all-pre", "edge-pre"]
+    assert pushed(firewall, "post-rulebase/security/rules") == ["edge-post", "all-post"]
+
+
 def test_a_commit_stays_on_panorama_and_a_push_reaches_the_chosen(estate):
     made, (one, two) = estate()
     panorama = made.panorama()

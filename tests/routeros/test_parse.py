@@ -1,10 +1,14 @@
 """Readings: what is ours, what is foreign, and what of it is judged before ours."""
 
+from dataclasses import replace
+
 import pytest
 
-from knockctl_routeros.config import Row
+from knockctl_routeros.config import RouterConfig, Row
 from knockctl_routeros.export import parse_export
-from knockctl_routeros.parse import api_rows, by_menu, parse_text, read, static
+from knockctl_routeros.parse import api_rows, by_menu, parse_text, read, read_tables, static
+from knockctl_routeros.plan import plan
+from knockctl_routeros.table import Table
 
 FILTER = "/ip firewall filter"
 
@@ -252,3 +256,67 @@ def test_families_are_judged_apart():
     )
     assert effects("add chain=input protocol=icmp", six) == []
     assert effects("add chain=input protocol=icmp", six.replace("=23", "=22")) == ["accepts"]
+
+
+def test_what_is_no_rule_stands_above_nothing():
+    """Patterns and lists are in no order: somebody else's are no neighbours, wherever they are."""
+    text = (
+        "/ip firewall address-list\nadd address=10.0.0.1 list=theirs\n"
+        "/ip firewall layer7-protocol\nadd name=theirs regexp=^a\n"
+        f"add comment=knockctl:p1:passphrase name=kc-p1.pass1 regexp=^b\n{FILTER}\n{JUMP}\n{OURS}"
+    )
+    reading = read(by_menu(parse_export(text)))
+    assert reading.neighbours == ()
+    assert set(reading.places) == {(FILTER, "input")}
+    assert plan(reading, reading.config, "bbbb2222").shadows == ()
+
+
+@pytest.mark.parametrize("place", [None, 2, 9])
+def test_planning_leaves_a_reading_as_it_is(place):
+    foreign = "add chain=input src-address=10.0.0.{}\n"
+    text = f"{FILTER}\n{foreign.format(1)}{foreign.format(2)}add action=drop chain=input\n{CHAINS}"
+    goal = replace(parse_text(f"{FILTER}\n{OURS}{JUMP}\n"), place=place, revision=None)
+    reading = read(by_menu(parse_export(text)))
+    before = reading.table(FILTER).theirs("input")
+    found = [plan(reading, goal, "bbbb2222") for _ in range(3)]
+    assert found[0] == found[1] == found[2]
+    assert reading.table(FILTER).theirs("input") == before
+    listed = [f"{FILTER} input rule {n}" for n in range(1, min(place or 1, 3))]
+    assert [n.place for n in found[0].shadows] == listed
+
+
+# --- thousands of foreign rules ---------------------------------------------------------------
+
+
+class Asked(dict):
+    """A row that remembers what it was asked for."""
+
+    def __init__(self, words):
+        super().__init__(words)
+        self.keys_asked = set()
+
+    def get(self, key, default=None):
+        self.keys_asked.add(key)
+        return super().get(key, default)
+
+    def items(self):
+        self.keys_asked |= set(self)
+        return super().items()
+
+
+def test_only_rules_above_ours_are_looked_at_closely():
+    foreign = {".id": "*1", "chain": "input", "action": "accept", "src-address": "10.0.0.0/8"}
+    above, below, elsewhere = (
+        Asked({**foreign, "chain": chain}) for chain in ("input", "input", "forward")
+    )
+    ours = [dict(row.words) for row in parse_export(f"{JUMP}\n{OURS}", FILTER)]
+    rows = [above, ours[0], below, elsewhere, *ours[1:]]
+    tables = {FILTER: Table(FILTER, rows)}
+    reading = read_tables(tables)
+    assert [n.place for n in reading.neighbours] == [f"{FILTER} input rule 1"]
+    plan(reading, reading.config, "bbbb2222")
+    plan(reading, RouterConfig(), "bbbb2222")
+    assert "src-address" in above.keys_asked
+    glance = {"dynamic", "comment", "chain"}
+    assert (below.keys_asked, elsewhere.keys_asked) == (glance, glance)
+    assert len(reading.foreign) == 3

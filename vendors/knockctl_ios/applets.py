@@ -22,7 +22,13 @@ MAXRUN = 60
 """Seconds that an applet may take: each command is one of a session of its own."""
 _SOURCE = r"([0-9]+\.[0-9]+\.[0-9]+\.[0-9]+)\([0-9]+\) *-> *"
 # No question mark, here or elsewhere: on a command line it asks for help, even inside quotes.
-_LEFT = {"copp": "%CP-6-{upper}: DROP ", "acl-log": "list {name} denied {protocol} "}
+_LEFT = {
+    "copp": "^[^%]*%CP-6-{upper}: DROP ",
+    "acl-log": "^[^%]*%[A-Z]+-6-IPACCESSLOGP:[^%]* list {name} denied {protocol} ",
+}
+"""From the line's beginning: what others have it log, such as the name of who logs in, is none."""
+_RIGHT = {"copp": "", "acl-log": ", 1 packet"}
+"""Of an access list, lines of more packets sum up what was only counted: none is a knock."""
 
 
 @dataclass
@@ -66,7 +72,7 @@ def _waited(names: PolicyNames, address: IPv4Address, span: Span) -> str:
         upper=span.protocol.upper(), name=names.access_list, protocol=span.protocol
     )
     to = str(address).replace(".", r"\.")
-    return rf"{left}.*-> *{to}\({span.first}\)"
+    return rf"{left}.*-> *{to}\({span.first}\){_RIGHT[names.place.method]}"
 
 
 def _actions(names: PolicyNames, span: Span) -> _Actions:

@@ -26,7 +26,7 @@ from knockctl.vendor import (
     Reading,
     Target,
 )
-from knockctl_ios import facts
+from knockctl_ios import facts, syntax
 from knockctl_ios.access import IosAccess
 from knockctl_ios.config import IosConfig
 from knockctl_ios.placement import IosPlacement
@@ -145,6 +145,7 @@ class IosDriver:
 
     def _able(self, remediation: IosRemediation) -> None:
         """Raise where the router lacks what the change needs, before anything is changed."""
+        syntax.check(self._session, remediation.text)
         where = self._session.where
         if self._reader.scp is None:
             text = self._session.show(f"show running-config | include {SCP}")

@@ -31,6 +31,16 @@ def notes(
     yield from _rounded(stated, policy)
     yield from _unsupported(stated)
     yield from _approximate(policy, relaxed(policy, place))
+    if place.method == "acl-log":
+        yield _note(
+            policy,
+            "approximate",
+            "flow-log",
+            "of a flow an access list logs the first packet; others within five minutes are only"
+            " counted, and no knocks, but a single one is logged when they are over, and counts",
+            "no guesses: who sent a knock twice from one port has made it once more, five minutes"
+            " later",
+        )
 
 
 def _note(

@@ -10,6 +10,7 @@ from knockctl_ios import tree
 from knockctl_ios.config import IosConfig
 from knockctl_ios.parse import parse_text
 from knockctl_ios.placement import IosPlacement
+from knockctl_ios.remarks import remarks
 from knockctl_ios.semantics import Document, IosModel, Switches
 
 
@@ -22,9 +23,9 @@ class IosModeller:
         "the control plane writes its lines in the placement's log_style",
         "digits of a line's number and time are no part of what a pattern looks for",
         "runs of applets don't hinder each other: there are threads and lines enough",
-        "every knock comes from a port of its own: what else a flow sends is only counted",
+        "with acl-log, every knock comes from a port of its own",
         "packets are whole: fragments of them are judged like the first",
-        "neither a zone-based firewall, inspection nor NAT decides anything before the list does",
+        "answers to flows that the router or hosts behind it began are no packets of clients",
         "nobody adds or clears temporary entries of ours but applets, or knockctl by hand",
     )
 
@@ -56,4 +57,5 @@ class IosModeller:
     def running(self, text: str) -> Running[IosConfig]:
         """Read a whole running configuration."""
         document = Document(tree.read(text), whole=True)
-        return Running(parse_text(text), IosModel(document, self.evidence, self.switches))
+        config, model = parse_text(text), IosModel(document, self.evidence, self.switches)
+        return Running(config, model, warnings=tuple(remarks(document, config)))

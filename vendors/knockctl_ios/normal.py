@@ -5,6 +5,7 @@ Idempotent; whatever is not known is left alone. Sources: fact sheet 2.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ def _access_list(text: str, below: Iterable[Line]) -> Line:
     return Line(text, tuple(Line(entry(child.text).text) for child in below))
 
 
+@functools.lru_cache(maxsize=2**16)
 def entry(text: str) -> Entry:
     """Read one entry of an access list: number, protocol and ports by one name each."""
     said = plain(text)
@@ -207,6 +209,8 @@ def _tag(event: str) -> str:
 
 def _trigger(one: Line) -> Line:
     said = options(words.split(one.text)[1:])
+    if 2 * len(said) != len(words.split(one.text)) - 1:
+        return Line(plain(one.text), tuple(Line(plain(child.text)) for child in one.below))
     shown = [f"{key} {value}" for key, value in sorted(said.items()) if (key, value) != ONCE]
     below = tuple(Line(plain(child.text)) for child in one.below)
     return Line(" ".join(["trigger", *shown]), below)
@@ -229,7 +233,7 @@ def detector(text: str) -> str:
     rest = said[1:]
     if rest[:1] == ["tag"]:
         head, rest = said[:3], said[3:]
-    if rest[:1] != ["syslog"]:
+    if rest[:1] != ["syslog"] or not len(rest) % 2:
         return words.joined(said)
     found = options(rest[1:])
     pattern = found.pop("pattern", None)

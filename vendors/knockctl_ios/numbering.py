@@ -3,6 +3,9 @@
 Entries are taken away by what they say, never by their numbers: a number may mean somebody else's
 entry by then. Numbers are for those that are added in between others. What a remark's number is,
 is not known where the configuration hides it, so remarks of ours are written anew there.
+
+A remark may have a number of its own, or that of the entry it was entered before, and go with that
+entry: one of ours whose entry goes is written anew.
 """
 
 from __future__ import annotations
@@ -46,7 +49,7 @@ def edit(name: str, places: Sequence[Place], wanted: Sequence[str], above: int) 
 
     Raises ``GuardError`` where there is no room, and nobody knows how to make some.
     """
-    stays = _staying(places, wanted, above)
+    stays = _with_their_remarks(places, wanted, _staying(places, wanted, above))
     removed = tuple(p for at, p in enumerate(places) if p.ours and at not in stays)
     left = [p for at, p in enumerate(places) if not p.ours or at in stays]
     runs = list(_runs(wanted, stays, left, above))
@@ -87,6 +90,26 @@ def _staying(places: Sequence[Place], wanted: Sequence[str], above: int) -> dict
     pairs = [(waiting[text].pop(0), at) for at, text in enumerate(wanted) if waiting.get(text)]
     chosen = rising([there for there, _ in pairs])
     return {pairs[at][0]: pairs[at][1] for at in chosen}
+
+
+def _with_their_remarks(
+    places: Sequence[Place], wanted: Sequence[str], stays: dict[int, int]
+) -> dict[int, int]:
+    """Return what stays without the remarks that may go with an entry, or come before another."""
+    kept = dict(stays)
+    for at in sorted(stays, reverse=True):
+        if _is_remark(places[at]):
+            following = at + 1 < len(places) and places[at + 1].ours
+            last = stays[at] + 1 == len(wanted)
+            same = kept.get(at + 1) == stays[at] + 1 if following else last
+            if not same:
+                del kept[at]
+    return kept
+
+
+def _is_remark(place: Place) -> bool:
+    """Tell whether an entry is a remark."""
+    return place.text.startswith("remark")
 
 
 def _runs(
@@ -155,13 +178,12 @@ def _with_room(
         return (first, step), [f"{n} {t}" for n, t in zip(numbers, runs[0].texts, strict=True)]
     step = STEP * (largest // STEP + 1)
     known = next((at for at, place in enumerate(left) if not place.number), len(left))
-    fresh = [
-        Place(place.text, step * (at + 1) if at < known else 0, place.ours)
-        for at, place in enumerate(left)
-    ]
+    fresh = list(_fresh(left[:known], step))
     if known < len(left):
         # Whether a remark counts or not, it is not above this.
-        fresh[known] = Place(fresh[known].text, step * (known + 1), fresh[known].ours)
+        number = (fresh[-1].number if fresh else 0) + step
+        fresh.append(Place(left[known].text, number, left[known].ours))
+        fresh += [Place(place.text, 0, place.ours) for place in left[known + 1 :]]
     lines = _numbered(runs, fresh)
     if lines is None or any(known < run.after < len(left) for run in runs):
         raise GuardError(
@@ -172,9 +194,18 @@ def _with_room(
     return (step, step), lines
 
 
+def _fresh(places: Sequence[Place], step: int) -> Iterator[Place]:
+    """Yield entries as they are numbered anew; those that have one number go on to have one."""
+    number, before = 0, -1
+    for place in places:
+        number += 0 if place.number == before else step
+        before = place.number
+        yield Place(place.text, number, place.ours)
+
+
 def _restored(places: Sequence[Place]) -> tuple[int, int] | None:
     """Return how to number a list anew that was numbered anew for ours, which all go now."""
-    others = [p.number for p in places if not p.ours and p.number]
+    others = list(dict.fromkeys(p.number for p in places if not p.ours and p.number))
     ours = [p.number for p in places if p.ours and p.number]
     # Where its number is hidden, the first is a remark, and the second shows.
     first = STEP if places[0].number else 2 * STEP

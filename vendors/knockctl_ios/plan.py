@@ -18,7 +18,7 @@ from knockctl_ios.neighbours import judging
 from knockctl_ios.numbering import Edit, edit
 from knockctl_ios.reading import IosReading, Place
 from knockctl_ios.room import above as above_ours
-from knockctl_ios.room import dynamic, free, only_dynamic
+from knockctl_ios.room import adopted, dynamic, free, may_match, only_dynamic
 from knockctl_ios.tree import Line
 
 Action = Literal["add", "remove"]
@@ -180,22 +180,27 @@ class _Difference:
         old = [one.line for one in self.before.within(parent)]
         new = [one.line for one in self.goal.within(parent)]
         if parent.startswith(LIST):
-            places = self.reading.lists.get(parent, ())
+            texts = [line.text for line in new]
+            places = adopted(parent, self.reading.lists.get(parent, ()), texts)
             above = above_ours(parent, places, self.reading, self.goal) if new else 0
             self._above[parent] = above
             if new:
-                only_dynamic(parent, places, [line.text for line in new])
-            self._list(parent, places, [line.text for line in new], above)
+                only_dynamic(parent, places, texts)
+            self._list(parent, places, texts, above)
             return
-        if old == new:
+        taking = [n.text for n in self.reading.neighbours if n.place == parent and new]
+        if old == new and not taking:
             return
         free(parent, self.reading, self.before, new)
         gone = [line for line in old if line not in new]
         come = [line for line in new if line not in old]
         if not gone and not come:
             gone, come = old, new
-        self._said("remove", parent, [line.text for line in gone])
-        self._said("add", parent, [line.text for line in come])
+        if old == new:
+            self.changes += [Change("move", parent, f"above {text}") for text in taking]
+        else:
+            self._said("remove", parent, [line.text for line in gone])
+            self._said("add", parent, [line.text for line in come])
         if parent.startswith("policy-map "):
             # Only what is entered anew goes to the end, or before a class.
             gone, come = old, new
@@ -203,12 +208,18 @@ class _Difference:
         self.commands.bind(parent, gone, come, first)
 
     def _first_class(self, parent: str) -> str | None:
-        """Return the class of somebody else's policy map that ours go before; None: none."""
+        """Return the class of somebody else's policy map that ours go before; None: none.
+
+        Where no class may match what ours do, ours go to the end: that is known on every router.
+        """
         mine = {one.line.text for one in (*self.before.within(parent), *self.goal.within(parent))}
         at = dict(self.goal.place).get(parent, "first")
         others = [c for c in self.reading.classes.get(parent, ()) if c not in mine]
         others = [c for c in others if c != "class class-default"]
-        return others[0] if others and at != "last" else None
+        meets = at != "last" and any(
+            may_match(one, parent, self.reading, self.goal) for one in others
+        )
+        return others[0] if meets else None
 
     # --- access lists ---
 

@@ -19,6 +19,8 @@ _JUDGING = (
     "hostname ",
     "service ",
     "logging ",
+    "no logging ",
+    "aaa authorization commands",
     "object-group ",
     "class-map ",
     "policy-map ",
@@ -28,6 +30,13 @@ _JUDGING = (
     "access-list ",
     "control-plane",
     "time-range ",
+    "zone-pair ",
+    "ip nat ",
+    "ip inspect ",
+    "ip ssh port ",
+    "line vty ",
+    "username ",
+    "kron policy-list ",
     "event manager ",
 )
 """What of a configuration has to do with judging packets; nobody's passwords are in it."""
@@ -108,7 +117,19 @@ class Reader:
     def everything(self) -> str:
         """Return what judges packets, in the router's own words."""
         lines = self.running()
-        return tree.written(line for line in lines if line.text.startswith(_JUDGING))
+        found = (_judging(line) for line in lines if line.text.startswith(_JUDGING))
+        return tree.written(line for line in found if line)
+
+
+def _judging(line: Line) -> Line | None:
+    """Return a line without what people log in with; None where nothing is left."""
+    if line.text.startswith("username "):
+        name, _, command = line.text.partition(" autocommand ")
+        return Line(f"{' '.join(name.split()[:2])} autocommand {command}") if command else None
+    if line.text.startswith("line "):
+        kept = ("access-class ", "autocommand ")
+        return Line(line.text, tuple(c for c in line.below if c.text.strip().startswith(kept)))
+    return line
 
 
 def _hides(line: Line) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from knockctl.vendor import Reading
 from knockctl_ios import normal
+from knockctl_ios.classes import taking
 from knockctl_ios.config import ENVIRONMENT, IosConfig, own
 from knockctl_ios.listing import LIST, Listed
 from knockctl_ios.neighbours import neighbours
@@ -57,6 +58,8 @@ class IosReading(Reading[IosConfig]):
     those that ours are in or are meant to go into."""
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The classes of policy maps, in their order."""
+    maps: Mapping[str, Line] = field(default_factory=dict)
+    """Class maps, by their names."""
     bindings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What interfaces and the control plane are bound to by others."""
     shared: frozenset[str] = frozenset()
@@ -83,15 +86,17 @@ def reading(lines: Iterable[Line], listed: Iterable[Listed] = ()) -> IosReading:
         if line.text.startswith(LIST)
     }
     groups = {line.text: line for line in kept if line.text.startswith("object-group ")}
+    above = neighbours(config, {k: [(p.text, p.ours) for p in v] for k, v in lists.items()}, groups)
     return IosReading(
         config,
-        neighbours(config, {k: [(p.text, p.ours) for p in v] for k, v in lists.items()}, groups),
+        (*above, *taking(config, kept, groups)),
         lists=lists,
         classes={
             line.text: tuple(c.text for c in line.below if c.text.startswith("class "))
             for line in kept
             if line.text.startswith("policy-map ")
         },
+        maps={line.text.split()[-1]: line for line in kept if line.text.startswith("class-map ")},
         bindings={
             line.text: tuple(child.text for child in line.below)
             for line in kept

@@ -143,8 +143,9 @@ def _classes(names: PolicyNames) -> Iterator[Line]:
     yield Line(f"class-map match-any {names.knocks}", (matched,))
     if names.place.policy_map is None:
         yield Line(f"policy-map {COPP}", (_dropped(names),))
-    dropped = Line("match packets dropped")
-    yield Line(f"class-map type logging match-any {LOG}", (dropped,))
+    # By other interfaces nobody knocks: what comes in there is dropped, but not logged.
+    asked = (f"match input-interface {names.place.interface}", "match packets dropped")
+    yield Line(f"class-map type logging match-all {LOG}", tuple(map(Line, asked)))
     yield Line(f"policy-map type logging {LOG}", (Line(f"class {LOG}", (Line("log"),)),))
 
 

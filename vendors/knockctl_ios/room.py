@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from knockctl.errors import GuardError
-from knockctl_ios.config import IosConfig
-from knockctl_ios.neighbours import judging
+from knockctl_ios.config import BEGIN, END, IosConfig
+from knockctl_ios.listing import LIST
+from knockctl_ios.neighbours import Match, judging, read
 from knockctl_ios.reading import IosReading, Place
 from knockctl_ios.tree import Line
+
+_BY_LIST = "match access-group name "
 
 
 def dynamic(text: str) -> str | None:
@@ -27,6 +31,34 @@ def only_dynamic(parent: str, places: Sequence[Place], wanted: Iterable[str]) ->
                 " honours one in each access list",
                 hint="name another access list in the placement",
             )
+
+
+def adopted(parent: str, places: tuple[Place, ...], wanted: Sequence[str]) -> tuple[Place, ...]:
+    """Return a list's entries where the remark is gone that ended ours: what is wanted is ours.
+
+    It may have gone with the entry below it. Raises ``GuardError`` where nothing is wanted.
+    """
+    marks = [at for at, place in enumerate(places) if place.text.startswith((BEGIN, END))]
+    open_at = next((at for at in marks if _open(places, marks, at)), None)
+    if open_at is None:
+        return places
+    if not wanted:
+        raise GuardError(
+            f"{parent}: the remark is gone that says where ours end",
+            hint="deploy again, which puts it back; then remove",
+        )
+    found = list(places)
+    for at in range(open_at + 1, len(places)):
+        if places[at].text not in wanted:
+            break
+        found[at] = replace(places[at], ours=True)
+    return tuple(found)
+
+
+def _open(places: Sequence[Place], marks: Sequence[int], at: int) -> bool:
+    """Tell whether ours begin there and have no end."""
+    following = next((places[one].text for one in marks if one > at), "")
+    return places[at].text.startswith(BEGIN) and not following.startswith(END)
 
 
 def above(parent: str, places: Sequence[Place], reading: IosReading, goal: IosConfig) -> int:
@@ -76,6 +108,51 @@ def free(parent: str, reading: IosReading, before: IosConfig, new: Iterable[Line
                     f"{parent} has {other} already, and there is room for one",
                     hint="name it in the placement (policy_map, access_list): ours go into it",
                 )
+
+
+def may_match(text: str, parent: str, reading: IosReading, goal: IosConfig) -> bool:
+    """Tell whether a class of somebody else's may match what classes of ours do beside it.
+
+    ``text`` names it as the policy map ``parent`` does. What is not known may match.
+    """
+    found = reading.maps.get(text.removeprefix("class "))
+    if found is None:
+        return True
+    ours = [
+        match
+        for name in _matched(parent, goal)
+        for entry in _below(goal, f"{LIST}{name}")
+        if (match := read(entry.text, reading.groups)) is not None
+    ]
+    criteria = [child.text for child in found.below if child.text.startswith("match ")]
+    judged = [_meets(criterion, reading, ours) for criterion in criteria]
+    return all(judged) if " match-all " in found.text else any(judged)
+
+
+def _matched(parent: str, goal: IosConfig) -> Iterator[str]:
+    """Yield the access lists that our classes of a policy map match."""
+    for one in goal.within(parent):
+        name = one.line.text.removeprefix("class ")
+        for how in ("match-any", "match-all"):
+            for criterion in _below(goal, f"class-map {how} {name}"):
+                yield criterion.text.removeprefix(_BY_LIST)
+
+
+def _below(goal: IosConfig, name: str) -> tuple[Line, ...]:
+    found = goal.get(name)
+    return found.below if found else ()
+
+
+def _meets(criterion: str, reading: IosReading, ours: Sequence[Match]) -> bool:
+    """Tell whether one criterion of a class may match what some entries match."""
+    if criterion == "match protocol arp":
+        return False
+    places = reading.lists.get(f"{LIST}{criterion.removeprefix(_BY_LIST)}")
+    if places is None:
+        return True
+    theirs = (read(place.text, reading.groups) for place in places)
+    permits = [match for match in theirs if match is not None and match.action != "deny"]
+    return any(match.meets(one) for match in permits for one in ours)
 
 
 def _binds_in(text: str) -> bool:

@@ -11,7 +11,7 @@ import io
 import math
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Self
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 FILE = "knockctl_merge.cfg"
 """What a change travels in; deleted when it has been carried out."""
+_FORGET = "\x15"
+"""Takes back what has been typed of a line."""
 _ASKS = r"\[(?!OK)[^\]\n]*\][ \t]*\??[ \t]*\Z"
 _LOGGED = r"(?:[^\r\n]*%[A-Z0-9_]+-\d-[A-Z0-9_]+: [^\r\n]*\s*)"
 """A line of the log that comes in behind the prompt, where terminals are shown them."""
@@ -237,6 +239,33 @@ class Session:
         if refused is not None:
             raise self._refused(command, refused)
         return output
+
+    def helps(self, heads: Sequence[tuple[str, str]]) -> list[frozenset[str]]:
+        """Return the words of the help for beginnings of lines of configuration.
+
+        Each beginning comes with the line it is below, which has to be there already.
+        """
+        found: list[frozenset[str]] = []
+        if not heads:
+            return found
+        self.round_trips += 2 * len(heads) + 2
+        with self._errors("help", ConnectionCut):
+            limit = self.target.timeouts.command
+            self._send("configure terminal", self._prompt, limit)
+            for inside, head in heads:
+                refused = said(self._send(inside, self._prompt, limit))
+                if refused is not None:
+                    self._send("end", self._prompt, limit)
+                    raise CommandRefused(f"{inside}: {refused}", where=self.where)
+                self._connected.write_channel(f"{head} ?")
+                typed = rf"{re.escape(self._connected.base_prompt)}[^\r\n]*#{re.escape(head)}"
+                again = rf"{typed}\s*{_LOGGED}*\Z"
+                told = str(self._connected.read_until_pattern(again, read_timeout=limit))
+                rows = (line.split() for line in told.replace("\r", "").split("\n"))
+                found.append(frozenset(row[0] for row in rows if row))
+                self._connected.write_channel(_FORGET)
+            self._send("end", self._prompt, limit)
+        return found
 
     def _refused(self, command: str, refused: str) -> Exception:
         if "authorization failed" in refused:

@@ -16,7 +16,7 @@ from knockctl_ios.refusals import said
 from knockctl_ios.session import Session
 from knockctl_ios.timer import RevertTimer
 from knockctl_ios.tree import Line
-from knockctl_ios.window import LOGGED, Foreign, foreign, who
+from knockctl_ios.window import LOGGED, Foreign, foreign, said_by, who
 
 Copy = tuple[Line, ...]
 """What ran when the timer was started."""
@@ -70,12 +70,13 @@ class WayBack:
                 " copy can't be read"
             )
             return
-        theirs = foreign(copy, self._reader.running())
+        running = self._reader.running()
+        theirs = foreign(copy, running)
         if theirs and held.judged:
             self._apart(copy, held, theirs)
             return
         self._timer.revert()
-        theirs = theirs.without(written or "")
+        theirs = foreign(copy, running, said_by(written or ""))
         if theirs:
             said = _listed(theirs, written is not None)
             self._notices.append(f"{_MEANWHILE}; that was taken back with it: {said}")

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from knockctl_ios import normal
+from knockctl_ios import normal, tree
 from knockctl_ios.config import ours, own
 from knockctl_ios.refusals import MASK
 from knockctl_ios.tree import Line
@@ -50,11 +50,6 @@ class Foreign:
         """Tell whether there are any."""
         return bool(self.lines)
 
-    def without(self, written: str) -> Foreign:
-        """Return those that no line of these commands may have made."""
-        mine = {normal.entry(line).text for line in written.splitlines()}
-        return Foreign(tuple(line for line in self.lines if line.split(": ")[-1] not in mine))
-
     def __str__(self) -> str:
         """Print the first of them in one line."""
         more = len(self.lines) - SHOWN
@@ -62,15 +57,32 @@ class Foreign:
         return "; ".join(said)
 
 
-def foreign(before: Iterable[Line], now: Iterable[Line]) -> Foreign:
-    """Return what of others' differs between two configurations."""
+def foreign(
+    before: Iterable[Line], now: Iterable[Line], mine: Collection[str] = frozenset()
+) -> Foreign:
+    """Return what of others' differs between two configurations.
+
+    ``mine``: lines that are nobody else's, wherever they stand (see ``said_by``).
+    """
     old, new = list(_others(before)), list(_others(now))
-    was, will = Counter(_paths(old)), Counter(_paths(new))
+    was, will = (Counter(p for p in _paths(one) if p[-1] not in mine) for one in (old, new))
     come = [f"+ {_said(path)}" for path in _once(_paths(new), will - was)]
     gone = [f"- {_said(path)}" for path in _once(_paths(old), was - will)]
     heads = {line.text: line for line in old if line.text.startswith(_ORDERED)}
     moved = (line.text for line in new if line.text in heads and _moved(heads[line.text], line))
     return Foreign((*come, *gone, *(f"~ {text}: in another order" for text in moved)))
+
+
+def said_by(file: str) -> frozenset[str]:
+    """Return the lines that the file of a change brings or takes away, in normal form.
+
+    Where only a part of it was carried out, they may stand outside the remarks that mark ours.
+    """
+    found: set[str] = set()
+    for head in tree.read(file):
+        bare = tuple(Line(child.text.removeprefix("no "), child.below) for child in head.below)
+        found |= {child.text for child in normal.line(Line(head.text, bare)).below}
+    return frozenset(found)
 
 
 def _once(paths: Iterable[Path], left: Counter[Path]) -> Iterator[Path]:

@@ -12,6 +12,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Literal
 
 Family = Literal[4, 6]
@@ -66,6 +67,7 @@ class Rule:
         return Rule(tuple(names.get(word, word) for word in self.words))
 
 
+@lru_cache(maxsize=4096)
 def quoted(word: str) -> str:
     """Quote a word the way ``iptables-save`` does, where it needs it."""
     if _PLAIN.fullmatch(word):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from knockctl.policy.resolved import Generation, ResolvedPolicy, ResolvedTrap
 from knockctl.ports import Span, common, merged, without
@@ -33,7 +34,7 @@ from knockctl_iptables.words import (
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PolicyChains:
     """Builds one policy's chains; ``after`` are the policies listed behind it."""
 
@@ -44,34 +45,32 @@ class PolicyChains:
     """Some other policy on the address refuses what nothing governs."""
 
     @classmethod
-    def of(cls, policies: Sequence[ResolvedPolicy], index: int, family: Family) -> PolicyChains:
-        """Return the builder for the policy at ``index`` of an address's list."""
-        policy = policies[index]
-        return cls(
-            policy,
-            family,
-            tuple(cls.of(policies, later, family) for later in range(index + 1, len(policies))),
-            any(p.otherwise == "refuse" for p in policies if p is not policy),
-        )
+    def of(cls, policies: Sequence[ResolvedPolicy], family: Family) -> tuple[PolicyChains, ...]:
+        """Return the builders for an address's list of policies."""
+        found: tuple[PolicyChains, ...] = ()
+        for policy in reversed(policies):
+            refuse = any(p.otherwise == "refuse" for p in policies if p is not policy)
+            found = (cls(policy, family, found, refuse), *found)
+        return found
 
     # --- names ---
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The chain for the policy's own ports."""
         return f"KC_{self.policy.name}"
 
-    @property
+    @cached_property
     def rest(self) -> str:
         """The chain for everybody else's ports."""
         return f"{self.name}_rest"
 
-    @property
+    @cached_property
     def grant(self) -> str:
         """The set of those who are in."""
         return f"KC{self.family}_{self.policy.name}_grant"
 
-    @property
+    @cached_property
     def lock(self) -> str:
         """The set of those who are locked out."""
         return f"KC{self.family}_{self.policy.name}_lock"
@@ -82,34 +81,34 @@ class PolicyChains:
         prefix = f"KC{self.family}_{self.policy.name}.{PLACEHOLDERS[index]}"
         return [f"{prefix}{_DIGITS[k]}" for k in range(1, count + 1)]
 
-    @property
+    @cached_property
     def all_stages(self) -> list[str]:
         """The stage sets of every generation."""
         return [s for index in range(len(self.policy.generations)) for s in self.stages(index)]
 
-    @property
+    @cached_property
     def sets(self) -> list[str]:
         """Every set this policy needs."""
         return [self.grant, *([self.lock] if self.locks else []), *self.all_stages]
 
     # --- what the policy asks for ---
 
-    @property
+    @cached_property
     def owned(self) -> tuple[Span, ...]:
         """Knocks and services."""
         return merged((*self.policy.knock_ports, *self.policy.services))
 
-    @property
+    @cached_property
     def governed(self) -> tuple[Span, ...]:
         """Knocks, services and traps."""
         return merged((*self.owned, *self.policy.trap_ports))
 
-    @property
+    @cached_property
     def locks(self) -> bool:
         """Tell whether anything locks out."""
         return bool(self.policy.traps) or "lockout" in (self.policy.wrong_knock, self.policy.stray)
 
-    @property
+    @cached_property
     def has_rest(self) -> bool:
         """Tell whether a packet to somebody else's port can change anything here."""
         p = self.policy
@@ -119,17 +118,17 @@ class PolicyChains:
             or (p.wrong_knock != "ignore" and self.all_stages)
         )
 
-    @property
+    @cached_property
     def refuse(self) -> Words:
         """How this policy refuses."""
         return DROP if self.policy.refuse == "drop" else jump(REJECT)
 
-    @property
+    @cached_property
     def trusted(self) -> list[str]:
         """Trusted networks of this family."""
         return [str(n) for n in self.policy.trusted if n.version == self.family]
 
-    @property
+    @cached_property
     def unless_exempt(self) -> Words:
         """Refuse, but not the trusted and not the public ports."""
         exempt = self.trusted or self.policy.public

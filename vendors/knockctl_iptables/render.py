@@ -66,7 +66,7 @@ def render(
     tables: dict[Family, Table] = {}
     sets: list[IpSet] = []
     for family in families:
-        chains = [PolicyChains.of(effective, index, family) for index in range(len(effective))]
+        chains = PolicyChains.of(effective, family)
         tables[family] = Table(
             _table(chains, place, family),
             jumps=1,

@@ -39,12 +39,12 @@ def goto(chain: str) -> Words:
 
 def port_matches(spans: Iterable[Span]) -> tuple[tuple[str, Words], ...]:
     """Return ``(protocol, words)`` that together match all the ports, without the ``-p``."""
-    return _port_matches(merged(spans))
+    return _port_matches(tuple(spans))
 
 
 @lru_cache(maxsize=4096)
 def _port_matches(spans: tuple[Span, ...]) -> tuple[tuple[str, Words], ...]:
-    return tuple(_matches(spans))
+    return tuple(_matches(merged(spans)))
 
 
 def _matches(spans: tuple[Span, ...]) -> Iterator[tuple[str, Words]]:

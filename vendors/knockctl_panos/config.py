@@ -185,11 +185,12 @@ class PanosConfig:
 
     def node(self) -> Node:
         """Return the tree of all entries, below ``vsys``."""
+        found: dict[Kind, list[Node]] = {}
+        for entry in self.device_entries():
+            found.setdefault(entry.kind, []).append(entry.node)
         children: dict[str, Any] = {}
-        for kind in KINDS:
-            found = tuple(entry.node for entry in self.device_entries() if entry.kind == kind)
-            if found:
-                _put(children, kind.split("/"), found)
+        for kind, nodes in found.items():
+            _put(children, kind.split("/"), tuple(nodes))
         return Node("vsys", children=tuple(_built(children)))
 
     def text(self) -> str:

@@ -2,9 +2,9 @@
 
 What the API answers with, a whole configuration, a part of one, and what a config prints are all
 read the same way. Of a document that holds several vsys or device groups one is meant: the one
-asked for, else the first that has something of ours, else the first vsys, or the last device
-group: groups that stand before the one that is meant are taken for those above it, the outermost
-first.
+asked for, else the first vsys, or the last device group, that has something of ours, else the first
+vsys, or the last device group: groups that stand before the one that is meant are taken for those
+above it, the outermost first.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ class Document:
         device = next(iter(root.entries("devices")), _NOTHING)
         groups = device.entries("device-group")
         if groups:
-            group = _meant(groups, name, groups[-1])
+            group = _meant(groups[::-1], name)
             above = groups[: groups.index(group)]
             return cls(group, (*reversed(above), shared))
         systems = device.entries("vsys")
         if not systems:
             return cls(shared)
         pushed = root.child("panorama") or _NOTHING
-        own = _meant(systems, name, systems[0])
+        own = _meant(systems, name)
         mine = next((n for n in pushed.entries("vsys") if n.name == own.name), pushed)
         return cls(own, (shared, mine, pushed), mine)
 
@@ -110,11 +110,11 @@ def _unwrapped(root: Node) -> Node:
     return root
 
 
-def _meant(nodes: tuple[Node, ...], name: str | None, otherwise: Node) -> Node:
+def _meant(nodes: tuple[Node, ...], name: str | None) -> Node:
     if name is not None:
         found = next((node for node in nodes if node.name == name), None)
         if found is None:
             raise xmltext.NotXml(f"nothing there is called {name!r}")
         return found
     ours = (n for n in nodes if any(e.ours for e in Document(n).entries()))
-    return next(ours, otherwise)
+    return next(ours, nodes[0])

@@ -25,7 +25,7 @@ from knockctl.ports import Span
 from knockctl_panos.plane.control import control
 from knockctl_panos.plane.firewall import LabFirewall
 from knockctl_panos.plane.switches import Switches as PlaneSwitches
-from knockctl_panos.twin import Server, Switches
+from knockctl_panos.twin import Interface, Server, Switches
 
 VERSION = "KNOCKCTL_LAB_PANOS_VERSION"
 """Names the environment's word for the version to be."""
@@ -82,6 +82,11 @@ def _switches(place: Place) -> Switches:
         hostname=place.name,
         admins=tuple((name, word, _ROLES[name]) for name, word in words.items()),
         zones=("untrust", "trust"),
+        address=place.management,
+        interfaces=(
+            Interface("ethernet1/1", "untrust", f"{place.outside}/24", (f"{place.outside6}/64",)),
+            Interface("ethernet1/2", "trust"),
+        ),
     )
 
 

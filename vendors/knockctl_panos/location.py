@@ -37,7 +37,7 @@ class Location:
     def base(self) -> str:
         """The container itself."""
         if self.group is not None:
-            return f"{DEVICE}/device-group/entry[@name='{self.group}']"
+            return group_path(self.group)
         return f"{DEVICE}/vsys/entry[@name='{self.vsys}']"
 
     def path(self, kind: Kind) -> str:
@@ -51,6 +51,11 @@ class Location:
     def entry(self, kind: Kind, *names: str) -> str:
         """Return the xpath of an entry, or of several."""
         return f"{self.path(kind)}/entry[{' or '.join(_named(names))}]"
+
+
+def group_path(name: str) -> str:
+    """Return the xpath of a device group."""
+    return f"{DEVICE}/device-group/entry[@name='{name}']"
 
 
 def _named(names: Iterable[str]) -> Iterable[str]:

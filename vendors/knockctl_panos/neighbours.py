@@ -5,8 +5,8 @@ What can't be resolved from the configuration, such as names looked up in the DN
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -21,7 +21,7 @@ from xml.etree import ElementTree as ET
 
 from knockctl.ports import Span
 from knockctl.vendor import Neighbour
-from knockctl_panos.config import RULES, Entry, PanosConfig
+from knockctl_panos.config import PanosConfig
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
@@ -36,32 +36,59 @@ class Objects:
     """Where names are looked up: the vsys or device group, then what is shared."""
 
     places: tuple[ET.Element, ...] = ()
+    _named: dict[str, dict[str, ET.Element]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    """By kind and name, of the kinds that were looked for: thousands of rules ask."""
 
     def find(self, kind: str, name: str) -> ET.Element | None:
-        """Return an object by its name."""
-        for place in self.places:
-            for entry in place.iterfind(f"{kind}/entry"):
-                if entry.get("name") == name:
-                    return entry
-        return None
+        """Return an object by its name; the nearest of a name counts."""
+        if kind not in self._named:
+            named = self._named.setdefault(kind, {})
+            for place in self.places:
+                for entry in place.iterfind(f"{kind}/entry"):
+                    named.setdefault(entry.get("name", ""), entry)
+        return self._named[kind].get(name)
 
 
-def neighbour(rule: ET.Element, config: PanosConfig, objects: Objects) -> Neighbour | None:
+@dataclass(frozen=True, slots=True)
+class Governed:
+    """Which packets our rules judge."""
+
+    zones: Mapping[str, frozenset[str]]
+    """By ``from`` and ``to``."""
+    addresses: frozenset[Address]
+    spans: tuple[Span, ...]
+
+    @classmethod
+    def of(cls, config: PanosConfig) -> Governed:
+        """Put together what a config's rules test for."""
+        members = [member for rule in config.rules for member in rule.members("destination")]
+        return cls(
+            {
+                end: frozenset(zone for rule in config.rules for zone in rule.members(end))
+                for end in ("from", "to")
+            },
+            frozenset(_addresses(members)),
+            tuple(_spans(config)),
+        )
+
+
+def neighbour(where: str, rule: ET.Element, ours: Governed, objects: Objects) -> Neighbour | None:
     """Return what a foreign rule may do to packets of ours; None where it meets none of them."""
-    if rule.findtext("disabled") == "yes" or not _meets(rule, config, objects):
+    if rule.findtext("disabled") == "yes" or not _meets(rule, ours, objects):
         return None
     action = rule.findtext("action") or "allow"
     effect: Literal["accepts", "refuses", "unknown"]
     effect = "refuses" if action in _REFUSING else "accepts" if action == "allow" else "unknown"
-    return Neighbour(f"{RULES} {rule.get('name')}", _said(rule, action), effect)
+    return Neighbour(f"{where} {rule.get('name')}", _said(rule, action), effect)
 
 
-def _meets(rule: ET.Element, config: PanosConfig, objects: Objects) -> bool:
-    ours = config.rules
+def _meets(rule: ET.Element, ours: Governed, objects: Objects) -> bool:
     return (
         all(_zones(rule, end, ours) for end in ("from", "to"))
         and _destination(rule, ours, objects)
-        and _service(rule, config, objects)
+        and _service(rule, ours, objects)
     )
 
 
@@ -69,24 +96,23 @@ def _members(rule: ET.Element, path: str) -> list[str]:
     return [e.text or "" for e in rule.iterfind(f"{path}/member")] or ["any"]
 
 
-def _zones(rule: ET.Element, end: str, ours: Iterable[Entry]) -> bool:
+def _zones(rule: ET.Element, end: str, ours: Governed) -> bool:
     theirs = set(_members(rule, end))
-    mine = {zone for entry in ours for zone in entry.members(end)} or {"any"}
+    mine = ours.zones[end] or {"any"}
     return "any" in theirs or "any" in mine or bool(theirs & mine)
 
 
-def _destination(rule: ET.Element, ours: Iterable[Entry], objects: Objects) -> bool:
+def _destination(rule: ET.Element, ours: Governed, objects: Objects) -> bool:
     theirs = _members(rule, "destination")
     if "any" in theirs:
         return rule.findtext("negate-destination") != "yes"
     found = [network for name in theirs for network in networks(name, objects)]
     if None in found:
         return True
-    mine = {a for entry in ours for a in _addresses(entry.members("destination"))}
     known = [network for network in found if network is not None]
-    inside = [a for a in mine if any(a in network for network in known)]
+    inside = [a for a in ours.addresses if any(a in network for network in known)]
     if rule.findtext("negate-destination") == "yes":
-        return len(inside) < len(mine)
+        return len(inside) < len(ours.addresses)
     return bool(inside)
 
 
@@ -127,15 +153,14 @@ def _literal(text: str) -> list[Network]:
         return []
 
 
-def _service(rule: ET.Element, config: PanosConfig, objects: Objects) -> bool:
-    mine = list(governed(config))
+def _service(rule: ET.Element, ours: Governed, objects: Objects) -> bool:
     found = [span for name in _members(rule, "service") for span in _services(name, objects)]
     return None in found or any(
-        span.overlaps(other) for span in found if span is not None for other in mine
+        span.overlaps(other) for span in found if span is not None for other in ours.spans
     )
 
 
-def governed(config: PanosConfig) -> Iterator[Span]:
+def _spans(config: PanosConfig) -> Iterator[Span]:
     """Yield the ports that our rules accept, or refuse to whoever has not knocked.
 
     What refuses only those who have begun to knock watches for wrong ports: most there are.

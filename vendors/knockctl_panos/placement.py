@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from knockctl import vendor
+from knockctl.yamlfile import nearest
 
 # Letters, digits, space and _ - . (fact sheet 2.3); what a filter quotes must hold no quote.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9 _.-]{0,62}$")]
@@ -61,11 +69,23 @@ class PanosPlacement(vendor.Placement):
     position: Literal["top", "bottom"] | Before | After = "top"
     """Where our rules go among the others, all of them together."""
     applications: Mapping[str, tuple[Name, ...]] = Field(default_factory=dict)
-    """Per policy, applications its services are to be, such as ``panos-global-protect``."""
+    """Per policy, applications its services are to be, such as ``panos-global-protect``; a group
+    of devices may name policies that not all of them have."""
     tag_delay: int = Field(default=5, ge=0, le=60)
     """How many seconds at most it takes until a packet's log has become a tag."""
     multi_config: bool = True
     """Whether a change is sent in one request; where that is off, in single ones in order."""
+
+    @field_validator("applications")
+    @classmethod
+    def _of_policies(
+        cls, applications: Mapping[str, tuple[Name, ...]], info: ValidationInfo
+    ) -> Mapping[str, tuple[Name, ...]]:
+        known = (info.context or {}).get("policies")
+        for name in applications:
+            if known is not None and name not in known:
+                raise ValueError(f"no such policy {name!r}{nearest(name, known)}")
+        return applications
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:

@@ -161,7 +161,7 @@ class _Difference:
         if self._goal.empty:
             return ()
         found = self._reading.judging(self._foreign[: self._above], self._goal)
-        above = (*self._reading.pushed_above(self._goal), *found)
+        above = (*self._reading.judged_before(self._goal), *found)
         return tuple(n for n in above if n.effect != "refuses")
 
     def _write(self, kind: Kind, changes: list[Change], operations: list[Operation]) -> None:

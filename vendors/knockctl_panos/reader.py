@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
 from xml.etree import ElementTree as ET
 
 from knockctl.errors import CommandRefused, PrivilegeError, Unreachable, Unsupported
 from knockctl_panos.config import OWN, Entry
-from knockctl_panos.location import SHARED, Location
+from knockctl_panos.location import SHARED, Location, group_path
 from knockctl_panos.reading import PanosReading, reading
 from knockctl_panos.session import Session
 from knockctl_panos.xmltext import of_element
@@ -43,11 +45,40 @@ def is_panorama(system: Mapping[str, str]) -> bool:
 
 
 def read(session: Session, location: Location) -> PanosReading:
-    """Read what runs; three requests, however many rules there are."""
-    container, shared = session.show(location.base), session.show(SHARED)
+    """Read what runs; three requests, and one for each device group above, whatever the rules."""
+    container, around = session.show(location.base), _around(session, location)
     _there(container, location, session)
-    pushed = _pushed(session, location)
-    return reading(container, [s for s in (shared,) if s is not None], location, pushed)
+    return reading(container, around, location, _pushed(session, location))
+
+
+def _around(session: Session, location: Location) -> list[ET.Element]:
+    """Return the device groups above ours, the nearest first, and what is shared."""
+    paths = [group_path(name) for name in reversed(_groups_above(session, location))]
+    found = [session.show(path) for path in (*paths, SHARED)]
+    return [element for element in found if element is not None]
+
+
+def _groups_above(session: Session, location: Location) -> list[str]:
+    """Return the names of the device groups above ours, the outermost first.
+
+    Groups have stood in a tree since PAN-OS 7.0: each is an element ``dg`` in that above it.
+    """
+    if location.group is None:
+        return []
+    root = session.op("<show><dg-hierarchy></dg-hierarchy></show>").find("dg-hierarchy")
+    found = _way(root, location.group) if root is not None else None
+    return found or []
+
+
+def _way(element: ET.Element, name: str) -> list[str] | None:
+    """Return the names passed on the way to a group below; None where it is not there."""
+    for group in element.iterfind("dg"):
+        if group.get("name") == name:
+            return []
+        below = _way(group, name)
+        if below is not None:
+            return [group.get("name", ""), *below]
+    return None
 
 
 def _there(container: ET.Element | None, location: Location, session: Session) -> None:
@@ -81,15 +112,15 @@ def mark(session: Session, location: Location) -> str | None:
 
 def everything(session: Session, location: Location) -> str:
     """Return what judges packets as one document, as a device saves its configuration."""
-    container, shared = session.show(location.base), session.show(SHARED)
+    container, around = session.show(location.base), _around(session, location)
     root = ET.Element("config")
-    if shared is not None:
-        root.append(_trimmed(shared))
+    root.extend([_trimmed(one) for one in around if one.tag == "shared"])
     holder = ET.SubElement(root, "devices")
     entry = ET.SubElement(holder, "entry", {"name": "localhost.localdomain"})
     if container is not None:
         inside = ET.SubElement(entry, "device-group" if location.group is not None else "vsys")
-        inside.append(_trimmed(container))
+        above = [one for one in reversed(around) if one.tag != "shared"]
+        inside.extend([_trimmed(one) for one in (*above, container)])
     pushed = _pushed(session, location)
     if pushed is not None:
         root.append(deepcopy(pushed))
@@ -113,11 +144,15 @@ def on_data_plane(session: Session, address: str) -> bool:
         result = session.op("<show><interface>all</interface></show>")
     except (Unsupported, PrivilegeError, CommandRefused):
         return False
-    return any(
-        (one.text or "").partition("/")[0] == address
-        for path in ("ifnet/entry/ip", "ifnet/entry/addr/member", "ifnet/entry/addr6/member")
-        for one in result.iterfind(path)
-    )
+    return ip_address(address) in set(_carried(result))
+
+
+def _carried(interfaces: ET.Element) -> Iterator[IPv4Address | IPv6Address]:
+    """Yield the addresses of all interfaces, learnt ones too; where there is none it says N/A."""
+    for path in ("ip", "addr/member", "addr6/member", "dyn-addr/member"):
+        for one in interfaces.iterfind(f"ifnet/entry/{path}"):
+            with contextlib.suppress(ValueError):
+                yield ip_interface(one.text or "").ip
 
 
 def answering(session: Session, said: Callable[[str], None]) -> None:

@@ -8,8 +8,9 @@ other attributes are the device's own bookkeeping, such as ``admin``, ``dirtyId`
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape, quoteattr
@@ -98,26 +99,27 @@ def element_of(node: Node) -> ET.Element:
     return element
 
 
-def lines(node: Node, depth: int = 0) -> Iterator[str]:
-    """Yield the lines a node is printed in, two spaces deeper for each level."""
-    space = _STEP * depth
+def printed(node: Node) -> str:
+    """Print a node and all below it, two spaces deeper for each level."""
+    lines: list[str] = []
+    _print(node, "", lines)
+    return "".join(lines)
+
+
+def _print(node: Node, space: str, lines: list[str]) -> None:
     name = f" name={quoteattr(node.name)}" if node.name else ""
     if node.children:
-        yield f"{space}<{node.tag}{name}>"
+        lines.append(f"{space}<{node.tag}{name}>\n")
         for child in node.children:
-            yield from lines(child, depth + 1)
-        yield f"{space}</{node.tag}>"
+            _print(child, space + _STEP, lines)
+        lines.append(f"{space}</{node.tag}>\n")
     elif node.text:
-        yield f"{space}<{node.tag}{name}>{_escaped(node.text)}</{node.tag}>"
+        lines.append(f"{space}<{node.tag}{name}>{_escaped(node.text)}</{node.tag}>\n")
     else:
-        yield f"{space}<{node.tag}{name}/>"
+        lines.append(f"{space}<{node.tag}{name}/>\n")
 
 
-def printed(node: Node) -> str:
-    """Print a node and all below it."""
-    return "".join(f"{line}\n" for line in lines(node))
-
-
+@lru_cache(maxsize=4096)
 def _escaped(text: str) -> str:
     return escape(text, {"\r": "&#13;"})
 

@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from knockctl_routeros import console, normal
 
@@ -30,6 +30,9 @@ Menu = Literal[
 MENUS: tuple[Menu, ...] = get_args(Menu)
 """Every menu we touch, what is referred to before what refers to it."""
 Chain = tuple[Menu, str]
+RULES = frozenset(menu for menu in MENUS if menu.endswith((" filter", " raw")))
+"""Menus whose rows are judged in order, in chains; those of others are members of a set."""
+_RANK = {menu: rank for rank, menu in enumerate(MENUS)}
 
 OWN = "knockctl:"
 OWN_NAME = "kc-"
@@ -39,8 +42,6 @@ OFF = "# jumps turned off by "
 SECRET = " secret"  # noqa: S105 - ends the comment of a row whose words came from a reference
 
 _NAME = re.compile(r" #(?P<name>[0-9a-z.]+)$")
-_AS_READ = frozenset(("chain", "comment"))
-"""Words that have one form."""
 _MARKED = re.compile(rf"{re.escape(JUMP)}(?: (?P<mark>\S+))?")
 
 
@@ -57,22 +58,19 @@ class Row:
     menu: Menu
     words: tuple[tuple[str, str], ...]
     _map: Mapping[str, str] = field(init=False, repr=False, compare=False)
-    _hash: int = field(init=False, repr=False, compare=False)
     ours: bool = field(init=False, repr=False, compare=False)
     """Whether it carries our comment."""
-    _read: Mapping[str, object] | None = field(init=False, repr=False, compare=False)
-    """What ``words`` are made of once somebody asks for more than ``_AS_READ``."""
+    jump: bool = field(init=False, repr=False, compare=False)
+    """Whether it is one of the rules that lead to our chains and carry the mark."""
 
     def __post_init__(self) -> None:
         """Prepare look-ups: rows are asked and compared thousands of times in a plan."""
-        object.__setattr__(self, "_read", None)
         words = dict(self.words)
         object.__setattr__(self, "_map", words)
-        object.__setattr__(self, "ours", words.get("comment", "").startswith(OWN))
-        object.__setattr__(self, "_hash", hash((self.menu, self.words)))
-
-    def __hash__(self) -> int:
-        return self._hash
+        comment = words.get("comment", "")
+        object.__setattr__(self, "ours", comment.startswith(OWN))
+        jump = comment.startswith(JUMP) and self.rule and self._marks is not None
+        object.__setattr__(self, "jump", jump)
 
     @classmethod
     def of(cls, menu: Menu, words: Mapping[str, object]) -> Row:
@@ -80,41 +78,17 @@ class Row:
 
         Values may be of the types librouteros makes of them, see ``normal.plain``.
         """
-        rule = menu.endswith((" filter", " raw"))
-        found = normal.words(words, rule=rule, ipv6=menu.startswith("/ipv6"))
+        found = normal.words(words, rule=menu in RULES, ipv6=menu.startswith("/ipv6"))
         return cls(menu, tuple(sorted(found.items())))
-
-    @classmethod
-    def read(cls, menu: Menu, words: Mapping[str, object]) -> Row:
-        """Make the same row as ``of``, in normal form only once somebody looks closer.
-
-        Of thousands of rules that are not ours most are only asked whose they are.
-        """
-        row = object.__new__(cls)
-        object.__setattr__(row, "menu", menu)
-        object.__setattr__(row, "_read", words)
-        object.__setattr__(row, "ours", str(words.get("comment", "")).startswith(OWN))
-        return row
-
-    def __getattr__(self, name: str) -> Any:
-        """Look closer: called for what ``read`` has left out."""
-        if name not in ("words", "_map", "_hash"):
-            raise AttributeError(name)
-        whole = Row.of(self.menu, self._read or {})
-        for slot in ("words", "_map", "_hash", "_read"):
-            object.__setattr__(self, slot, object.__getattribute__(whole, slot))
-        return getattr(self, name)
 
     def get(self, key: str, default: str = "") -> str:
         """Return a word's value, without its leading ``!`` being looked at."""
-        if self._read is not None and key in _AS_READ:
-            return normal.plain(self._read.get(key, default))
         return self._map.get(key, default)
 
     @property
     def rule(self) -> bool:
-        """Tell whether it is judged in order, in a chain; other rows are members of a set."""
-        return self.menu.endswith((" filter", " raw"))
+        """Tell whether it is judged in order, in a chain."""
+        return self.menu in RULES
 
     @property
     def off(self) -> bool:
@@ -138,10 +112,11 @@ class Row:
             return self if comment == self.get("comment") else self._with(comment)
         return self._with(f"{comment} #{name}")
 
-    @property
-    def jump(self) -> bool:
-        """Tell whether it is one of the rules that lead to our chains and carry the mark."""
-        return self.rule and self.get("comment").startswith(JUMP) and self._marks is not None
+    def apart(self, name: str) -> tuple[Row, str]:
+        """Return the same row without a name, and that, unless it is given one."""
+        if " #" not in self.get("comment"):
+            return self, name
+        return self.named(""), name or self.name
 
     @property
     def mark(self) -> str:
@@ -160,7 +135,8 @@ class Row:
         return _MARKED.fullmatch(_NAME.sub("", self.get("comment")))
 
     def _with(self, comment: str) -> Row:
-        return Row(self.menu, tuple(sorted({**self._map, "comment": comment}.items())))
+        words = ((key, comment if key == "comment" else value) for key, value in self.words)
+        return Row(self.menu, tuple(words))
 
     def parts(self) -> tuple[str, ...]:
         """Return the command that adds it, word by word, quoted where needed."""
@@ -203,18 +179,18 @@ class RouterConfig:
     """Of a config that was read: which rule of its chain each jump was. Goes before ``place``."""
 
     def __post_init__(self) -> None:
-        names = self.names or ("",) * len(self.rows)
-        rows = [r.named(name) if name else r for r, name in zip(self.rows, names, strict=True)]
-        rules = [row for row in rows if row.rule]
-        others = {row.named(""): row for row in reversed(rows) if not row.rule}.values()
-        marks = {row.mark for row in rules if row.jump}
+        given = self.names or ("",) * len(self.rows)
+        named = [row.apart(name) for row, name in zip(self.rows, given, strict=True)]
+        rules = [one for one in named if one[0].rule]
+        others = dict(one for one in reversed(named) if not one[0].rule)
+        marks = {row.mark for row, _ in rules if row.jump}
         if self.revision or len(marks) == 1:
             # What is asked for counts: this is how a mark is changed.
             object.__setattr__(self, "revision", self.revision or marks.pop() or None)
-            rules = [row.marked(None) for row in rules]
-        found = sorted([*others, *rules], key=_place)
-        object.__setattr__(self, "names", tuple(row.name for row in found))
-        object.__setattr__(self, "rows", tuple(row.named("") for row in found))
+            rules = [(row.marked(None), name) for row, name in rules]
+        found = sorted((*others.items(), *rules), key=_place)
+        object.__setattr__(self, "names", tuple(name for _, name in found))
+        object.__setattr__(self, "rows", tuple(row for row, _ in found))
 
     @property
     def empty(self) -> bool:
@@ -298,8 +274,9 @@ def own(rows: Iterable[Row]) -> RouterConfig:
     return RouterConfig(on, None if jumps or len(marks) != 1 else marks.pop())
 
 
-def _place(row: Row) -> tuple[int, bool, str, tuple[tuple[str, str], ...]]:
-    """Sort key: rules keep their order within a chain, as sorting is stable."""
+def _place(named: tuple[Row, str]) -> tuple[int, bool, str, tuple[tuple[str, str], ...]]:
+    """Sort key of a row and its name: rules keep their order in a chain, as sorting is stable."""
+    row, _ = named
     chain = row.get("chain")
-    place = (MENUS.index(row.menu), not chain.startswith(OWN_NAME), chain)
-    return (*place, ()) if row.rule else (*place, row.named("").words)
+    words = () if row.rule else row.words
+    return _RANK[row.menu], not chain.startswith(OWN_NAME), chain, words

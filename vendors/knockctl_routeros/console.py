@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 WIDTH = 80
 INDENT = "    "
@@ -54,6 +55,7 @@ def escaped(value: str) -> str:
     return "".join(parts)
 
 
+@lru_cache(maxsize=4096)
 def quoted(value: str) -> str:
     """Return a value as ``/export`` prints it, in quotes where it needs them."""
     return value if _PLAIN.fullmatch(value) else f'"{escaped(value)}"'
@@ -94,11 +96,13 @@ def line(first: str, *parts: str) -> str:
 
     A word is never cut, so that whoever masks a secret finds it in one piece.
     """
-    lines = [first]
+    text, width = first, len(first)
     for part in parts:
-        if len(f"{lines[-1]} {part} \\") > WIDTH:
-            lines[-1] += " \\"
-            lines.append(INDENT + part)
+        width += 1 + len(part)
+        if width + len(" \\") > WIDTH:
+            text += " \\\n" + INDENT
+            width = len(INDENT) + len(part)
         else:
-            lines[-1] += f" {part}"
-    return "\n".join(lines)
+            text += " "
+        text += part
+    return text

@@ -27,8 +27,9 @@ Moves = frozenset[tuple[str, tuple[tuple[str, str], ...]]]
 def adopt(running: RouterConfig, intended: RouterConfig, change_id: str) -> RouterConfig:
     """Return ``intended`` with the running generations' names, or fresh ones."""
     patterns = _patterns(running, intended)
-    rows = tuple(_with_patterns(row, patterns) for row in intended.rows)
-    intended = replace(intended, rows=rows)
+    if patterns:
+        rows = tuple(_with_patterns(row, patterns) for row in intended.rows)
+        intended = replace(intended, rows=rows)
     names = adopted(_moves(running), _moves(intended), _partly, change_id)
     return replace(intended, rows=tuple(_renamed(row, names) for row in intended.rows))
 

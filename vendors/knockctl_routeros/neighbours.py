@@ -11,12 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import ip_network
 from typing import Literal
 
 from knockctl.ports import HIGHEST_PORT, Span, without
 from knockctl.vendor import Neighbour
 from knockctl_routeros.config import OWN_NAME, Menu, Row
+from knockctl_routeros.table import Table
 
 Effect = Literal["accepts", "refuses", "unknown"]
 
@@ -38,53 +40,51 @@ _OPPOSED = (*_SINGLE, "in-interface-list", "src-address", "src-address-list", "d
 _RUN = re.compile(r"([0-9]+)(?:-([0-9]+))?")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Surroundings:
-    """The static rows of one menu, ours and foreign, and what our rules in it govern."""
+    """A menu, ours and foreign, among all tables of its family."""
 
-    rows: tuple[Row, ...]
-    governed: tuple[Span, ...]
-    untracked: bool
-    """Whether a packet may be exempt from connection tracking: a raw rule says so."""
+    table: Table
+    kin: Sequence[Table]
 
     @classmethod
-    def of(cls, menu: Menu, rows: Mapping[Menu, Sequence[Row]]) -> Surroundings:
+    def of(cls, menu: Menu, tables: Mapping[Menu, Table]) -> Surroundings:
         """Look at a menu among everything that was read."""
         family = menu.split(" ", 1)[0]
-        kin = [row for found in rows.values() for row in found if row.menu.startswith(f"{family} ")]
-        return cls(
-            tuple(rows.get(menu, ())),
-            tuple(span for row in kin if row.ours for span in _spans(row)),
-            any(
-                row.get("action") == "notrack" and row.get("disabled") != "yes"
-                for row in kin
-                if row.menu.endswith(" raw")
-            ),
-        )
+        kin = [table for other, table in tables.items() if other.startswith(f"{family} ")]
+        return cls(tables[menu], kin)
 
-    def chain(self, name: str) -> tuple[Row, ...]:
-        """Return a chain's rules in order."""
-        return tuple(row for row in self.rows if row.get("chain") == name)
+    @cached_property
+    def governed(self) -> tuple[Span, ...]:
+        """What our rules govern."""
+        return tuple(s for kin in self.kin for place in kin.ours for s in _spans(kin.row(place)))
 
-    def above(self) -> Iterator[tuple[Row, tuple[Row, ...]]]:
-        """Yield every rule of ours in somebody else's chain, and all rules above it.
+    @cached_property
+    def untracked(self) -> bool:
+        """Whether a packet may be exempt from connection tracking: a raw rule says so."""
+        raw = (table for table in self.kin if table.menu.endswith(" raw"))
+        exempt = (row for table in raw for row in table.written("action", "notrack"))
+        return any(row.get("disabled") != "yes" for row in exempt)
+
+    def chain(self, name: str) -> Iterator[Row]:
+        """Yield a chain's rules in order."""
+        return (self.table.row(place) for place in self.table.chain(name))
+
+    def above(self) -> Iterator[tuple[Row, Sequence[int]]]:
+        """Yield every rule of ours in somebody else's chain, and the places of all rules above it.
 
         Of rules that match the same packets the first is enough.
         """
-        for name in self.chains():
-            rules = () if name.startswith(OWN_NAME) else self.chain(name)
-            seen = set()
-            for place, row in enumerate(rules):
-                if not row.ours:
-                    continue
+        for name in self.table.chains:
+            if name.startswith(OWN_NAME):
+                continue
+            places, seen = self.table.chain(name), set()
+            for number in self.table.standing(name):
+                row = self.table.row(places[number])
                 tested = tuple(word for word in row.words if word[0] != "comment")
                 if tested not in seen:
                     seen.add(tested)
-                    yield row, rules[:place]
-
-    def chains(self) -> tuple[str, ...]:
-        """Return the names of all chains that have rules."""
-        return tuple(dict.fromkeys(row.get("chain") for row in self.rows if row.rule))
+                    yield row, places[:number]
 
 
 def neighbours(around: Surroundings) -> tuple[Neighbour, ...]:
@@ -92,18 +92,19 @@ def neighbours(around: Surroundings) -> tuple[Neighbour, ...]:
     found: list[Neighbour] = []
     for ours, above in around.above():
         found.extend(_judged(around, above, ours))
-    for name in around.chains():
+    for name in around.table.chains:
         if name.startswith(OWN_NAME):
-            found.extend(_judged(around, around.chain(name), None))
+            found.extend(_judged(around, around.table.chain(name), None))
     return tuple(dict.fromkeys(found))
 
 
-def _judged(around: Surroundings, rules: Sequence[Row], below: Row | None) -> Iterator[Neighbour]:
-    for number, row in enumerate(rules, start=1):
+def _judged(around: Surroundings, places: Sequence[int], below: Row | None) -> Iterator[Neighbour]:
+    for number, place in enumerate(places, start=1):
+        row = around.table.row(place)
         effect = None if row.ours else _effect(around, row, below, ())
         if effect:
-            place = f"{row.menu} {row.get('chain')} rule {number}"
-            yield Neighbour(place, " ".join(row.parts()), effect)
+            where = f"{row.menu} {row.get('chain')} rule {number}"
+            yield Neighbour(where, " ".join(row.parts()), effect)
 
 
 def _effect(

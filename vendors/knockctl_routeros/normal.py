@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from functools import lru_cache
 from ipaddress import ip_address, ip_network, summarize_address_range
 from typing import cast
 
@@ -217,13 +218,19 @@ def words(found: Mapping[str, object], *, rule: bool, ipv6: bool) -> dict[str, s
     A rule's action is always said. Of the default of ``reject-with`` only that of IPv4 is known.
     """
     normal = {
-        key: _FORMS.get(key, str)(plain(value))
+        key: _form(key, plain(value)) if key in _FORMS else plain(value)
         for key, value in found.items()
         if key not in READ_ONLY and not key.startswith(".")
     }
     if rule:
         normal.setdefault("action", "accept")
     return {k: v for k, v in normal.items() if not _default(k, v, rule=rule, ipv6=ipv6)}
+
+
+@lru_cache(maxsize=4096)
+def _form(key: str, value: str) -> str:
+    # The same few values are read again and again, in every rule and on every device.
+    return _FORMS[key](value)
 
 
 def _default(key: str, value: str, *, rule: bool, ipv6: bool) -> bool:

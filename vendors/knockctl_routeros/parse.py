@@ -7,21 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from knockctl.vendor import Neighbour, Reading
-from knockctl_routeros import normal
+from knockctl_routeros import lists
 from knockctl_routeros.config import MENUS, OFF, Chain, Menu, RouterConfig, Row, own
 from knockctl_routeros.export import parse_export
-from knockctl_routeros.lists import entries
 from knockctl_routeros.neighbours import Surroundings, neighbours
+from knockctl_routeros.table import Table, static
 
 
 @dataclass(frozen=True, slots=True)
 class RouterReading(Reading[RouterConfig]):
     """A reading that also knows what is foreign, and where ours stands among it."""
 
-    foreign: tuple[Row, ...] = ()
-    """Static rows that are not ours, in the device's order."""
-    foreign_ids: tuple[str, ...] = ()
-    """The router's own names for those rows; empty where the reading is of a text."""
+    tables: Mapping[Menu, Table] = field(default_factory=dict)
+    """All that was read, menu by menu."""
     off: tuple[Row, ...] = ()
     """Disabled rows of ours: what an unfinished change left, or somebody turned off."""
     places: Mapping[Chain, int] = field(default_factory=dict)
@@ -32,6 +30,15 @@ class RouterReading(Reading[RouterConfig]):
     duplicates: tuple[Row, ...] = ()
     """Rules of ours of the same comment, each of them: somebody copied one. Nothing tells them
     apart, so that none can be kept."""
+
+    def table(self, menu: Menu) -> Table:
+        """Return what was read of a menu."""
+        return self.tables.get(menu) or Table(menu)
+
+    @property
+    def foreign(self) -> tuple[Row, ...]:
+        """Static rows that are not ours, in the device's order."""
+        return tuple(row for table in self.tables.values() for row in table.rows() if not row.ours)
 
     @property
     def shadows(self) -> tuple[Neighbour, ...]:
@@ -57,59 +64,47 @@ class RouterReading(Reading[RouterConfig]):
         return replace(self, config=replace(self.config, rows=rows, names=names), off=())
 
 
-def static(rows: Iterable[Mapping[str, object]]) -> tuple[Mapping[str, object], ...]:
-    """Return the rows that are configuration: not learnt at run time, not made by the router.
-
-    Positions count only these. The rows of ``api_rows`` are in the same order.
-    """
-    return tuple(row for row in rows if normal.switch(normal.plain(row.get("dynamic"))) != "yes")
-
-
 def api_rows(menu: Menu, rows: Iterable[Mapping[str, object]]) -> tuple[Row, ...]:
     """Return the static rows of an API reply to ``print``; values may be cast or plain."""
-    return tuple(Row.read(menu, row) for row in static(rows))
+    return tuple(Row.of(menu, row) for row in static(rows))
 
 
-def read(
-    rows: Mapping[Menu, Sequence[Row]], ids: Mapping[Menu, Sequence[str]] | None = None
-) -> RouterReading:
-    """Tell ours from foreign in the rows of every menu, and judge what stands above ours.
+def read(rows: Mapping[Menu, Sequence[Row]]) -> RouterReading:
+    """Tell ours from foreign in the rows of every menu, such as those of an export."""
+    return read_tables({menu: Table.of(menu, found) for menu, found in rows.items()})
 
-    ``ids`` are the router's names for the rows, in the same order.
+
+def read_tables(found: Mapping[Menu, Table]) -> RouterReading:
+    """Take what is ours out of every menu, and judge what stands above it.
 
     Whether packets may be exempt from connection tracking is read from the ``raw`` menus.
     """
-    everything = [row for menu in MENUS for row in rows.get(menu, ())]
-    around = {menu: Surroundings.of(menu, rows) for menu in MENUS}
+    tables = {menu: found.get(menu) or Table(menu) for menu in MENUS}
+    around = {menu: Surroundings.of(menu, tables) for menu in MENUS}
+    ours = [(table, place) for table in tables.values() for place in table.ours]
+    rows = [table.row(place) for table, place in ours]
     places: dict[Chain, int] = {}
     off: dict[Chain, int] = {}
-    stands: dict[tuple[Menu, str], tuple[int, str | None]] = {}
     for menu in MENUS:
-        names = dict(enumerate((ids or {}).get(menu, ())))
-        for at, row in enumerate(rows.get(menu, ())):
-            if row.ours and row.rule:
-                stands[menu, row.get("comment")] = (at, names.get(at + 1))
-        for ours, above in around[menu].above():
-            chain, theirs = (menu, ours.get("chain")), sum(not row.ours for row in above)
-            if ours.off:
-                off.setdefault(chain, theirs)
-            else:
-                places.setdefault(chain, theirs)
-    stood = {chain: theirs + 1 for chain, theirs in places.items()}
+        mine = set(tables[menu].ours)
+        for row, above in around[menu].above():
+            theirs = len(above) - len(mine.intersection(above))
+            (off if row.off else places).setdefault((menu, row.get("chain")), theirs)
     return RouterReading(
-        replace(own(everything), stood=stood),
-        (*(n for menu in MENUS for n in neighbours(around[menu])), *entries(everything)),
-        foreign=tuple(row for row in everything if not row.ours),
-        foreign_ids=tuple(
-            id_
-            for menu in MENUS
-            for row, id_ in zip(rows.get(menu, ()), (ids or {}).get(menu, ()), strict=False)
-            if not row.ours
+        replace(own(rows), stood={chain: theirs + 1 for chain, theirs in places.items()}),
+        (
+            *(n for menu in MENUS for n in neighbours(around[menu])),
+            *(n for menu in lists.MENUS for n in lists.entries(tables[menu].rows())),
         ),
-        off=tuple(row for row in everything if row.ours and row.off),
+        tables=tables,
+        off=tuple(row for row in rows if row.off),
         places=off | places,
-        stands=stands,
-        duplicates=_duplicates(everything),
+        stands={
+            (row.menu, row.get("comment")): (place, table.id(place + 1))
+            for row, (table, place) in zip(rows, ours, strict=True)
+            if row.rule
+        },
+        duplicates=_duplicates(rows),
     )
 
 

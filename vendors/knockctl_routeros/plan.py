@@ -148,38 +148,30 @@ class _Difference:
     def shadows(self) -> tuple[Neighbour, ...]:
         """Return the foreign rules that will stand above ours and may let packets past."""
         placed = {(one.row.menu, one.row.get("chain")) for one in self.placed if one.row.jump}
-        chains: dict[Chain, list[Row]] = {}
-        for row in self.reading.foreign:
-            chains.setdefault((row.menu, row.get("chain")), []).append(row)
-        for ours in self.goal.rows:
-            chain = (ours.menu, ours.get("chain"))
+        ours: dict[Menu, list[tuple[Row, int]]] = {menu: [] for menu in MENUS}
+        for row in self.goal.rows:
+            chain = (row.menu, row.get("chain"))
             stays = chain in self.reading.places and chain not in placed
             above = self.reading.places[chain] if stays else self._above(chain)
-            chains.setdefault(chain, []).insert(above, ours)
-        rows: dict[Menu, list[Row]] = {}
-        for (menu, _), found_there in chains.items():
-            rows.setdefault(menu, []).extend(found_there)
-        found = [n for menu in MENUS for n in neighbours(Surroundings.of(menu, rows))]
+            ours[row.menu].append((row, 0 if chain[1].startswith(OWN_NAME) else above))
+        tables = {menu: self.reading.table(menu).instead(rows) for menu, rows in ours.items()}
+        found = [n for menu in MENUS for n in neighbours(Surroundings.of(menu, tables))]
         mine = lists.used(self.goal.rows)
         found += [n for n in self.reading.neighbours if lists.of(n) in mine]
         return tuple(n for n in found if n.effect != "refuses")
 
     def find(self) -> None:
         """Go through every chain of either side, jumps last."""
-        chains = dict.fromkeys(
-            (row.menu, row.get("chain")) for row in (*self.before.rows, *self.goal.rows)
-        )
-        for chain in sorted(chains, key=lambda c: (MENUS.index(c[0]), *_order(c[1]))):
-            self._chain(chain)
+        was, will = _by_chain(self.before), _by_chain(self.goal)
+        for chain in sorted({*was, *will}, key=lambda c: (MENUS.index(c[0]), *_order(c[1]))):
+            self._chain(chain, was.get(chain, []), will.get(chain, []))
         if not self.before.empty and self.before.revision is None:
             self.changes.append(Change("add", JUMP, "one revision mark on every jump"))
         for row in self.reading.off:
             self.changes.append(Change("remove", _place(row), f"(turned off) {_said(row)}"))
 
-    def _chain(self, chain: Chain) -> None:
-        was = [i for i, r in enumerate(self.before.rows) if (r.menu, r.get("chain")) == chain]
+    def _chain(self, chain: Chain, was: list[int], will: list[int]) -> None:
         single = [i for i in was if self._devices[i] not in self.reading.duplicates]
-        will = [i for i, r in enumerate(self.goal.rows) if (r.menu, r.get("chain")) == chain]
         pairs = _matched(
             [self.before.rows[i].marked(None) for i in single],
             [self.goal.rows[i].marked(None) for i in will],
@@ -228,17 +220,21 @@ class _Difference:
 
     def _foreign(self, chain: Chain) -> Anchor:
         """Return somebody else's rule that our jump is to stand before."""
-        there = [
-            id_
-            for row, id_ in zip(self.reading.foreign, self.reading.foreign_ids, strict=False)
-            if (row.menu, row.get("chain")) == chain
-        ]
-        above = self._above(chain)
-        return there[above] if above < len(there) else None
+        table, above = self.reading.table(chain[0]), self._above(chain)
+        there = table.theirs(chain[1])
+        return table.id(there[above]) if above < len(there) else None
 
     def _above(self, chain: Chain) -> int:
         """Return how many rules of others are to stand above our jump."""
         return (self.goal.place_in(chain) or 1) - 1
+
+
+def _by_chain(config: RouterConfig) -> dict[Chain, list[int]]:
+    """Return for each chain which rows are in it."""
+    found: dict[Chain, list[int]] = {}
+    for number, row in enumerate(config.rows):
+        found.setdefault((row.menu, row.get("chain")), []).append(number)
+    return found
 
 
 def _order(chain: str) -> tuple[bool, str]:
@@ -256,10 +252,8 @@ def _misplaced(reading: RouterReading, goal: RouterConfig) -> Iterator[Chain]:
             named = f"{chain[0]} {chain[1]} "
             if above and any(n.place.startswith(named) for n in reading.shadows):
                 yield chain
-        else:
-            theirs = sum((r.menu, r.get("chain")) == chain for r in reading.foreign)
-            if above != min(wanted - 1, theirs):
-                yield chain
+        elif above != min(wanted - 1, len(reading.table(chain[0]).theirs(chain[1]))):
+            yield chain
 
 
 def _matched(was: Sequence[Row], will: Sequence[Row]) -> list[tuple[int, int]]:
@@ -276,6 +270,5 @@ def _place(row: Row) -> str:
 
 def _said(row: Row) -> str:
     """Print a row in one line, without what its place says already."""
-    plain = row.named("").marked(None)
-    words = {k: v for k, v in plain.words if k != "chain"}
-    return " ".join(Row.of(row.menu, words).parts()[1:])
+    parts = row.named("").marked(None).parts()
+    return " ".join(part for part in parts[1:] if not part.startswith("chain="))

@@ -45,7 +45,8 @@ class PolicyChains:
     """Builds one policy's chains; ``after`` are the policies listed behind it."""
 
     policy: ResolvedPolicy
-    family: Family
+    trusted: Sequence[str]
+    """Trusted networks of the family."""
     after: tuple[PolicyChains, ...]
     others_refuse: bool
     """Some other policy on the address refuses what nothing governs."""
@@ -54,18 +55,15 @@ class PolicyChains:
 
     @classmethod
     def of(
-        cls, policies: Sequence[ResolvedPolicy], index: int, family: Family, *, layer7: bool
-    ) -> PolicyChains:
-        """Return the builder for the policy at ``index`` of an address's list."""
-        policy = policies[index]
-        later = range(index + 1, len(policies))
-        return cls(
-            policy,
-            family,
-            tuple(cls.of(policies, other, family, layer7=layer7) for other in later),
-            any(p.otherwise == "refuse" for p in policies if p is not policy),
-            layer7,
-        )
+        cls, policies: Sequence[ResolvedPolicy], family: Family, *, layer7: bool
+    ) -> tuple[PolicyChains, ...]:
+        """Return the builders for an address's list of policies."""
+        found: tuple[PolicyChains, ...] = ()
+        for policy in reversed(policies):
+            trusted = [address(str(n)) for n in policy.trusted if n.version == family]
+            refuse = any(p.otherwise == "refuse" for p in policies if p is not policy)
+            found = (cls(policy, trusted, found, refuse, layer7), *found)
+        return found
 
     # --- names ---
 
@@ -139,11 +137,6 @@ class PolicyChains:
     def refuse(self) -> Words:
         """How this policy refuses."""
         return DROP if self.policy.refuse == "drop" else jump(REJECT)
-
-    @cached_property
-    def trusted(self) -> list[str]:
-        """Trusted networks of this family."""
-        return [address(str(n)) for n in self.policy.trusted if n.version == self.family]
 
     @cached_property
     def exempts(self) -> bool:

@@ -9,8 +9,9 @@ from knockctl.errors import Unsupported
 from knockctl.vendor import Neighbour
 from knockctl_routeros import lists
 from knockctl_routeros.config import MENUS, Menu, Row
-from knockctl_routeros.parse import RouterReading, api_rows, read, static
+from knockctl_routeros.parse import RouterReading, api_rows, read_tables
 from knockctl_routeros.session import Reply, Session, path
+from knockctl_routeros.table import Table, static
 
 
 class Reader:
@@ -34,21 +35,17 @@ class Reader:
 
     def reading(self) -> RouterReading:
         """Read what is ours, and the rules beside it."""
-        rows: dict[Menu, tuple[Row, ...]] = {}
-        ids: dict[Menu, tuple[str, ...]] = {}
-        for menu in self._menus():
-            if menu not in lists.MENUS:
-                found = static(self._print(menu))
-                rows[menu] = api_rows(menu, found)
-                ids[menu] = tuple(str(row[".id"]) for row in found)
+        menus = [menu for menu in self._menus() if menu not in lists.MENUS]
+        tables = {menu: Table(menu, self._print(menu)) for menu in menus}
         self.ids, self.off = {}, {}
-        for menu, listed in rows.items():
-            for row, id_ in zip(listed, ids[menu], strict=True):
-                if row.ours and row.off:
+        for menu, table in tables.items():
+            for place in table.ours:
+                row, id_ = table.row(place), str(table.id(place))
+                if row.off:
                     self.off.setdefault(menu, []).append(id_)
-                elif row.ours:
+                else:
                     self.ids.setdefault((menu, row.get("comment")), []).append(id_)
-        return read(rows, ids)
+        return read_tables(tables)
 
     def entries(self, names: Sequence[str]) -> tuple[Neighbour, ...]:
         """Return what is on these lists for good; other lists may hold thousands of addresses."""

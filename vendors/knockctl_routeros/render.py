@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from knockctl.policy.resolved import ResolvedPolicy
 from knockctl.ports import Span, merged, without
 from knockctl.vendor import Facts, Placement, Rendered
+from knockctl_routeros.chains import OwnChain, named, reached
 from knockctl_routeros.config import JUMP, OWN, Menu, RouterConfig, Row
 from knockctl_routeros.fidelity import notes, relaxed, traps_early
 from knockctl_routeros.normal import address
@@ -62,26 +63,49 @@ def render(
     if not effective:
         return Rendered(RouterConfig(), ())
     listed = facts.details.get("families", "4 6").split() if facts else ["4", "6"]
+    four, six = _chains(effective, place)
+    common = {4: _common(four)}
+    common[6] = common[4] if six is four else _common(six)
     rows: list[Row] = []
-    for family in (f for f in FAMILIES if str(f) in listed):
-        rows += _Table(effective, place, family).rows()
-    chains, six = _chains(effective, place, 4), _chains(policies, place, 6)
+    for family, chains in zip(FAMILIES, (four, six), strict=True):
+        if str(family) in listed:
+            rows += _Table(chains, common[family], place, family).rows()
     place_of_jump = None if place.position == "first" else place.position
     return Rendered(
         RouterConfig(tuple(rows), place=place_of_jump),
         effective,
-        tuple(n for c in chains for n in notes(c, chains, place)),
-        tuple(relaxed(c, chains, place) for c in chains),
+        tuple(n for c in four for n in notes(c, four, place)),
+        tuple(relaxed(c, four, place) for c in four),
         # IPv6 has no layer 7 patterns: passphrases are looked for as they are.
         {6: (tuple(policies), tuple(relaxed(c, six, place) for c in six))},
     )
 
 
 def _chains(
-    policies: Sequence[ResolvedPolicy], place: RouterPlacement, family: Family
-) -> list[PolicyChains]:
-    layer7 = place.payload_match == "layer7" and family == 4
-    return [PolicyChains.of(policies, n, family, layer7=layer7) for n in range(len(policies))]
+    policies: Sequence[ResolvedPolicy], place: RouterPlacement
+) -> tuple[Sequence[PolicyChains], Sequence[PolicyChains]]:
+    """Return the policies' builders for both families; the same ones where nothing differs."""
+    layer7 = place.payload_match == "layer7"
+    four = PolicyChains.of(policies, 4, layer7=layer7)
+    if not layer7 and not any(policy.trusted for policy in policies):
+        return four, four
+    return four, PolicyChains.of(policies, 6, layer7=False)
+
+
+def _common(chains: Sequence[PolicyChains]) -> dict[str, OwnChain]:
+    """Return the chains that hold no address of the device; not all of them are needed."""
+    found = named(
+        "",
+        {
+            NEW: _new(chains),
+            NOISE: (r for c in chains for r in rules("refuse", c.refuse, ports=c.governed)),
+            OTHERS: _others(chains),
+            REJECT: _reject(),
+        },
+    )
+    for chain in chains:
+        found |= named(chain.policy.name, chain.build())
+    return found
 
 
 def _fit(policy: ResolvedPolicy, place: RouterPlacement) -> ResolvedPolicy:
@@ -105,41 +129,29 @@ def _fit(policy: ResolvedPolicy, place: RouterPlacement) -> ResolvedPolicy:
 class _Table:
     """One family's rules."""
 
-    policies: Sequence[ResolvedPolicy]
+    chains: Sequence[PolicyChains]
+    """The policies' own."""
+    common: dict[str, OwnChain]
     place: RouterPlacement
     family: Family
-
-    @property
-    def chains(self) -> list[PolicyChains]:
-        """The policies' own chains."""
-        return _chains(self.policies, self.place, self.family)
 
     def rows(self) -> Iterator[Row]:
         """Yield every row of the family, patterns first."""
         if self.place.payload_match == "layer7" and self.family == 4:
             yield from self._patterns()
-        chains = self.chains
-        first = ENTRY if self._addresses else GATE
-        built = {name: ("", list(listed)) for name, listed in self._shared(chains)}
-        for chain in chains:
-            built.update({n: (chain.policy.name, made) for n, made in chain.build().items()})
-        reached = _reached({name: made for name, (_, made) in built.items()}, first)
-        menu = _FILTER[self.family]
-        for name in (name for name in built if name in reached):
-            yield from _rows(menu, name, *built[name])
-        yield self._jump(menu, self.place.chain, first)
+        chains = self.common | named("", {GATE: self._gate(), ENTRY: self._entry()})
+        yield from self._reached(chains, self.place.chain, _FILTER)
         if self.place.raw:
-            yield from self._raw(chains)
+            yield from self._raw()
 
-    def _shared(self, chains: Sequence[PolicyChains]) -> Iterator[tuple[str, Iterable[Rule]]]:
-        """Yield the chains that are no policy's own; not all of them are needed."""
-        if self._addresses:
-            yield ENTRY, self._entry()
-        yield GATE, self._gate(chains)
-        yield NEW, self._new(chains)
-        yield NOISE, (r for c in chains for r in rules("refuse", c.refuse, ports=c.governed))
-        yield OTHERS, _others(chains)
-        yield REJECT, self._reject()
+    def _reached(
+        self, chains: Mapping[str, OwnChain], chain: str, menus: Mapping[Family, Menu]
+    ) -> Iterator[Row]:
+        """Yield what a packet can come to from somebody else's chain, and the jump there."""
+        first = ENTRY if self._addresses else GATE
+        for one in reached(chains, first):
+            yield from one.rows(menus[self.family])
+        yield self._jump(menus[self.family], chain, first)
 
     @property
     def _addresses(self) -> list[str]:
@@ -165,10 +177,10 @@ class _Table:
         for one in self._addresses:
             yield from rules("protected", {"dst-address": one}, jump(GATE))
 
-    def _gate(self, chains: Sequence[PolicyChains]) -> Iterator[Rule]:
+    def _gate(self) -> Iterator[Rule]:
         """Settle what is no event, see the design, section 3."""
         yield from self._managed(ACCEPT)
-        services = merged(span for c in chains for span in c.policy.services)
+        services = merged(span for c in self.chains for span in c.policy.services)
         yield from rules("known flows", _KNOWN, ACCEPT, ports=services)
         yield from rules("known flows", _KNOWN, RETURN)
         yield from rules("stray segments", _INVALID, jump(NOISE))
@@ -186,82 +198,78 @@ class _Table:
                 where = {"src-address": address(str(source))} if source.prefixlen else {}
                 yield from rules("management", where, leave, ports=[port])
 
-    def _new(self, chains: Sequence[PolicyChains]) -> Iterator[Rule]:
-        yield from _locks(chains)
-        taken: list[Span] = []
-        for chain in chains:
-            ports = without(chain.owned, taken)
-            yield from rules("knocks and services", jump(chain.name), ports=ports)
-            if chain.trusted:
-                yield from rules("knocks and services", RETURN, ports=ports)
-            taken.extend(chain.owned)
-        resting = [c for c in chains if c.has_rest]
-        for chain in resting:
-            yield from rules("everything else", jump(chain.part("rest")))
-        yield from _locks(resting)
-        for chain in chains:
-            ports = without(chain.policy.trap_ports, taken)
-            yield from rules("hide traps", chain.unless_exempt, ports=ports)
-        yield from _others(chains)
-
-    def _reject(self) -> Iterator[Rule]:
-        yield from rules(
-            "reject", {"action": "reject", "protocol": "tcp", "reject-with": "tcp-reset"}
-        )
-        yield from rules("reject", {"action": "reject", "reject-with": "icmp-port-unreachable"})
-
     def _patterns(self) -> Iterator[Row]:
         """Yield the layer 7 entries; a passphrase's own punctuation means itself."""
-        secret = {k.payload for p in self.policies for g in p.generations for k in g.knocks}
         for chain in self.chains:
             for number, said in enumerate(chain.passphrases, start=1):
-                if said in secret:
-                    yield Row.of(
-                        "/ip firewall layer7-protocol",
-                        {
-                            "name": chain.part(f"pass{number}"),
-                            "regexp": _literal(said.decode()),
-                            "comment": f"{OWN}{chain.policy.name}:passphrase secret",
-                        },
-                    )
+                yield Row.of(
+                    "/ip firewall layer7-protocol",
+                    {
+                        "name": chain.part(f"pass{number}"),
+                        "regexp": _literal(said.decode()),
+                        "comment": f"{OWN}{chain.policy.name}:passphrase secret",
+                    },
+                )
 
     # --- before connection tracking ---
 
-    def _raw(self, chains: Sequence[PolicyChains]) -> Iterator[Row]:
+    def _raw(self) -> Iterator[Row]:
         """Yield the rows of the raw table, where there is anything to do there."""
-        built: dict[str, list[Rule]] = {GATE: list(self._raw_gate(chains))}
-        if not built[GATE]:
+        gate = list(self._raw_gate())
+        if not gate:
             return
-        if self._addresses:
-            built[ENTRY] = list(self._entry())
-        for chain in chains:
+        chains = named("", {GATE: gate, ENTRY: self._entry()})
+        for chain in self.chains:
             if chain.exempts and chain.locks and chain.policy.scope == "all":
-                built[chain.part("no")] = [*chain.exempt(RETURN), *rules("refuse", DROP)]
-            if traps_early(chain, chains):
-                made = chain.build()
+                no = chain.part("no")
+                chains |= named("", {no: [*chain.exempt(RETURN), *rules("refuse", DROP)]})
+            if traps_early(chain, self.chains):
                 names = [name for name, _ in chain.traps]
                 names += [chain.part(what) for what in ("void", "spend")]
-                built.update({name: made[name] for name in names if name in made})
-        first = ENTRY if self._addresses else GATE
-        menu, reached = _RAW[self.family], _reached(built, first)
-        for name in (name for name in built if name in reached):
-            yield from _rows(menu, name, "", built[name])
-        yield self._jump(menu, "prerouting", first)
+                early = {n: self.common[n].rules for n in names if n in self.common}
+                chains |= named("", early)
+        yield from self._reached(chains, "prerouting", _RAW)
 
-    def _raw_gate(self, chains: Sequence[PolicyChains]) -> Iterator[Rule]:
+    def _raw_gate(self) -> Iterator[Rule]:
         """Drop who is locked out; lock out who opens a flow to a TCP trap, and drop that, too."""
         made: list[Rule] = []
-        for chain in chains:
+        for chain in self.chains:
             locked = on(chain.part("lock"))
             if chain.locks and chain.policy.scope == "all":
                 refuse = jump(chain.part("no")) if chain.exempts else DROP
                 for protocol in ("tcp", "udp"):
                     made += rules("locked out", {"protocol": protocol}, locked, refuse)
-            if traps_early(chain, chains):
+            if traps_early(chain, self.chains):
                 made += chain.exempt(RETURN)
                 made += rules("locked out", locked, RETURN)
                 made += trapped(chain, "tcp", OPENING, then=DROP)
         return iter([*self._managed(RETURN), *made] if made else [])
+
+
+def _new(chains: Sequence[PolicyChains]) -> Iterator[Rule]:
+    """Judge a packet that opens a flow."""
+    yield from _locks(chains)
+    taken: list[Span] = []
+    for chain in chains:
+        ports = without(chain.owned, taken)
+        yield from rules("knocks and services", jump(chain.name), ports=ports)
+        if chain.trusted:
+            yield from rules("knocks and services", RETURN, ports=ports)
+        taken.extend(chain.owned)
+    resting = [c for c in chains if c.has_rest]
+    for chain in resting:
+        yield from rules("everything else", jump(chain.part("rest")))
+    yield from _locks(resting)
+    for chain in chains:
+        ports = without(chain.policy.trap_ports, taken)
+        yield from rules("hide traps", chain.unless_exempt, ports=ports)
+    yield from _others(chains)
+
+
+def _reject() -> Iterator[Rule]:
+    """Refuse so that the client knows."""
+    yield from rules("reject", {"action": "reject", "protocol": "tcp", "reject-with": "tcp-reset"})
+    yield from rules("reject", {"action": "reject", "reject-with": "icmp-port-unreachable"})
 
 
 def _locks(chains: Iterable[PolicyChains]) -> Iterator[Rule]:
@@ -271,30 +279,11 @@ def _locks(chains: Iterable[PolicyChains]) -> Iterator[Rule]:
             yield from rules("locked out", on(chain.part("lock")), chain.unless_exempt)
 
 
-def _reached(chains: Mapping[str, Iterable[Rule]], first: str) -> set[str]:
-    """Return the chains that a packet can come to."""
-    found, left = {first}, [first]
-    while left:
-        for _, words in chains.get(left.pop(), ()):
-            target = words.get("jump-target")
-            if target and target not in found:
-                found.add(target)
-                left.append(target)
-    return found
-
-
 def _others(chains: Iterable[PolicyChains]) -> Iterator[Rule]:
     """Refuse new flows that nothing governs, where a policy says so (rule 8)."""
     for chain in chains:
         if chain.policy.otherwise == "refuse":
             yield from rules("refuse others", chain.unless_exempt)
-
-
-def _rows(menu: Menu, chain: str, policy: str, listed: Iterable[Rule]) -> Iterator[Row]:
-    for what, words in listed:
-        # In normal form already: tests/routeros/test_render.py.
-        found = {"chain": chain, "comment": f"{OWN}{policy}:{what}", **words}
-        yield Row(menu, tuple(sorted(found.items())))
 
 
 def _literal(text: str) -> str:

@@ -55,15 +55,16 @@ def timeout(seconds: int) -> str:
 
 def port_matches(spans: Iterable[Span]) -> tuple[Words, ...]:
     """Return the words that together match all the ports, one piece for each rule needed."""
-    return _port_matches(merged(spans))
+    return _port_matches(tuple(spans))
 
 
 @lru_cache(maxsize=4096)
 def _port_matches(spans: tuple[Span, ...]) -> tuple[Words, ...]:
+    every = merged(spans)
     return tuple(
         {"protocol": protocol, "dst-port": ",".join(_run(span) for span in chunk)}
         for protocol in ("tcp", "udp")
-        for chunk in in_slots((s for s in spans if s.protocol == protocol), SLOTS)
+        for chunk in in_slots((s for s in every if s.protocol == protocol), SLOTS)
     )
 
 

@@ -49,15 +49,13 @@ class _Router:
         """Return what happens at each word."""
         router, device = self.router, self.router.device
         return {
-            "cut_after": lambda n: self._faults({"cut_at": n + 1, "cut_executes": False}),
-            "slow": lambda seconds: self._faults({"delay": seconds}),
+            "cut_after": lambda n: device.faults.have({"cut_at": n + 1, "cut_executes": False}),
+            "slow": lambda seconds: device.faults.have({"delay": seconds}),
             "reboot": device.reload,
             "power": lambda on: device.power_on() if on else device.power_off(),
-            "faults": self._faults,
+            "faults": lambda fields: device.faults.have(_plain(fields)),
             "switches": self._switches,
-            "plane": lambda fields: router.switch(
-                replace(router.judge.switches, **{k: _plain(v) for k, v in fields.items()})
-            ),
+            "plane": lambda fields: router.switch(replace(router.judge.switches, **_plain(fields))),
             "scale": lambda scale: setattr(device.clock, "scale", float(scale)),
             "advance": device.clock.advance,
             "load": self._load,
@@ -76,17 +74,9 @@ class _Router:
         shell = Shell(self.router.device, "admin", 15, bypass=True)
         return "".join(shell.answer(line) for line in text.splitlines())
 
-    def _faults(self, fields: dict[str, Any]) -> None:
-        faults = self.router.device.faults
-        for name, value in fields.items():
-            if name == "watchers" or not hasattr(faults, name):
-                raise KeyError(name)
-            setattr(faults, name, _plain(value))
-        faults.refuse(refusing=faults.refusing)
-
     def _switches(self, fields: dict[str, Any]) -> None:
         device = self.router.device
-        changed = replace(device.switches, **{k: _plain(v) for k, v in fields.items()})
+        changed = replace(device.switches, **_plain(fields))
         self._become(changed)
         device.changed("")
 
@@ -96,12 +86,13 @@ class _Router:
         device.flash.name = "bootflash:" if switches.xe else "flash:"
 
     def _reset(self) -> None:
-        self.router.heal()
+        self.router.device.faults.end()
         self._become(self.switches)
         self.router.device.clock.scale = 1.0
         self.router.switch(self.plane)
         self.router.reset()
 
 
-def _plain(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+def _plain(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return fields as the switches have them: lists as tuples."""
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}

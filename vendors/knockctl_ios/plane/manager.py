@@ -11,8 +11,9 @@ from functools import partial
 from knockctl.lab.clock import Callback, Timer
 from knockctl_ios.plane.runs import Contexts, Job, Session
 from knockctl_ios.plane.switches import Switches
-from knockctl_ios.semantics.applets import Applet, Detector
+from knockctl_ios.semantics.applets import Applet
 from knockctl_ios.semantics.language import Variables
+from knockctl_ios.semantics.statements import Detector
 from knockctl_ios.twin import Device, LogLine
 
 

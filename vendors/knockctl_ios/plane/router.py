@@ -11,7 +11,7 @@ from knockctl_ios.plane.manager import Manager
 from knockctl_ios.plane.rulebase import Rulebase
 from knockctl_ios.plane.switches import Switches as PlaneSwitches
 from knockctl_ios.semantics.applets import Applet
-from knockctl_ios.twin import Clock, Device, Faults, Switches
+from knockctl_ios.twin import Clock, Device, Switches
 from knockctl_ios.twin.configure import read
 from knockctl_ios.twin.files import Flash
 from knockctl_ios.twin.records import Counters
@@ -83,7 +83,7 @@ class LabRouter:
         device.flash = Flash(device.switches.flash_bytes, now, lambda: device.faults.flash_full)
         device.flash.name = "bootflash:" if device.switches.xe else "flash:"
         lines = self._first.splitlines()
-        device.running.below = read(lines, device.switches, now=now, file=file).below
+        device.running.become(read(lines, device.switches, now=now, file=file).below)
         device.changed("")
         device.startup = device.text()
         device.entries.prune(())
@@ -91,14 +91,6 @@ class LabRouter:
         device.runs.clear()
         device.logs.restart()
         device.changed_by = device.saved_by = None
-
-    def heal(self) -> None:
-        """Have nothing go wrong any more."""
-        fresh, faults = Faults(), self.device.faults
-        for name in Faults.__dataclass_fields__:
-            if name != "watchers":
-                setattr(faults, name, getattr(fresh, name))
-        faults.refuse(refusing=False)
 
     def _change(self) -> None:
         if self._changed is None:

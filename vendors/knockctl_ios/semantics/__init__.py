@@ -7,10 +7,15 @@ module            subject
 ``conditions``    questions to packets, joined
 ``lists``         access lists and their dynamic entries
 ``plane``         the control plane's classes, and what they log
+``ways``          what else decides about packets
 ``logs``          log lines, and what a pattern makes of them
-``regex``         the expressions of applets
-``applets``       what applets wait for, and their actions
+``expressions``   the expressions of applets, read
+``regex``         what lines they match
+``unprompted``    lines that no packet caused
+``statements``    what applets wait for
+``applets``       that, and their actions
 ``language``      their actions, executed
+``configured``    what commands meet, and what of the state they look at
 ``memory``        what earlier packets left behind, and what is uncertain
 ``router``        that, at work
 ``settling``      what time alone does

@@ -1,4 +1,4 @@
-"""Applets of the embedded event manager: what each waits for, and its actions in order.
+"""Applets of the embedded event manager, and their actions in order.
 
 Sources: fact sheet 1 (6, 7), 2. An applet without an event is not registered. Those whose actions
 leave access lists alone are left out; an action that nobody here understands, or a pattern, makes
@@ -7,22 +7,20 @@ it a guess what packets that may fire the applet leave behind.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from knockctl.automaton.alphabet import Atom
-from knockctl_ios import normal, words
+from knockctl_ios import words
 from knockctl_ios.semantics.conditions import guess
 from knockctl_ios.semantics.document import Document
 from knockctl_ios.semantics.regex import NotUnderstood, Pattern, pattern
+from knockctl_ios.semantics.statements import WINDOW, Detector, Statements, seconds
 from knockctl_ios.tree import Line
 
 MINUTE = 60
-WINDOW = 180
-"""Seconds within which correlated events must come, where nothing else is said."""
 OPENS = ("if", "while", "foreach")
 UNDERSTOOD = frozenset(
     (
@@ -30,9 +28,16 @@ UNDERSTOOD = frozenset(
         *("elseif", "else", "end", "break", "continue", "exit", "set", "increment", "decrement"),
         *("add", "subtract", "multiply", "divide", "string", "append", "regexp", "info", "context"),
         *("wait", "cli", "syslog", "puts", "comment"),
+        *("mail", "counter", "track", "snmp-trap", "cns-event", "publish-event"),
     )
 )
-_HARMLESS = ("show ", "enable", "disable", "end", "exit", "terminal ", "ping ", "traceroute ")
+_HARMLESS = (
+    *("show ", "enable", "disable", "end", "exit", "terminal ", "ping ", "traceroute "),
+    *("clear counters", "clear ip route", "clear logging", "clear crypto ", "write", "wr mem"),
+    *("configure terminal", "config t", "conf t", "interface ", "shutdown", "no shutdown"),
+    *("description ", "ip route ", "no ip route ", "track ", "standby ", "ntp ", "logging host "),
+)
+"""Commands that neither access lists nor what judges packets depend on, as they are typed."""
 _COMMANDS = (
     *("enable", "end", "exit", "access-template ", "clear access-template "),
     *("clear ip access-template ", "show access-lists", "show ip access-lists", "terminal "),
@@ -57,16 +62,6 @@ class Action:
         return self.words[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Detector:
-    """One event statement: a pattern that log lines are searched for."""
-
-    tag: str
-    pattern: Pattern
-    occurs: int = 1
-    period: int | None = None
-
-
 @dataclass(frozen=True)
 class Applet:
     """One registered applet."""
@@ -89,7 +84,7 @@ class Applet:
     @cached_property
     def waits(self) -> tuple[int, ...]:
         """Seconds after its start at which it may do something."""
-        found = [_seconds(a.words[1]) for a in self.actions if a.verb == "wait"]
+        found = [seconds(a.words[1]) for a in self.actions if a.verb == "wait"]
         some = (sum(c) for n in range(len(found) + 1) for c in combinations(found, n))
         return tuple(sorted({one for one in some if one <= self.maxrun}))
 
@@ -105,8 +100,23 @@ class Applet:
     @cached_property
     def numbers(self) -> tuple[int, ...]:
         """Ports that its conditions compare something with."""
-        found = (w for a in self.actions if a.verb in ("if", "elseif") for w in a.words[1:])
-        texts = (self.variables.get(w[1:], w) if w.startswith("$") else w for w in found)
+        return self._compared([a.words[1:] for a in self.actions if a.verb in ("if", "elseif")])
+
+    def compared(self, names: frozenset[str]) -> tuple[int, ...]:
+        """Return the ports that its conditions compare variables of these names with."""
+        return self._compared(
+            [
+                action.words[1:]
+                for action in self.actions
+                if action.verb in ("if", "elseif")
+                and any(name in names for word in action.words for name in _names(word))
+            ]
+        )
+
+    def _compared(self, conditions: Iterable[tuple[str, ...]]) -> tuple[int, ...]:
+        texts = (
+            self.variables.get(w[1:], w) if w.startswith("$") else w for c in conditions for w in c
+        )
         return tuple(sorted({int(t) for t in texts if t.isdigit() and int(t) < 65536}))
 
     @cached_property
@@ -136,6 +146,34 @@ class Applet:
         return False
 
     @cached_property
+    def windows(self) -> tuple[int, ...]:
+        """For how many seconds its events may count; none where it keeps none."""
+        if not self.multiple and all(one.occurs == 1 for one in self.detectors):
+            return ()
+        found = {one.period for one in self.detectors if one.period} | {self.period}
+        return tuple(sorted(found))
+
+    @cached_property
+    def lasting(self) -> bool:
+        """Whether more is left of its runs than entries: events, contexts, runs that go on."""
+        return bool(self.windows) or any(a.verb in ("wait", "context") for a in self.actions)
+
+    @cached_property
+    def examined(self) -> frozenset[tuple[str | None, str | None]]:
+        """Access lists and dynamic lists whose temporary entries make a difference to a run.
+
+        Commands show lists, or add an entry, which does nothing where it is there. Right behind
+        the command that clears it, it isn't: runs come to an action by the one before it, unless
+        that begins or ends a block. None stands for any list.
+        """
+        said = [
+            " ".join(action.words[2:]).split() if action.verb == "cli" else []
+            for action in self.actions
+        ]
+        found = (_examined(one, before) for before, one in pairwise([[], *said]) if one)
+        return frozenset(one for one in found if one)
+
+    @cached_property
     def minutes(self) -> tuple[int, ...]:
         """Timeouts that its commands name."""
         found = set()
@@ -158,16 +196,16 @@ def _applet(document: Document, line: Line) -> Applet | None:
     actions = compiled(line)
     if not _matters(actions):
         return None
-    reader = _Statements(head[3])
-    for child in line.below:
-        reader.read(child)
+    reader = Statements(head[3])
+    reader.read(line.below)
     if not reader.detectors and not reader.unsure:
         return None
     bypassed = "bypass" in head or document.says("event manager session cli username")
+    printed = any("$_cli_result" in word for action in actions for word in action.words)
     reader.unsure += [
         guess(f"applet {head[3]}", f"what its action {a.label}, {' '.join(a.words)!r}, does")
         for a in actions
-        if not _understood(a)
+        if not _understood(a, printed=printed)
     ]
     return Applet(
         head[3],
@@ -184,71 +222,20 @@ def _applet(document: Document, line: Line) -> Applet | None:
     )
 
 
-@dataclass
-class _Statements:
-    """Reads event and trigger statements."""
-
-    name: str
-    detectors: list[Detector] = field(default_factory=list)
-    unsure: list[Atom] = field(default_factory=list)
-    correlated: list[tuple[str, str]] = field(default_factory=list)
-    occurs: int = 1
-    period: int = WINDOW
-    maxrun: int = int(normal.MAXRUN)
-    multiple: bool = False
-
-    def read(self, line: Line) -> None:
-        said = words.split(line.text)
-        if said[0] == "event":
-            self._event(said[1:], line.text)
-        elif said[0] == "trigger":
-            found = normal.options(said[1:])
-            self.occurs = int(found.get("occurs", "1"))
-            self.period = _seconds(found.get("period", str(WINDOW)))
-            self.multiple = True
-            for child in line.below:
-                self._correlate(child.text.split())
-
-    def _event(self, said: list[str], text: str) -> None:
-        tag = ""
-        if said[0] == "tag":
-            tag, said = said[1], said[2:]
-            self.multiple = True
-        if said[0] == "none":
-            return
-        found = normal.options(said[1:])
-        if said[0] != "syslog" or set(found) - {"pattern", "occurs", "period", "maxrun"}:
-            self.unsure.append(guess(f"applet {self.name}", f"when {text!r} happens"))
-            return
-        self.maxrun = _seconds(found.get("maxrun", normal.MAXRUN))
-        try:
-            looked = pattern(found.get("pattern", "").replace('\\"', '"'))
-        except NotUnderstood as error:
-            self.unsure.append(guess(f"applet {self.name}", f"what matches: {error}"))
-            return
-        period = _seconds(found["period"]) if "period" in found else None
-        self.detectors.append(Detector(tag, looked, int(found.get("occurs", "1")), period))
-
-    def _correlate(self, said: list[str]) -> None:
-        if said[:1] == ["attribute"]:
-            if "occurs" in said:
-                tag, number = said[2], int(said[said.index("occurs") + 1])
-                self.detectors = [
-                    Detector(d.tag, d.pattern, number, d.period) if d.tag == tag else d
-                    for d in self.detectors
-                ]
-            return
-        join = "and"
-        for word, name in zip(said[1:], [*said[2:], ""], strict=True):
-            if word in ("and", "or", "andnot"):
-                join = word
-            elif word in ("event", "track"):
-                self.correlated.append((join, name))
+def _examined(one: list[str], before: list[str]) -> tuple[str | None, str | None] | None:
+    """Return the lists that a command looks at; None where it looks at none."""
+    if one[:1] == ["access-template"]:
+        end = one.index("timeout") if "timeout" in one else None
+        return None if before == ["clear", *one[:end]] else (_literal(one[1:2]), _literal(one[2:3]))
+    if one[:1] == ["show"] and "$" not in "".join(one[1:2]):
+        return _literal(one[3:4] if one[1:2] == ["ip"] else one[2:3]), None
+    harmless = ("enable", "disable", "end", "exit", "terminal", "clear")
+    return None if one[0] in harmless else (None, None)
 
 
-def _seconds(text: str) -> int:
-    """Return whole seconds, never too few."""
-    return math.ceil(float(text)) if text.replace(".", "", 1).isdigit() else 0
+def _literal(said: list[str]) -> str | None:
+    """Return the word; None where a variable or no name stands there."""
+    return said[0] if said and "$" not in said[0] and said[0] != "|" else None
 
 
 def compiled(line: Line) -> tuple[Action, ...]:
@@ -271,19 +258,35 @@ def compiled(line: Line) -> tuple[Action, ...]:
     return tuple(found.values())
 
 
+def harmless(command: str) -> bool:
+    """Tell whether nothing that judges packets depends on a command."""
+    return command.startswith(_HARMLESS)
+
+
 def _matters(actions: tuple[Action, ...]) -> bool:
     """Tell whether anything it does may change what becomes of packets."""
     return any(
-        (action.verb == "cli" and not " ".join(action.words[2:]).startswith(_HARMLESS))
-        or action.verb in ("syslog", "context", "policy", "publish-event", "reload", "snmp")
+        (action.verb == "cli" and not harmless(" ".join(action.words[2:])))
+        or action.verb in ("syslog", "context", "policy", "reload", "force-switchover")
         for action in actions
     )
 
 
-def _understood(action: Action) -> bool:
+def says(applet: Applet) -> tuple[str, ...] | None:
+    """Return what an applet logs, where lines are all that it leaves; None: it does more."""
+    if _matters(tuple(action for action in applet.actions if action.verb != "syslog")):
+        return None
+    return tuple(action.words[-1] for action in applet.actions if action.verb == "syslog")
+
+
+def _understood(action: Action, *, printed: bool) -> bool:
+    """Tell whether an action is run as the router does; ``printed``: what commands print counts."""
     said = action.words
     if action.verb == "cli":
-        return said[1] == "command" and said[2].startswith(_COMMANDS) and len(said) == 3
+        known = _COMMANDS if printed else (*_COMMANDS, *_HARMLESS)
+        return said[1] == "command" and said[2].startswith(known) and len(said) == 3
+    if action.verb == "info":
+        return said[1:4] == ("type", "event", "reqinfo")
     if action.verb == "regexp":
         try:
             pattern(said[1].replace('\\"', '"'))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -12,13 +12,14 @@ from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import WirePacket
 from knockctl_ios.semantics import memory
 from knockctl_ios.semantics.conditions import holds
+from knockctl_ios.semantics.configured import Configured
 from knockctl_ios.semantics.document import Document
-from knockctl_ios.semantics.fates import INSIDE, LOCAL, Fate, Judged, Matched, Step, Walk
+from knockctl_ios.semantics.fates import INSIDE, LOCAL, Decided, Fate, Judged, Matched, Step, Walk
 from knockctl_ios.semantics.lists import addressed
 from knockctl_ios.semantics.logs import Kind, Message
 from knockctl_ios.semantics.memory import State, Switches
-from knockctl_ios.semantics.router import Configured, Memory
-from knockctl_ios.semantics.settling import settled, windows
+from knockctl_ios.semantics.router import Memory
+from knockctl_ios.semantics.settling import settled, thresholds
 from knockctl_ios.semantics.surroundings import Surroundings
 
 FAMILIES = (4, 6)
@@ -78,7 +79,7 @@ class IosModel:
         run = _Run(mind, packet, self.switches)
         verdict = run.through(self._fate(packet))
         after = mind.frozen()
-        found = frozenset(mind.resets & set(self.thresholds(after)))
+        found = frozenset(mind.resets and mind.resets & set(self.thresholds(after)))
         return Reaction(verdict, after, found, tuple(run.places), run.keyed and not after.shared)
 
     def execute(
@@ -118,9 +119,7 @@ class IosModel:
 
     def thresholds(self, state: State) -> Mapping[ClockName, tuple[int, ...]]:
         """Return the clocks of temporary entries, of lines on their way, of applets."""
-        waits = {applet.name: applet.waits for applet in self.configured.applets}
-        counted = {applet.name: windows(applet) for applet in self.configured.applets}
-        return memory.thresholds(state, self.switches, self._ahead, waits, counted)
+        return thresholds(state, self.configured, self._ahead)
 
     def delayed(self, seconds: int) -> IosModel:
         """Return the machine whose applets act so many seconds after a line was logged."""
@@ -155,6 +154,8 @@ class _Run:
 
     def through(self, fate: Fate) -> Verdict:
         """Return the verdict."""
+        if fate.first:
+            return self._decided(fate.first)
         step = self._list(fate.steps)
         if step:
             self.places.append(step.place)
@@ -165,13 +166,22 @@ class _Run:
         elif fate.listed:
             return Verdict.PASS
         verdict = Verdict.ACCEPT if step else fate.otherwise
-        return verdict if fate.ends else self._plane(fate, verdict)
+        if fate.behind:
+            return self._decided(fate.behind)
+        if not fate.ends:
+            verdict = self._plane(fate, verdict)
+        return self._decided(fate.last) if fate.last and verdict is Verdict.ACCEPT else verdict
+
+    def _decided(self, by: Decided) -> Verdict:
+        self.places.append(by.place)
+        return by.verdict
 
     def _plane(self, fate: Fate, permitted: Verdict) -> Verdict:
-        found = [one for policy in fate.policies if (one := self._class(policy))]
-        dropping = next((one for one in found if one.drops), None)
-        if dropping:
-            self.places.append(dropping.place)
+        found = [(one, policy) for policy in fate.policies if (one := self._class(policy))]
+        dropping = next((one for one, _ in found if one.drops), None)
+        deciding = dropping or next((one for one, some in found if _spares(one, some)), None)
+        if deciding:
+            self.places.append(deciding.place)
         for dropped, kind in fate.logs:
             if dropped is (dropping is not None):
                 self.mind.log(Message.of(kind, self.packet))
@@ -218,3 +228,8 @@ class _Run:
             self.mind.counted.add(flow)
             self.mind.resets.add(flow)
         self.mind.log(message)
+
+
+def _spares(one: Judged, policy: Sequence[Judged]) -> bool:
+    """Tell whether a class takes a packet that one below it may drop, the default aside."""
+    return any(below.drops and below.matches for below in policy[policy.index(one) + 1 :])

@@ -49,11 +49,16 @@ class Document:
 
     @cached_property
     def access_lists(self) -> Mapping[str, tuple[str, ...]]:
-        """The entries of each extended list of IPv4, without remarks."""
-        return {
+        """The entries of each list of IPv4, without remarks; of a standard one as if extended."""
+        extended = {
             name: tuple(e.text for e in line.below if not e.text.startswith("remark"))
             for name, line in self._named("ip access-list extended ")
         }
+        standard = {
+            name: tuple(_extended(e.text) for e in line.below if not e.text.startswith("remark"))
+            for name, line in self._named("ip access-list standard ")
+        }
+        return standard | extended
 
     @cached_property
     def access_lists_6(self) -> Mapping[str, tuple[str, ...]]:
@@ -107,13 +112,57 @@ class Document:
     @cached_property
     def addresses(self) -> tuple[IPv4Address, ...]:
         """The router's own addresses of IPv4, as far as its lines say."""
-        said = (child.text.split() for _, line in self._named("interface ") for child in line.below)
-        found = (words[2] for words in said if words[:2] == ["ip", "address"] and len(words) > 3)
-        return tuple(IPv4Address(text) for text in dict.fromkeys(found) if _dotted(text))
+        found = (one for line in self.interfaces.values() for one in _addresses(line))
+        return tuple(dict.fromkeys(found))
+
+    def address(self, interface: str) -> IPv4Address | None:
+        """Return an interface's address; None where its lines don't say it."""
+        line = self.interfaces.get(interface)
+        return next(_addresses(line), None) if line else None
+
+    @cached_property
+    def interfaces(self) -> Mapping[str, Line]:
+        """Every interface."""
+        return dict(self._named("interface "))
+
+    @cached_property
+    def planes(self) -> Mapping[str, Line]:
+        """The control plane, and the part of it that packets for the router itself meet."""
+        known = ("control-plane", "control-plane host")
+        return {line.text: line for line in self.lines if line.text in known}
+
+    @cached_property
+    def terminals(self) -> Mapping[str, Line]:
+        """The lines that people log in by."""
+        return {line.text: line for line in self.lines if line.text.startswith("line vty ")}
+
+    @cached_property
+    def nightly(self) -> Mapping[str, tuple[Line, ...]]:
+        """Lists of commands that are run at set times."""
+        return {
+            line.text: line.below
+            for line in self.lines
+            if line.text.startswith("kron policy-list ")
+        }
+
+    @cached_property
+    def shells(self) -> tuple[int, ...]:
+        """More ports that SSH is served on."""
+        found = (text.split()[3] for text in self.starting("ip ssh port "))
+        return tuple(int(word) for word in found if word.isdigit())
+
+    def inspects(self, name: str) -> bool:
+        """Tell whether a rule of inspection is about the router's own flows, too."""
+        found = self.starting(f"ip inspect name {name} ")
+        return any("router-traffic" in text.split() for text in found)
+
+    def starting(self, prefix: str) -> Iterator[str]:
+        """Yield the lines of the top that begin so."""
+        return (line.text for line in self.lines if line.text.startswith(prefix))
 
     def says(self, prefix: str) -> bool:
         """Tell whether a line of the top begins so."""
-        return any(line.text.startswith(prefix) for line in self.lines)
+        return any(self.starting(prefix))
 
     # --- where it acts ---
 
@@ -121,9 +170,12 @@ class Document:
     def bound(self) -> Bound:
         """What judges packets that come in, by interface."""
         found = {(interface, 4): name for interface, name in self.told}
-        for interface, line in self._named("interface "):
+        for interface, line in self.interfaces.items():
             for child in line.below:
                 said = child.text.split()
+                if said[:3] == ["ip", "access-group", "common"]:
+                    # The list behind the common one.
+                    said[2:4] = []
                 for words, family in ((["ip", "access-group"], 4), (["ipv6", "traffic-filter"], 6)):
                     if said[:2] == words and said[3:4] == ["in"]:
                         found[interface, family] = said[2]
@@ -149,11 +201,9 @@ class Document:
             ]
         )
         found = {}
-        for place in ("control-plane", "control-plane host"):
-            for line in self.lines:
-                if line.text == place:
-                    said = [child.text.split() for child in line.below]
-                    found[place] = next((w[-1] for w in said if w[:-1] == kind), "")
+        for place, line in sorted(self.planes.items()):
+            said = [child.text.split() for child in line.below]
+            found[place] = next((w[-1] for w in said if w[:-1] == kind), "")
         names = [name for name in found.values() if name]
         if not names and not self.whole:
             heads = (line.text for line in self.lines if line.text.startswith("policy-map "))
@@ -161,15 +211,33 @@ class Document:
         return tuple((name, self.policy_maps.get(name, ())) for name in names)
 
 
-def _dotted(text: str) -> bool:
-    return text.count(".") == 3
+def _addresses(line: Line) -> Iterator[IPv4Address]:
+    for child in line.below:
+        said = child.text.split()
+        if said[:2] == ["ip", "address"] and len(said) > 3 and said[2].count(".") == 3:
+            yield IPv4Address(said[2])
+
+
+_STANDARD = (range(1, 100), range(1300, 2000))
+"""Numbers of lists that ask for the source alone."""
+
+
+def _extended(text: str) -> str:
+    """Return an entry of a standard list as one of an extended list."""
+    action, *said = text.split()
+    logs = [word for word in said if word == "log"]
+    source = [word for word in said if word not in ("log", "host")]
+    if len(source) == 1 and source != ["any"]:
+        source = ["host", *source]
+    return " ".join([action, "ip", *source, "any", *logs])
 
 
 def _numbered(line: Line) -> tuple[str, Iterable[Line]]:
     """Read a line of a numbered list, ``access-list 101 permit …``, as one of a named list."""
     said = line.text.split(None, 2)
     if said[0] == "access-list" and len(said) == 3 and said[1].isdigit():
-        return f"ip access-list extended {said[1]}", (Line(said[2]),)
+        kind = "standard" if any(int(said[1]) in some for some in _STANDARD) else "extended"
+        return f"ip access-list {kind} {said[1]}", (Line(said[2]),)
     return normal.plain(line.text) if not line.text.startswith(ENVIRONMENT) else line.text, (
         line.below
     )

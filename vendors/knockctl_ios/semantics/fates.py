@@ -16,6 +16,7 @@ from knockctl_ios.semantics import plane
 from knockctl_ios.semantics.conditions import Condition, holds, needed
 from knockctl_ios.semantics.logs import Kind
 from knockctl_ios.semantics.surroundings import PROTOCOLS, Surroundings
+from knockctl_ios.semantics.ways import Stage
 
 INSIDE = Atom("interface", LOOPBACK)
 LOCAL = Atom("destination_type", frozenset(("LOCAL",)))
@@ -46,6 +47,13 @@ class Judged:
     drops: bool
 
 
+class Decided(NamedTuple):
+    """What a line besides lists and classes makes of a packet."""
+
+    place: str
+    verdict: Verdict
+
+
 class Fate(NamedTuple):
     """What a kind of packet meets."""
 
@@ -60,6 +68,12 @@ class Fate(NamedTuple):
     """Whether dropped and permitted packets are logged."""
     otherwise: Verdict = Verdict.PASS
     """What becomes of a packet that nothing decides about."""
+    first: Decided | None = None
+    """What a line decides that comes before the interface's list."""
+    behind: Decided | None = None
+    """What a line decides that comes behind it."""
+    last: Decided | None = None
+    """What a line decides that comes last."""
     told: Hashable = None
     """What patterns and applets make of a line about it."""
 
@@ -79,22 +93,36 @@ class Walk:
         # Our lines alone are about packets for the router itself.
         if self.ask(INSIDE) or not (around.document.whole or self.ask(LOCAL)):
             return Fate(ends=True)
-        if self._nowhere():
-            return Fate(ends=True)
-        found = self._interface()
+        first = None if self._nowhere() else self._decided("before")
+        found = None if first or self._nowhere() else self._interface()
         if found is None:
-            return Fate(ends=True)
+            return Fate(ends=True, first=first)
         steps, listed = found
         otherwise = Verdict.ACCEPT if around.document.whole else Verdict.PASS
+        fate = Fate(steps, listed, ends=True, otherwise=otherwise)
         refused = any(s.dynamic is None for s in steps) and not any(s.permits for s in steps)
-        if refused or not self.ask(LOCAL):
-            return Fate(steps, listed, ends=True, otherwise=otherwise, told=tuple(self.told))
-        policies = tuple(tuple(self._policy(policy)) for policy in around.policies)
+        if not refused and self.ask(LOCAL):
+            fate = self._reached(fate)
+        return fate._replace(told=tuple(self.told))
+
+    def _reached(self, fate: Fate) -> Fate:
+        """Return what it meets behind the interface's list, too."""
+        behind = self._decided("behind")
+        if behind:
+            return fate._replace(behind=behind)
+        policies = tuple(tuple(self._policy(policy)) for policy in self.around.policies)
         logs = tuple(self._logs())
-        told = tuple(self.told)
-        return Fate(
-            steps, listed, ends=False, policies=policies, logs=logs, otherwise=otherwise, told=told
-        )
+        last = self._decided("last")
+        return fate._replace(ends=False, policies=policies, logs=logs, last=last)
+
+    def _decided(self, stage: Stage) -> Decided | None:
+        """Return what the first line of a stage makes of the packet that is about it."""
+        if self.family != 4 or not self.ask(LOCAL):
+            return None
+        for way in self.around.ways:
+            if way.stage == stage and holds(way.condition, self.ask):
+                return Decided(way.place, way.verdict)
+        return None
 
     def _nowhere(self) -> bool:
         """Tell whether there is no such packet: to an address of the router, and not for it."""
@@ -168,6 +196,9 @@ class Walk:
             if entry.dynamic:
                 self.told += [self.ask(atom) for atom in self.around.addresses]
             dynamic = (name, entry.dynamic) if entry.dynamic else None
+            if dynamic and True in [self.ask(one) for one in self.around.unsettled]:
+                # Nobody knows for whom there is an entry.
+                dynamic = None
             yield Step(entry.place, entry.permits, dynamic, log)
             if dynamic is None:
                 return

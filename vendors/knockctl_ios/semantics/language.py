@@ -128,7 +128,7 @@ class Run:
         elif action.verb == "exit":
             raise Stopped(action.label)
         else:
-            getattr(self, f"_{action.verb}")([*action.words])
+            getattr(self, f"_{action.verb.replace('-', '_')}")([*action.words])
 
     def _branch(self, action: Action) -> None:
         """Go to the first part that holds."""
@@ -237,7 +237,9 @@ class Run:
         self._said(words[-1])
 
     def _comment(self, words: list[str]) -> None:
-        """Do nothing."""
+        """Do nothing that packets depend on."""
+
+    _mail = _counter = _track = _snmp_trap = _cns_event = _publish_event = _comment
 
 
 def _range(text: str, first: str, last: str) -> str:

@@ -58,10 +58,12 @@ class Format(NamedTuple):
     """``service sequence-numbers``."""
     bracketed: bool = True
     """Whether the tag of an access list's entry stands in brackets."""
+    counted: int = 0
+    """How many lines there were before those that matter."""
 
     def line(self, message: Message, number: int = 1) -> str:
         """Return the line as it is printed, its number among those that matter padded."""
-        before = f"{number:06d}: " if self.numbered else ""
+        before = f"{self.counted + number:06d}: " if self.numbered else ""
         values = message.source, message.source_port, message.destination, message.port
         source, source_port, destination, port = map(str, values)
         parts = self.parts(message.kind)
@@ -162,30 +164,64 @@ Ways = Mapping[tuple[int, ...], frozenset[States]]
 """The states a line's beginning may lead to, by the classes of the addresses and ports in it."""
 Classes = Mapping[int, Ranges]
 _HIGHEST = 65535
+_OCTETS = tuple(str(n) for n in range(256))
 _NAMED = re.compile(r"(?<![\d.])\d{1,3}(?:\\\.\d{1,3}){3}(?![\d.])")
 
 
+@cache
 def _addressed(
     looked: Pattern, states: frozenset[States], named: tuple[str, ...]
-) -> Iterator[frozenset[States]]:
-    """Yield the states after any address but those named, then after each of those."""
+) -> tuple[frozenset[States], ...]:
+    """Return the states after any address but those named, then after each of those."""
     beginnings = {".".join(one.split(".")[:dots]) for one in named for dots in range(1, 5)}
     on, off = {"": states}, frozenset[States]()
     for dots in range(4):
         end = "." if dots < 3 else ""
-        off = frozenset(looked.after(one, f"{n}{end}") for one in off for n in range(256))
+        off = numbered(looked, off, _OCTETS, end)
         following: dict[str, frozenset[States]] = {}
         for before, some in on.items():
-            for n in range(256):
-                text = f"{before}.{n}" if before else f"{n}"
-                found = frozenset(looked.after(one, f"{n}{end}") for one in some)
-                if text in beginnings:
-                    following[text] = found
-                else:
-                    off |= found
+            dotted = f"{before}." if before else ""
+            apart = [n for n in _OCTETS if f"{dotted}{n}" in beginnings]
+            others = tuple(n for n in _OCTETS if n not in apart) if apart else _OCTETS
+            off |= numbered(looked, some, others, end)
+            for n in apart:
+                following[f"{dotted}{n}"] = numbered(looked, some, (n,), end)
         on = following
-    yield off
-    yield from (on[one] for one in named if one in on)
+    return (off, *(on[one] for one in named if one in on))
+
+
+def numbered(
+    looked: Pattern, begun: frozenset[States], numbers: tuple[str, ...], end: str
+) -> frozenset[States]:
+    """Return the states after each of some numbers and what ends them."""
+    found: set[States] = set()
+    ahead = [(begun, _Digits.of(numbers))]
+    while ahead:
+        states, some = ahead.pop()
+        if some.done:
+            found.update(looked.after(one, end) for one in states)
+        for digits, more in some.following:
+            gone = frozenset(looked.after(one, digit) for one in states for digit in digits)
+            ahead.append((gone, more))
+    return frozenset(found)
+
+
+class _Digits(NamedTuple):
+    """Numbers digit by digit: what may follow, the same behind several digits told once."""
+
+    done: bool
+    following: tuple[tuple[str, _Digits], ...]
+
+    @classmethod
+    @cache
+    def of(cls, numbers: tuple[str, ...]) -> _Digits:
+        alike: dict[_Digits, str] = {}
+        for digit in "0123456789":
+            more = tuple(one[1:] for one in numbers if one[:1] == digit)
+            if more:
+                behind = cls.of(more)
+                alike[behind] = alike.get(behind, "") + digit
+        return cls("" in numbers, tuple((digits, behind) for behind, digits in alike.items()))
 
 
 def _forked(looked: Pattern, ways: Ways) -> tuple[Ways, Classes]:
@@ -214,7 +250,8 @@ Runs = list[tuple[int, States]]
 """Where runs of numbers begin that lead to the same states, and those states."""
 
 
-def _by_port(looked: Pattern, begun: States) -> Runs:
+@cache
+def _by_port(looked: Pattern, begun: States) -> tuple[tuple[int, States], ...]:
     """Return the states after each port and the bracket behind it, in runs."""
     known: dict[tuple[States, int], Runs] = {}
 
@@ -238,7 +275,7 @@ def _by_port(looked: Pattern, begun: States) -> Runs:
         for digit in range(1, 10):
             after = following(looked.after(begun, str(digit)), digits)
             _join(runs, after, digit * 10**digits)
-    return [(first, states) for first, states in runs if first <= _HIGHEST]
+    return tuple((first, states) for first, states in runs if first <= _HIGHEST)
 
 
 def _join(runs: Runs, more: Runs, offset: int) -> None:

@@ -4,11 +4,14 @@ Everything that ends is kept with a clock and how old that clock will be then. W
 once each thing has a clock of its own; otherwise the clock is that of the log that brought it,
 which began when the packet came. Log lines act in the order they were written; of equal ones on
 their way at once the first and the latest are kept, or the latest where all are seen together.
+Where lines are seen together and nothing can come between, not the lines are kept, but what they
+will have changed (``Coming``): those that change nothing leave no trace, and those that change the
+same are one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from itertools import count
 from typing import Literal, NamedTuple
@@ -36,10 +39,14 @@ class Idle(NamedTuple):
     """Seconds from a packet until it ends."""
 
 
-class Entry(NamedTuple):
-    """A temporary entry: its access list, dynamic list, source and destination."""
+Key = tuple[str, str, str, str]
+"""Of a temporary entry: its access list, dynamic list, source and destination."""
 
-    key: tuple[str, str, str, str]
+
+class Entry(NamedTuple):
+    """A temporary entry."""
+
+    key: Key
     limits: tuple[Limit, ...] = ()
     """It is gone with the first of them; none: it stays."""
     idle: Idle | None = None
@@ -66,8 +73,22 @@ class Waiting(NamedTuple):
 
     clock: ClockName
     messages: tuple[Message, ...]
-    over: tuple[tuple[str, str, str, str], ...] = ()
+    over: tuple[Key, ...] = ()
     """The entries there were when the last line was logged, and that are gone when it is seen."""
+
+
+class Coming(NamedTuple):
+    """What lines on their way will have changed, when the last of them is seen."""
+
+    clock: ClockName
+    """Of the last line, and of all that is added."""
+    changes: tuple[tuple[Key, Entry | None], ...]
+    """Entries that will be added; None: taken away."""
+
+    @property
+    def added(self) -> Iterator[Entry]:
+        """Yield the entries that will be there."""
+        return (entry for _, entry in self.changes if entry)
 
 
 class Event(NamedTuple):
@@ -102,6 +123,7 @@ class State(NamedTuple):
 
     entries: tuple[Entry, ...] = ()
     waiting: tuple[Waiting, ...] = ()
+    coming: Coming | None = None
     events: tuple[Event, ...] = ()
     resting: tuple[Resting, ...] = ()
     contexts: tuple[tuple[str, Variables], ...] = ()
@@ -119,6 +141,8 @@ class Switches:
     """How the control plane writes its lines."""
     bracketed: bool = True
     """Whether the tag of an access list's log stands in brackets."""
+    counted: int = 0
+    """How many lines the router has logged before, where lines are numbered."""
     template: Literal["absolute", "idle"] = "absolute"
     """How the timeout of ``access-template`` is meant."""
     late: int = 0
@@ -133,6 +157,8 @@ class Switches:
     """Whether a temporary entry's addresses replace those of its dynamic list, or add to them."""
     log_action: bool = True
     """Whether a logging policy logs only where its class says ``log``."""
+    by_interface: bool = True
+    """Whether a logging class can ask for the interface that a packet came in by."""
     summarised: bool = True
     """Whether packets of a flow that an access list logged are only counted, for five minutes."""
     occurs: Literal["total", "events"] = "total"
@@ -145,17 +171,12 @@ class Switches:
     """Whether lines on their way are seen together, when the last of them has come."""
 
 
-def alive(entries: Iterable[Entry], clocks: Clocks) -> tuple[Entry, ...]:
-    """Return the entries that are still there."""
-    return tuple(entry for entry in entries if entry.alive(clocks))
-
-
 def later(
     waiting: list[Waiting],
     message: Message,
     how: Switches,
     used: set[ClockName],
-    over: tuple[tuple[str, str, str, str], ...] = (),
+    over: tuple[Key, ...] = (),
 ) -> ClockName:
     """Let a line wait; return the clock that starts for it."""
     messages: tuple[Message, ...] = (message,)
@@ -167,56 +188,20 @@ def later(
         equal = [number for number, one in enumerate(waiting) if one.messages == messages]
         if len(equal) > 1:
             used.discard(waiting.pop(equal[1]).clock)
-    clock = next(name for n in count() if (name := ("log", f"{n}")) not in used)
+    clock = unused(used)
     waiting.append(Waiting(clock, messages, over))
     return clock
+
+
+def unused(used: Container[ClockName]) -> ClockName:
+    """Return a clock for a line that nothing is kept with."""
+    return next(name for n in count() if (name := ("log", f"{n}")) not in used)
 
 
 def clocks_of(state: State) -> set[ClockName]:
     """Return every clock that something is kept with."""
     found = {limit.clock for entry in state.entries for limit in entry.ends}
     found |= {one.clock for one in state.waiting}
+    found |= {state.coming.clock} if state.coming else set()
     found |= {one.since.clock for one in state.events}
     return found | {one.due.clock for one in state.resting}
-
-
-def thresholds(
-    state: State,
-    how: Switches,
-    ahead: Callable[[Message], tuple[int, ...]],
-    waits: Mapping[str, tuple[int, ...]],
-    windows: Mapping[str, tuple[int, ...]],
-) -> Mapping[ClockName, tuple[int, ...]]:
-    """Return every clock the state depends on, and the seconds it may be asked for.
-
-    ``ahead``: how long anything may last that a line begins; ``waits``: by applet, how much later
-    a run may begin it; ``windows``: by applet, for how long its events count.
-    """
-    found: dict[ClockName, set[int]] = {}
-    for entry in state.entries:
-        for limit in entry.ends:
-            found.setdefault(limit.clock, set()).update(_asked(limit.seconds, how.delay))
-    every = {0, *(one for some in waits.values() for one in some)}
-    for log in state.waiting:
-        horizons = {one for message in log.messages for one in ahead(message)}
-        for end in _after(how.delay, every, horizons):
-            found.setdefault(log.clock, set()).update(_asked(end, how.delay))
-    for event in state.events:
-        asked = found.setdefault(event.since.clock, set())
-        asked.update(event.since.seconds + window for window in windows[event.applet])
-    for run in state.resting:
-        horizons = {one for *_, message in run.messages for one in ahead(message)}
-        asked = found.setdefault(run.due.clock, set())
-        asked.update(_after(run.due.seconds, {0, *waits[run.applet]}, horizons))
-    for name in state.counted:
-        found.setdefault(name, set()).add(SUMMARY)
-    return {clock: tuple(sorted(seconds - {0})) for clock, seconds in found.items()}
-
-
-def _after(begin: int, waits: set[int], horizons: set[int]) -> set[int]:
-    return {begin + wait + more for wait in waits for more in (0, *horizons)}
-
-
-def _asked(end: int, delay: int) -> set[int]:
-    """Return the ages at which it is asked for an end: then, and for a line on its way."""
-    return {one for one in (end, end - delay) if one > 0}

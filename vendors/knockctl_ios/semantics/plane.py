@@ -94,13 +94,18 @@ def _match(text: str, place: str) -> Match:
     return Match(condition=guess(place, f"what match {text!r} asks"), negated=negated)
 
 
-def log_classes(document: Document) -> tuple[LogClass, ...]:
-    """Return the classes of the logging policies on the control plane."""
+def log_classes(document: Document, *, by_interface: bool = True) -> tuple[LogClass, ...]:
+    """Return the classes of the logging policies on the control plane.
+
+    ``by_interface``: whether they can ask for the interface that a packet came in by.
+    """
     found = []
     for policy, lines in document.policies(logging=True):
         for line in lines:
             name = line.text.split()[1]
             how, matches = document.class_maps.get(name, ("match-any", ()))
+            if not by_interface:
+                matches = tuple(one for one in matches if "input-interface" not in one)
             place = f"policy-map type logging {policy}, class {name}"
             dropped, others = _asked(matches, place)
             logs = any(action.text.split()[:1] == ["log"] for action in line.below)

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from itertools import count
+from operator import itemgetter
 
 from knockctl.automaton.model import ClockName, Clocks
 from knockctl_ios.semantics import lists
-from knockctl_ios.semantics.applets import MINUTE, Applet, Detector
+from knockctl_ios.semantics.applets import MINUTE, Applet
+from knockctl_ios.semantics.configured import Configured
 from knockctl_ios.semantics.language import Run, Variables, Waits
-from knockctl_ios.semantics.logs import Format, Kind, Message
+from knockctl_ios.semantics.logs import Kind, Message
 from knockctl_ios.semantics.memory import (
+    Coming,
     Entry,
     Event,
     Idle,
+    Key,
     Limit,
     Lines,
     Resting,
     State,
-    Switches,
     Waiting,
     clocks_of,
     later,
+    unused,
 )
+from knockctl_ios.semantics.statements import Detector
 
 REFUSED = "% Invalid input detected at '^' marker."
 _MOST_LINES = 50
@@ -38,25 +43,15 @@ _SHOW = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Configured:
-    """What commands and log lines meet."""
-
-    applets: tuple[Applet, ...]
-    entries: Mapping[str, tuple[lists.Entry, ...]]
-    """The extended lists of IPv4."""
-    form: Format
-    switches: Switches
-
-
 @dataclass(slots=True)
 class Memory:
     """A state at work; satisfies ``language.Router`` for the applet that runs."""
 
     configured: Configured
     clocks: Clocks
-    entries: dict[tuple[str, str, str, str], Entry]
+    entries: dict[Key, Entry]
     waiting: list[Waiting]
+    coming: Coming | None
     events: list[Event]
     resting: list[Resting]
     contexts: dict[str, Variables]
@@ -68,7 +63,7 @@ class Memory:
     about: frozenset[str] = frozenset()
     """The sources of the lines that the applet at work has seen."""
     depth: int = 0
-    then: frozenset[tuple[str, str, str, str]] | None = None
+    then: frozenset[Key] | None = None
     """While lines are seen late: the entries that were there when they should have been."""
 
     @classmethod
@@ -79,6 +74,7 @@ class Memory:
             clocks,
             {entry.key: entry for entry in state.entries},
             list(state.waiting),
+            state.coming,
             list(state.events),
             list(state.resting),
             dict(state.contexts),
@@ -91,6 +87,7 @@ class Memory:
         return State(
             tuple(sorted(self.entries.values())),
             tuple(self.waiting),
+            self.coming,
             tuple(self.events),
             tuple(self.resting),
             tuple(sorted(self.contexts.items())),
@@ -235,10 +232,55 @@ class Memory:
         if not switches.delay:
             self.seen(message)
             return
+        if self.configured.foreseeable:
+            self._foresee(message)
+            return
         used = clocks_of(self.frozen())
         some = self.entries.values()
         over = tuple(sorted(e.key for e in some if not e.outlasts(self, switches.delay)))
         self.resets.add(later(self.waiting, message, switches, used, over))
+
+    def _foresee(self, message: Message) -> None:
+        """Decide what a line will do, by the entries that will be there when it is seen.
+
+        Until then entries only end, and what lines before it change shows at that very moment. So
+        what it does is known now; a line that does nothing is as good as none.
+        """
+        delay, leads = self.configured.switches.delay, self.configured.leads
+        clock = self.coming.clock if self.coming else unused(clocks_of(self.frozen()))
+        before = dict(self.coming.changes) if self.coming else {}
+        there = {
+            key: entry
+            for key, entry in self.entries.items()
+            if key not in before and (delay not in leads(key) or entry.outlasts(self, delay))
+        }
+        there |= {key: entry for key, entry in before.items() if entry}
+        mind = replace(self, entries=dict(there), then=frozenset(there))
+        mind.moment = Limit(clock, delay)
+        mind.seen(message)
+        self.shared = mind.shared
+        done = {
+            key: mind.entries.get(key)
+            for key in {**there, **mind.entries}
+            if there.get(key) != mind.entries.get(key)
+        }
+        changes = {
+            key: entry for key, entry in {**before, **done}.items() if entry or key in self.entries
+        }
+        if changes:
+            self.coming = Coming(clock, tuple(sorted(changes.items(), key=itemgetter(0))))
+            self.resets.add(clock)
+        else:
+            self.coming = None
+
+    def come(self) -> None:
+        """Let what lines on their way change be so."""
+        for key, entry in self.coming.changes if self.coming else ():
+            if entry:
+                self.entries[key] = entry
+            else:
+                self.entries.pop(key, None)
+        self.coming = None
 
     def seen(self, message: Message) -> None:
         """Let every applet see a line."""

@@ -8,14 +8,15 @@ from functools import cached_property
 
 from knockctl.automaton.alphabet import Atom, protocol
 from knockctl_ios.semantics import plane
-from knockctl_ios.semantics.applets import MINUTE, Applet, applets, uses
+from knockctl_ios.semantics.applets import MINUTE, Applet, applets, says, uses
 from knockctl_ios.semantics.conditions import Condition, atoms, guess
+from knockctl_ios.semantics.configured import Configured
 from knockctl_ios.semantics.document import Document
 from knockctl_ios.semantics.lists import Entry, Lists, addressed
 from knockctl_ios.semantics.logs import PORTED, Format, Kind, Message, split
 from knockctl_ios.semantics.memory import Switches
-from knockctl_ios.semantics.router import Configured
-from knockctl_ios.semantics.settling import windows
+from knockctl_ios.semantics.unprompted import unprompted
+from knockctl_ios.semantics.ways import Way, doors, ways
 
 PROTOCOLS = tuple((name, protocol(name)) for name in ("tcp", "udp", "icmp", "icmpv6"))
 
@@ -31,6 +32,11 @@ class Surroundings:
     # --- what is configured ---
 
     @cached_property
+    def ways(self) -> tuple[Way, ...]:
+        """What else decides about packets for the router, where all that runs is known."""
+        return tuple(ways(self.document, self.lists)) if self.document.whole else ()
+
+    @cached_property
     def lists(self) -> Lists:
         """The access lists, compiled."""
         return Lists(self.document)
@@ -40,8 +46,55 @@ class Surroundings:
         """What log lines and commands meet."""
         numbered = not self.document.whole or self.document.says("service sequence-numbers")
         known = {name: self.lists.entries(name) or () for name in self.document.access_lists}
-        form = Format(self.switches.style, numbered, self.switches.bracketed)
-        return Configured(applets(self.document), known, form, self.switches)
+        how = self.switches
+        form = Format(how.style, numbered, how.bracketed, how.counted)
+        understood = tuple(one for one in self.applets if not one.unsure)
+        return Configured(
+            understood,
+            known,
+            form,
+            how,
+            judging=frozenset(self._judging()),
+            scripted=bool(self.document.scripts),
+        )
+
+    @cached_property
+    def applets(self) -> tuple[Applet, ...]:
+        """All that may change what access lists do; those not understood are not run here."""
+        return applets(self.document)
+
+    @cached_property
+    def unsettled(self) -> tuple[Atom, ...]:
+        """What nobody here knows about applets and the like: any may have let anybody in."""
+        some = [applet for applet in self.applets if not self._unheard(applet)]
+        found = [atom for applet in some for atom in (*applet.unsure, *self._unprompted(applet))]
+        return (*found, *doors(self.document))
+
+    def _unprompted(self, applet: Applet) -> Iterator[Atom]:
+        """Ask for lines that no packet caused, where all that runs is known."""
+        form = self.configured.form
+        for detector in applet.detectors if self.document.whole else ():
+            if unprompted(detector.pattern, form):
+                why = f"which other lines match {detector.pattern.text}"
+                yield guess(f"applet {applet.name}", why)
+
+    def _unheard(self, applet: Applet) -> bool:
+        """Tell whether all that an applet does is to log lines that nobody waits for."""
+        texts = says(applet)
+        if texts is None or any("$" in text for text in texts):
+            return False
+        kinds = (Kind("applet", word=text, name=applet.name) for text in texts)
+        lines = [self.configured.form.line(Message(kind)) for kind in kinds]
+        patterns = [d.pattern for one in self.configured.applets for d in one.detectors]
+        return not any(looked.search(line) for looked in patterns for line in lines)
+
+    def _judging(self) -> Iterator[str]:
+        """Yield the lists that packets may be asked by."""
+        document = self.document
+        for family in (4, 6):
+            yield from self.bound(family).values()
+            yield from () if document.whole or document.bound else self.inserted(family)
+        yield from (m.access_list for some in self.policies for c in some for m in c.matches)
 
     @cached_property
     def policies(self) -> tuple[tuple[plane.Class, ...], ...]:
@@ -51,7 +104,7 @@ class Surroundings:
     @cached_property
     def log_classes(self) -> tuple[plane.LogClass, ...]:
         """The classes of its logging policies."""
-        return plane.log_classes(self.document)
+        return plane.log_classes(self.document, by_interface=self.switches.by_interface)
 
     def bound(self, family: int) -> Mapping[str, str]:
         """Return interfaces and the lists that judge what comes in by them."""
@@ -82,7 +135,7 @@ class Surroundings:
             ]
             minutes.update(caps)
         found = {one * MINUTE + self.switches.late for one in minutes if one}
-        return tuple(sorted(found | {one for applet in some for one in windows(applet)}))
+        return tuple(sorted(found | {one for applet in some for one in applet.windows}))
 
     def known(self, family: int) -> Mapping[str, tuple[str, ...]]:
         """Return the lists of an IP version."""
@@ -113,6 +166,8 @@ class Surroundings:
                 yield from entry.questions()
         for condition in plane.questions(self.policies, self.log_classes):
             yield from atoms(condition)
+        yield from (atom for way in self.ways for atom in atoms(way.condition))
+        yield from self.unsettled
         yield from (self.unknown(name) for name in self._asked())
         for kind in self._kinds(family):
             yield from self.questions(kind)
@@ -144,8 +199,7 @@ class Surroundings:
             self._heard[kind] = tuple(
                 applet
                 for applet in self.configured.applets
-                if applet.unsure
-                or any(split(d.pattern, kind, form).possible for d in applet.detectors)
+                if any(split(d.pattern, kind, form).possible for d in applet.detectors)
             )
         return self._heard[kind]
 
@@ -154,7 +208,6 @@ class Surroundings:
         form = self.configured.form
         for applet in self.heard(kind):
             place = f"applet {applet.name}"
-            yield from applet.unsure
             for looked in (*(d.pattern for d in applet.detectors), *applet.looked):
                 found = split(looked, kind, form)
                 if found.addresses:
@@ -164,8 +217,9 @@ class Surroundings:
                     yield from found.atoms()
             tainted = _tainted(applet, kind, form)
             if tainted:
-                yield from (Atom("port", ((n, n),)) for n in applet.numbers)
-                yield from (Atom("source_port", ((n, n),)) for n in applet.numbers)
+                for number in applet.compared(tainted):
+                    yield Atom("port", ((number, number),))
+                    yield Atom("source_port", ((number, number),))
                 for action in uses(applet, tainted):
                     yield guess(place, f"what its action {action.label} makes of a port")
 

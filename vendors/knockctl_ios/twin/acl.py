@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from knockctl_ios.twin import ports
+from knockctl_ios.twin import ports, remarks
 from knockctl_ios.twin.grammar import Parsed
 from knockctl_ios.twin.rules import Refused, Rule, keep
 from knockctl_ios.twin.tree import Node
@@ -74,21 +74,40 @@ def entry(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noq
     text = _canonical(words) if parsed.get("action") else " ".join(words)
     acl = cfg.section
     same = acl.child(text)
-    at = next((n for n in acl.children if number and n.sequence == int(number)), None)
+    at = acl.ranked((int(number), remarks.ENTRY)) if number else None
     if negated:
-        gone = at if number else same
-        if gone is not None:
-            acl.drop(gone.key)
+        _remove(acl, at if number else same)
         return ""
     if same is not None and number in ("", str(same.sequence)):
         return ""
     if at is not None or same is not None:
         raise Refused("% Duplicate sequence number" if at else "% Duplicate entry")
     _check(cfg, parsed, acl)
-    last = max((node.sequence for node in acl.children), default=0)
-    sequence = int(number) if number else last + 10
-    acl.put(Node(text, text, (sequence, ""), sequence=sequence, args=dict(parsed.args)))
+    sequence = int(number) if number else _following(acl)
+    remarks.take(acl, sequence)
+    rank = (sequence, remarks.ENTRY)
+    acl.put(Node(text, text, rank, sequence=sequence, args=dict(parsed.args)))
     return ""
+
+
+def _following(acl: Node) -> int:
+    """Return the number of an entry that is entered without one."""
+    last = acl.last
+    if last is not None and not last.sequence:
+        last = next((node for node in reversed(acl.children) if node.sequence), None)
+    return last.sequence + 10 if last is not None else 10
+
+
+def _remove(acl: Node, node: Node | None) -> None:
+    if node is not None:
+        acl.drop(node.key)
+        remarks.forget(acl, node.sequence)
+
+
+def remark(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
+    """Add or remove a remark."""
+    own = cfg.switches.remarks == "numbered"
+    return entry(cfg, parsed, negated) if own else remarks.remark(cfg, parsed, negated)
 
 
 def _check(cfg: Configurator, parsed: Parsed[Rule], acl: Node) -> None:
@@ -107,10 +126,11 @@ def by_number(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  #
     """Remove the entry of a number."""
     if not negated:
         raise Refused("% Incomplete command.\n")
-    found = [n for n in cfg.section.children if n.sequence == int(parsed.get("sequence"))]
-    for node in found:
-        cfg.section.drop(node.key)
-    return "" if found else "% Specified sequence number does not exist"
+    found = cfg.section.ranked((int(parsed.get("sequence")), remarks.ENTRY))
+    if found is None:
+        return "% Specified sequence number does not exist"
+    _remove(cfg.section, found)
+    return ""
 
 
 def resequence(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
@@ -118,10 +138,7 @@ def resequence(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  
     acl = cfg.top.child(f"{LIST} {parsed.get('name')}")
     if acl is None or negated:
         raise Refused(f"% Access list {parsed.get('name')} does not exist")
-    start, step = int(parsed.get("start", "10")), int(parsed.get("step", "10"))
-    for at, node in enumerate(acl.children):
-        node.sequence = start + at * step
-        node.rank = (node.sequence, "")
+    remarks.renumber(acl, int(parsed.get("start", "10")), int(parsed.get("step", "10")))
     return ""
 
 
@@ -142,10 +159,10 @@ def name_of(acl: Node) -> str:
 
 RULES = (
     Rule(f"sequence=<1-2147483647> {ENTRY}", apply=entry),
-    Rule(f"sequence=<1-2147483647> {DYNAMIC}", apply=entry),
-    Rule("sequence=<1-2147483647> remark LINE", apply=entry),
+    Rule(f"sequence=<1-2147483647> {DYNAMIC}", apply=entry, needs="numbered_dynamic"),
+    Rule("sequence=<1-2147483647> remark [LINE]", apply=remark, needs="numbered_remarks"),
     Rule("sequence=<1-2147483647>", key=1, apply=by_number),
     Rule(ENTRY, apply=entry),
     Rule(DYNAMIC, apply=entry),
-    Rule("remark LINE", apply=entry),
+    Rule("remark LINE", apply=remark),
 )

@@ -60,7 +60,7 @@ class Archive:
 
     def _next(self) -> str:
         path = self._setting("path")
-        if self._device.switches.release < (15, 0):
+        if not self._device.switches.since(15):
             return f"{path}-{self.count + 1}"
         return f"{path}-{times.named(self._device.clock.now())}-{self.count}"
 
@@ -93,7 +93,7 @@ class Archive:
             rows[-1] += " <- Most Recent"
         rows += [f"  {at:2}        " for at in range(len(rows) + 1, self.maximum + 1)]
         following = self._setting("path") + f"-<timestamp>-{self.count}"
-        if self._device.switches.release < (15, 0):
+        if not self._device.switches.since(15):
             following = self._next()
         return (
             f"The maximum archive configurations allowed is {self.maximum}.\n"

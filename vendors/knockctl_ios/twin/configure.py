@@ -21,12 +21,12 @@ Report = Callable[[str], None]
 
 
 @functools.cache
-def _built(mode: str, *, logs: bool) -> Grammar[Rule]:
-    return grammar_of(modes.mode(mode).rules, logs=logs)
+def _built(mode: str, lacks: frozenset[str]) -> Grammar[Rule]:
+    return grammar_of(modes.mode(mode).rules, lacks)
 
 
 def _grammar(mode: str, switches: Switches) -> Grammar[Rule]:
-    return _built(mode, logs=switches.logs_plane)
+    return _built(mode, switches.lacks)
 
 
 def _nothing(_: str) -> str | None:

@@ -69,8 +69,9 @@ class Device:
         self.changed_by: tuple[float, str] | None = None
         self.saved_by: tuple[float, str] | None = None
         self.running = read(factory.lines(self.switches), self.switches)
+        self._printed = ""
+        """The running configuration as text, until it changes."""
         self.startup: str | None = self.text()
-        self.revision = 0
 
     # --- reading ---
 
@@ -82,7 +83,9 @@ class Device:
 
     def text(self) -> str:
         """Return the running configuration, from ``version`` to ``end``."""
-        return "\n".join(render.lines(self.running, self.switches)) + "\n"
+        if not self._printed:
+            self._printed = "\n".join(render.lines(self.running, self.switches)) + "\n"
+        return self._printed
 
     def show_running(self) -> str:
         """Return what ``show running-config`` prints."""
@@ -166,12 +169,12 @@ class Device:
     def install(self, new: Node) -> None:
         """Put another running configuration in the place of this one; equal parts stay."""
         tree.keep_same(self.running, new)
-        self.running.below = new.below
+        self.running.become(new.below)
         self.changed("")
 
     def changed(self, user: str) -> None:
         """Tell whom it concerns that the running configuration has changed."""
-        self.revision += 1
+        self._printed = ""
         if user:
             self.changed_by = (self.clock.now(), user)
         if self.entries.items:
@@ -230,9 +233,8 @@ class Device:
         self.booted = self.clock.now()
         text = self.startup or "\n".join(factory.blank(self.switches))
         lines = text.splitlines()
-        self.running.below.clear()
         now, file = self.clock.now, self.text_of
-        self.running.below = read(lines, self.switches, now=now, file=file).below
+        self.running.become(read(lines, self.switches, now=now, file=file).below)
         self.changed_by = None
         self.powered = True
         self.changed("")

@@ -104,8 +104,8 @@ def eem_version(shell: Shell, parsed: Parsed[Command]) -> str:  # noqa: ARG001
 
 
 def _eem(switches: Switches) -> str:
-    if switches.release >= (15, 0):
-        return "4.00" if switches.release >= (15, 2) else "3.10"
+    if switches.since(15):
+        return "4.00" if switches.since(15, 2) else "3.10"
     train = re.fullmatch(r"12\.4\((\d+)\)T\w*", switches.version)
     return "3.00" if train is not None and int(train.group(1)) >= 22 else "2.40"
 

@@ -62,7 +62,7 @@ def software(switches: Switches) -> str:
             f" Version {switches.version}, RELEASE SOFTWARE (fc3)"
         )
     train = "C2900 Software (C2900-UNIVERSALK9-M)"
-    if switches.release < (15, 0):
+    if not switches.since(15):
         train = "2800 Software (C2800NM-ADVENTERPRISEK9-M)"
     return f"Cisco IOS Software, {train}, Version {switches.version}, RELEASE SOFTWARE (fc1)"
 
@@ -71,5 +71,5 @@ def model(switches: Switches) -> str:
     """Return the line that names the hardware."""
     if switches.xe:
         return "cisco C8000V (VXE) processor (revision VXE) with 2028465K/3075K bytes of memory."
-    name = "2811" if switches.release < (15, 0) else "CISCO2911/K9"
+    name = "2811" if not switches.since(15) else "CISCO2911/K9"
     return f"Cisco {name} (revision 1.0) with 483328K/40960K bytes of memory."

@@ -69,12 +69,16 @@ class Parsed(Generic[T]):
 @dataclass(slots=True, eq=False)
 class _State(Generic[T]):
     keywords: list[tuple[str, str, _State[T]]] = field(default_factory=list)
+    exact: dict[str, list[tuple[str, str, _State[T]]]] = field(default_factory=dict)
+    """The same, by the keyword in small letters."""
     parameters: list[tuple[str, str, _State[T]]] = field(default_factory=list)
     onward: list[_State[T]] = field(default_factory=list)
     commands: list[T] = field(default_factory=list)
     """Complete here."""
     enough: list[T] = field(default_factory=list)
     """Complete here after ``no``."""
+    reached: tuple[_State[T], ...] = ()
+    """Where one is from here without a word; empty while that was never asked."""
 
 
 Path = tuple[tuple[str, ...], Mapping[str, str]]
@@ -136,13 +140,23 @@ class Grammar(Generic[T]):
 
 def _closure(paths: Mapping[_State[T], Path]) -> dict[_State[T], Path]:
     found: dict[_State[T], Path] = {}
-    waiting = list(paths.items())[::-1]
-    while waiting:
-        state, path = waiting.pop()
-        if state not in found:
-            found[state] = path
-            waiting.extend((other, path) for other in reversed(state.onward))
+    for state, path in paths.items():
+        for other in state.reached or _reached(state):
+            found.setdefault(other, path)
     return found
+
+
+def _reached(start: _State[T]) -> tuple[_State[T], ...]:
+    """Find where one is from a state without a word, and note it: no command is added any more."""
+    found: dict[_State[T], None] = {}
+    waiting = [start]
+    while waiting:
+        state = waiting.pop()
+        if state not in found:
+            found[state] = None
+            waiting.extend(reversed(state.onward))
+    start.reached = tuple(s for s in found if s.keywords or s.parameters or s.commands or s.enough)
+    return start.reached
 
 
 def _step(
@@ -150,18 +164,18 @@ def _step(
 ) -> tuple[dict[_State[T], Path], int]:
     token = found[at]
     word = token.text.lower()
-    fits = [
-        (keyword, name, target, path)
-        for state, path in paths.items()
-        for keyword, name, target in state.keywords
-        if keyword.lower().startswith(word)
-    ]
-    exact = [fit for fit in fits if fit[0].lower() == word]
-    chosen = exact or fits
+    chosen = [(fit, path) for state, path in paths.items() for fit in state.exact.get(word, ())]
+    if not chosen:
+        chosen = [
+            (fit, path)
+            for state, path in paths.items()
+            for fit in state.keywords
+            if fit[0].lower().startswith(word)
+        ]
+        if len({keyword for (keyword, _, _), _ in chosen}) > 1:
+            raise Ambiguous(token.offset)
     taken: dict[_State[T], Path] = {}
-    if not exact and len({fit[0] for fit in fits}) > 1:
-        raise Ambiguous(token.offset)
-    for keyword, name, target, (words, args) in chosen:
+    for (keyword, name, target), (words, args) in chosen:
         more = {**args, name: keyword} if name else args
         taken.setdefault(target, ((*words, keyword), more))
     if chosen:
@@ -258,4 +272,6 @@ def _edge(state: _State[T], piece: str) -> _State[T]:
             return target
     fresh: _State[T] = _State()
     edges.append((kind, name, fresh))
+    if edges is state.keywords:
+        state.exact.setdefault(kind.lower(), []).append(edges[-1])
     return fresh

@@ -112,13 +112,13 @@ GLOBAL = (
         "class-map type {type=logging|type=port-filter} {how=match-any|how=match-all} name=WORD",
         152,
         apply=qos.class_map,
-        logs=True,
+        needs="logs_plane",
     ),
     Rule(
         "class-map type {type=logging|type=port-filter} name=WORD",
         152,
         apply=qos.class_map,
-        logs=True,
+        needs="logs_plane",
     ),
     Rule(
         "class-map type type=inspect [how=match-any|how=match-all] name=WORD",
@@ -130,7 +130,7 @@ GLOBAL = (
         "policy-map type {type=logging|type=port-filter} name=WORD",
         162,
         apply=qos.policy_map,
-        logs=True,
+        needs="logs_plane",
     ),
     Rule("policy-map type type=inspect name=WORD", 162, apply=qos.policy_map),
     Rule("interface {name=INTERFACE|kind=TYPE unit=UNIT}", 200, apply=users.interface),
@@ -161,7 +161,7 @@ GLOBAL = (
     Rule(
         "control-plane {where=host|where=transit|where=cef-exception}",
         385,
-        logs=True,
+        needs="logs_plane",
         apply=qos.control_plane,
     ),
     Rule("banner {motd|exec|login|incoming|prompt-timeout} LINE", 395, key=2),
@@ -183,9 +183,11 @@ _INTERFACE = (
         "ip {unreachables|redirects|proxy-arp|mask-reply|split-horizon|route-cache}", 8, sticky=True
     ),
     Rule("ip {unreachables|redirects} LINE", 8, key=2),
+    # Not any line: "ip route" in an interface's mode is the global command.
+    Rule("ip route-cache {cef|distributed|flow|policy|same-interface}", 9),
     Rule(
         "ip {nat|virtual-reassembly|inspect|verify|policy|mtu|helper-address|ospf|tcp|vrf|pim|igmp"
-        "|flow|nhrp|route-cache|unnumbered|summary-address|broadcast-address|directed-broadcast"
+        "|flow|nhrp|unnumbered|summary-address|broadcast-address|directed-broadcast"
         "|accounting|rip|authentication|bandwidth-percent|hello-interval|hold-time} [LINE]",
         9,
     ),

@@ -126,7 +126,7 @@ def policy_class(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:
 def _move(policy: Node, key: str, before: str) -> None:
     keys = [other for other in policy.below if other != key]
     keys.insert(keys.index(before), key)
-    policy.below = {other: policy.below[other] for other in keys}
+    policy.become({other: policy.below[other] for other in keys})
 
 
 _MATCH = "match [not] "
@@ -144,7 +144,8 @@ CLASS_LOG = (
 )
 POLICY = (
     Rule("description LINE", key=1),
-    Rule("class name=WORD [insert-before before=WORD]", least=2, apply=policy_class),
+    Rule("class name=WORD", least=2, apply=policy_class),
+    Rule("class name=WORD insert-before before=WORD", apply=policy_class, needs="inserts_classes"),
 )
 ACTIONS = (
     Rule("drop", 1),
@@ -198,6 +199,6 @@ ATTACH = (
         "service-policy type {type=logging|type=port-filter|type=queue-threshold}"
         " {direction=input|direction=output} [name=WORD]",
         apply=attach,
-        logs=True,
+        needs="logs_plane",
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,8 +39,8 @@ class Rule:
     either: bool = False
     """Kept in the form it was given, until its opposite takes it away: defaults aren't known."""
     apply: Apply | None = None
-    logs: bool = False
-    """Of control-plane logging, which not every device has."""
+    needs: str = ""
+    """The switch without which the device doesn't know it."""
 
 
 def key_of(rule: Rule, words: tuple[str, ...]) -> str:
@@ -71,10 +71,10 @@ def keep(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa
     return ""
 
 
-def grammar_of(rules: tuple[Rule, ...], *, logs: bool) -> Grammar[Rule]:
-    """Build the parser of a mode, with or without control-plane logging."""
+def grammar_of(rules: tuple[Rule, ...], lacks: Collection[str]) -> Grammar[Rule]:
+    """Build the parser of a mode, on a device that lacks what these switches name."""
     grammar: Grammar[Rule] = Grammar()
     for rule in rules:
-        if logs or not rule.logs:
+        if rule.needs not in lacks:
             grammar.add(rule.syntax, rule, rule.least or rule.key)
     return grammar

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
+from knockctl.lab.thread import LoopThread
 from knockctl_ios.twin.device import Device
 from knockctl_ios.twin.shell import Settings, Shell
 from knockctl_ios.twin.terminal import Terminal
@@ -161,10 +161,10 @@ class Server:
 class Served:
     """A device served by a thread of its own."""
 
-    def __init__(self, server: Server, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, server: Server, thread: LoopThread) -> None:
         """Take a server that runs in the loop of another thread."""
         self.server = server
-        self._loop = loop
+        self._thread = thread
 
     @property
     def port(self) -> int:
@@ -173,29 +173,20 @@ class Served:
 
     def call(self, function: Callable[[], T]) -> T:
         """Have something done in the device's thread, and return its result."""
-
-        async def inside() -> T:
-            return function()
-
-        return asyncio.run_coroutine_threadsafe(inside(), self._loop).result(10)
+        return self._thread.call(function)
 
     def settle(self) -> None:
         """Wait until the port is open or closed, as it should be."""
-        asyncio.run_coroutine_threadsafe(self.server.follow(), self._loop).result(10)
+        self._thread.wait(self.server.follow())
 
 
 @contextmanager
 def served(device: Device) -> Iterator[Served]:
     """Serve a device on a free port of the loopback, in a thread, until the block ends."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="twin", daemon=True)
-    thread.start()
-    server = Server(device, port=0)
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
-    try:
-        yield Served(server, loop)
-    finally:
-        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
+    with closing(LoopThread()) as thread:
+        server = Server(device, port=0)
+        thread.wait(server.start())
+        try:
+            yield Served(server, thread)
+        finally:
+            thread.wait(server.stop())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
+
+from knockctl.lab.version import Versioned
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class User:
 
 
 @dataclass(frozen=True)
-class Switches:
+class Switches(Versioned):
     """A device to order: the defaults are those of the lab."""
 
     version: str = "15.7(3)M8"
@@ -64,6 +65,16 @@ class Switches:
     """Control-plane logging and the control-plane's host exist; None is what the version has."""
     numbers_shown: bool | None = None
     """The running configuration numbers the entries of access lists; None as the version does."""
+    remarks: Literal["attached", "numbered"] = "attached"
+    """A remark belongs to the entry that is entered next, or has a number of its own."""
+    numbered_remarks: bool = True
+    """A remark can be entered with a number."""
+    numbered_dynamic: bool = True
+    """A dynamic list can be entered with a number; Cisco's guide says such lists are not
+    supported where entries are numbered."""
+    inserts_classes: bool = False
+    """``class … insert-before`` is known in every policy map, not in those for flexible packet
+    matching alone."""
     diff_needs_end: bool = True
     """Lines cannot be compared with the running configuration unless a file has ``end``."""
     confirms_user_removal: bool = True
@@ -81,28 +92,26 @@ class Switches:
     clock_authoritative: bool = False
     """Without it, log lines and the clock are starred."""
 
-    @cached_property
-    def release(self) -> tuple[int, int]:
-        """The version's first two numbers."""
-        numbers = [int(number) for number in re.findall(r"\d+", self.version)[:2]]
-        major, minor = [*numbers, 0, 0][:2]
-        return major, minor
-
     @property
     def xe(self) -> bool:
         """IOS-XE."""
-        return self.release >= (16, 0)
+        return self.since(16)
 
     @property
     def shows_sequence(self) -> bool:
         """The running configuration numbers the entries of access lists."""
-        shown = self.release >= (17, 0)
-        return shown if self.numbers_shown is None else self.numbers_shown
+        return self.since(17) if self.numbers_shown is None else self.numbers_shown
 
     @property
     def logs_plane(self) -> bool:
         """Control-plane logging can be configured."""
         return not self.xe if self.plane_logging is None else self.plane_logging
+
+    @cached_property
+    def lacks(self) -> frozenset[str]:
+        """The switches without which there are commands missing."""
+        has = ("logs_plane", "numbered_remarks", "numbered_dynamic", "inserts_classes")
+        return frozenset(name for name in has if not getattr(self, name))
 
     @property
     def train(self) -> str:

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Protocol
 
+from knockctl.lab.faults import Fate
 from knockctl_ios.twin import keys
-from knockctl_ios.twin.faults import Fate
 from knockctl_ios.twin.shell import Ask, Dialogue
 
 if TYPE_CHECKING:

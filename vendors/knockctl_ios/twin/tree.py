@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -31,11 +32,29 @@ class Node:
     """Never given twice: what is made anew is another line, whatever its text."""
     since: float = 0.0
     """When it took effect, where that is shown."""
+    _order: list[Node] | None = field(default=None, init=False, repr=False)
+    """The lines below as they are printed, while that is known."""
+
+    @property
+    def _ordered(self) -> list[Node]:
+        if self._order is None:
+            self._order = sorted(self.below.values(), key=_rank)
+        return self._order
 
     @property
     def children(self) -> list[Node]:
         """The lines below, in the order they are printed in."""
-        return sorted(self.below.values(), key=lambda node: node.rank)
+        return list(self._ordered)
+
+    @property
+    def last(self) -> Node | None:
+        """The line below that is printed last."""
+        return self._ordered[-1] if self.below else None
+
+    def ranked(self, rank: tuple[int, str]) -> Node | None:
+        """Return the first child of a rank."""
+        at = bisect_left(self._ordered, rank, key=_rank)
+        return next((node for node in self._ordered[at : at + 1] if node.rank == rank), None)
 
     def child(self, key: str) -> Node | None:
         """Return the child of a key."""
@@ -43,13 +62,25 @@ class Node:
 
     def put(self, node: Node) -> Node:
         """Add a child, or give an existing one of that key this one's text; return which stays."""
-        found = self.below.setdefault(node.key, node)
+        found = self.below.get(node.key)
+        if found is None:
+            self.below[node.key] = node
+            if self._order is not None:
+                insort(self._order, node, key=_rank)
+            return node
+        if found.rank != node.rank:
+            self._order = None
         found.text, found.args, found.rank = node.text, node.args, node.rank
         return found
 
     def drop(self, key: str) -> bool:
         """Remove the child of a key; tell whether there was one."""
+        self._order = None
         return self.below.pop(key, None) is not None
+
+    def become(self, below: dict[str, Node]) -> None:
+        """Have other lines below."""
+        self.below, self._order = below, None
 
     def having(self, prefix: str) -> list[Node]:
         """Return the children whose text begins so."""
@@ -63,6 +94,10 @@ class Node:
         """Return an independent copy that counts as the same line."""
         below = {key: node.copy() for key, node in self.below.items()}
         return replace(self, below=below, args=dict(self.args))
+
+
+def _rank(node: Node) -> tuple[int, str]:
+    return node.rank
 
 
 def root() -> Node:
@@ -126,7 +161,9 @@ def missing(running: Node, wanted: Node, indent: int = 0) -> list[str]:
 
 def keep_same(old: Node, new: Node) -> None:
     """Put lines of the old tree in the place of equal ones of the new: they are the same lines."""
+    below = {}
     for key, node in new.below.items():
         other = old.child(key)
-        if other is not None and other.signature() == node.signature():
-            new.below[key] = other
+        same = other is not None and other.signature() == node.signature()
+        below[key] = other if other is not None and same else node
+    new.become(below)

@@ -13,13 +13,14 @@ from knockctl_panos.twin.clock import Clock
 from knockctl_panos.twin.faults import Faults
 from knockctl_panos.twin.server import Host, Served, Server, served
 from knockctl_panos.twin.sessions import Session, Sessions, SessionTable
-from knockctl_panos.twin.switches import Switches
+from knockctl_panos.twin.switches import Interface, Switches
 
 __all__ = [
     "Appliance",
     "Clock",
     "Faults",
     "Host",
+    "Interface",
     "Served",
     "Server",
     "Session",

@@ -9,6 +9,7 @@ from knockctl_panos.twin import (
     changes,
     commits,
     configs,
+    interfaces,
     lockcommands,
     markup,
     operations,
@@ -20,7 +21,7 @@ from knockctl_panos.twin.answers import Answer
 from knockctl_panos.twin.appliance import Appliance
 from knockctl_panos.twin.refusals import BAD_REQUEST, SUCCESS, Refusal
 
-COMMANDS = (configs, lockcommands, operations, states)
+COMMANDS = (configs, interfaces, lockcommands, operations, states)
 """The modules that register operational commands."""
 
 

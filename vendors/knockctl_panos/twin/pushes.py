@@ -9,9 +9,12 @@ from knockctl_panos.twin.accounts import Actor
 from knockctl_panos.twin.answers import Answer
 from knockctl_panos.twin.appliance import Appliance
 from knockctl_panos.twin.jobs import Outcome
+from knockctl_panos.twin.operations import Asked, command
 from knockctl_panos.twin.refusals import INVALID_COMMAND, NO_OBJECT, UNKNOWN_COMMAND, Refusal
 
 _GROUP = "devices/entry/device-group/entry"
+_OBJECTS = ("tag", "address", "address-group", "service", "service-group", "log-settings/profiles")
+_RULES = ("pre-rulebase/security/rules", "post-rulebase/security/rules")
 
 
 def group(device: Appliance, name: str) -> Element | None:
@@ -28,10 +31,25 @@ def members(device: Appliance, name: str) -> list[str]:
 def status(device: Appliance, name: str, serial: str) -> str:
     """Tell whether a firewall has what Panorama runs for its group."""
     firewall = device.managed.get(serial)
-    wanted = _package(device.trees.running, name)
+    wanted = _package(device, device.trees.running, name)
     got = firewall.pushed if firewall is not None else None
     same = got is not None and wanted is not None and markup.write(got) == markup.write(wanted)
     return "In Sync" if same else "Out of Sync"
+
+
+@command("show dg-hierarchy")
+def hierarchy(asked: Asked) -> Answer:
+    """Print the device groups, each in the one above it."""
+    switches = asked.device.switches
+    if not switches.panorama:
+        raise Refusal(INVALID_COMMAND, "show -> dg-hierarchy is unexpected")
+    names = [markup.name_of(e) for e in asked.device.trees.running.findall(_GROUP)]
+    made = {name: markup.make("dg", name=name, dg_id=str(n)) for n, name in enumerate(names, 11)}
+    root = markup.make("dg-hierarchy")
+    for name, element in made.items():
+        _, *above = switches.lineage(name)
+        (made[above[0]] if above else root).append(element)
+    return answers.result(root)
 
 
 def request(device: Appliance, actor: Actor, command: Element) -> Answer:
@@ -86,17 +104,44 @@ def _wanted(device: Appliance, serial: str, admins: list[str]) -> Element:
     return tree
 
 
-def _package(tree: Element, name: str) -> Element | None:
-    """Return what a group's firewalls get of a tree: its entry, with the shared part inside."""
-    entry = tree.find(f"{_GROUP}[@name='{name}']")
+def _package(device: Appliance, tree: Element, name: str) -> Element | None:
+    """Return what a group's firewalls get of a tree: its entry, with the shared part inside.
+
+    What groups above it have is in it too, around its own.
+    """
+    entry, *above = (tree.find(f"{_GROUP}[@name='{one}']") for one in device.switches.lineage(name))
     if entry is None:
         return None
     package = markup.clone(entry)
     for child in package.findall("devices"):
         package.remove(child)
+    for parent in above:
+        if parent is not None:
+            _inherit(package, parent)
     shared = tree.find("shared")
     if shared is not None:
         package.append(markup.clone(shared))
+    return package
+
+
+def _inherit(package: Element, parent: Element) -> None:
+    """Add what a group above has: objects that have no name of ours, and rules outside of ours."""
+    for path in (*_OBJECTS, *_RULES):
+        theirs = [markup.clone(entry) for entry in parent.findall(f"{path}/entry")]
+        mine = _made(package, path) if theirs else package
+        for one in theirs:
+            one.set("loc", markup.name_of(parent))
+        if path == _RULES[0]:
+            mine[:0] = theirs
+        else:
+            mine.extend(e for e in theirs if markup.entry(mine, markup.name_of(e)) is None)
+
+
+def _made(package: Element, path: str) -> Element:
+    """Return the container at a path, made where it is not there."""
+    for tag in path.split("/"):
+        found = package.find(tag)
+        package = found if found is not None else markup.under(package, tag)
     return package
 
 
@@ -112,7 +157,7 @@ def _one(device: Appliance, name: str, serial: str, admins: list[str]) -> Elemen
     firewall = device.managed.get(serial)
     try:
         tree = _wanted(device, serial, admins)
-        package = _package(tree, name)
+        package = _package(device, tree, name)
         wrong = _obstacle(device, firewall, package, serial)
     except Refusal as refusal:
         package, wrong = None, list(refusal.lines)

@@ -35,7 +35,7 @@ def _facts(device: Appliance) -> dict[str, str]:
     several = len(switches.vsys) > 1
     return {
         "hostname": switches.hostname,
-        "ip-address": "192.0.2.13",
+        "ip-address": switches.address,
         "devicename": switches.hostname,
         "model": switches.printed_model,
         "serial": switches.serial,

@@ -38,6 +38,19 @@ ROLES = {
 
 
 @dataclass(frozen=True)
+class Interface:
+    """An interface of the data plane; addresses have lengths."""
+
+    name: str
+    zone: str = ""
+    address: str = ""
+    others: tuple[str, ...] = ()
+    """More of IPv4, and those of IPv6."""
+    learnt: str = ""
+    """What DHCP or PPPoE gave it."""
+
+
+@dataclass(frozen=True)
 class Switches(Versioned):
     """A device to order: the defaults are those of the lab."""
 
@@ -53,8 +66,14 @@ class Switches(Versioned):
     vsys: tuple[str, ...] = ("vsys1",)
     zones: tuple[str, ...] = ("untrust", "trust")
     """In every vsys."""
+    address: str = "192.0.2.13"
+    """The management port's."""
+    interfaces: tuple[Interface, ...] = ()
+    """Firewall: as it tells of them."""
     device_groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Panorama: names, each with the serials of its firewalls."""
+    parents: tuple[tuple[str, str], ...] = ()
+    """Panorama: device groups that stand below another, each with that one's name."""
     key_lifetime: float = 0
     """Minutes for which an API key is good; 0: for ever."""
     http_errors: bool = False
@@ -115,6 +134,11 @@ class Switches(Versioned):
     def panorama(self) -> bool:
         """It manages firewalls, and judges no packets."""
         return self.role == "panorama"
+
+    def lineage(self, group: str) -> list[str]:
+        """Return a device group and those above it, the nearest first."""
+        above = dict(self.parents).get(group)
+        return [group, *(self.lineage(above) if above is not None else [])]
 
     @property
     def printed_model(self) -> str:
