@@ -39,7 +39,7 @@ from knockctl.transaction.job import Job, Outcome, Result, failure
 from knockctl.transaction.knocking import knock, knock_and_check
 from knockctl.transaction.steps import Step
 from knockctl.transaction.waiting import Ended, wait
-from knockctl.vendor import Config, Reading
+from knockctl.vendor import Config, Reading, WholeDevice
 
 
 @dataclass
@@ -173,6 +173,9 @@ class Transaction(Endings):
             self._journal("pending", deadline=self._held)
             if self._held:
                 return self._wait(driver)
+            if isinstance(driver, WholeDevice):
+                with contextlib.suppress(DeviceError):
+                    driver.stays(self.job.change_id)
             return self._outcome(
                 Result.PENDING,
                 f"applied and waiting; the device takes it back in {self._seconds()} s",

@@ -105,6 +105,9 @@ class WholeDevice(Protocol):
     Where others changed something its ``fire`` takes back ours alone, as far as that can be done.
     """
 
+    def stays(self, change_id: str) -> None:
+        """Note on the device that the change was read back as meant, and stays pending."""
+
     def look_back(self, change_id: str) -> None:
         """Find out what others lost by a timer that ran out with nobody looking."""
 

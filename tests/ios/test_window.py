@@ -5,6 +5,7 @@ import pytest
 from knockctl.transaction.job import Result
 from knockctl.transaction.steps import Step
 from knockctl_ios import tree
+from knockctl_ios.plan import plan
 from knockctl_ios.reading import Held, held_by
 from knockctl_ios.window import foreign, unsecret, who
 from tests.fixtures.ios_crew import ENTRIES, OBJECTS, OPERATORS, OUTSIDE, small
@@ -102,7 +103,7 @@ def test_certificates_are_not_told():
 
 
 def test_what_a_router_holds_of_a_change():
-    for held in (Held("c1", "c0", "flash:a-1"), Held("c1", None, None)):
+    for held in (Held("c1", "c0", "flash:a-1", judged=True), Held("c1", None, None)):
         assert held_by(tree.read(held.line)) == held
     assert held_by(tree.read("event manager environment _kc_pending c1 c0")) == Held("c1", "c0")
     assert held_by(()) is None
@@ -163,22 +164,42 @@ def _only_theirs(here):
     return "kc" not in running
 
 
-@pytest.mark.parametrize("step", [Step.VERIFY_ARMED, Step.READ_BACK])
-def test_taken_back_by_itself_theirs_stays(site, step):
-    """A line of the change is refused, or a line of ours is lost before it is read back."""
+@pytest.mark.parametrize(
+    ("step", "code"), [(Step.VERIFY_ARMED, 4), (Step.READ_BACK, 5), (Step.PROBE, 5)]
+)
+def test_taken_back_by_itself_theirs_is_lost_and_told(site, step, code):
+    """Part of ours may be missing, or the file can't be sent: what is others' is not sure."""
     here = site()
 
     def meanwhile():
         here.configure(THEIRS)
-        if step is Step.READ_BACK:
+        if step is Step.VERIFY_ARMED:
+            here.faults.refuse_line = 4
+        elif step is Step.READ_BACK:
             here.configure("no event manager applet kc-ssh-1\n")
         else:
-            here.faults.refuse_line = 4
+            here.host.do(here.faults.refuse)
 
     outcome = here.operator().run("deploy", small(), observer=at(step, meanwhile))
-    assert outcome.exit_code == (5 if step is Step.READ_BACK else 4), outcome
-    assert "only ours was taken back" in told(outcome)
-    assert _only_theirs(here)
+    assert outcome.exit_code == code, outcome
+    assert "that was taken back with it" in told(outcome)
+    assert all(line in told(outcome) for line in SAID)
+    assert here.as_before()
+
+
+def test_what_may_be_left_of_ours_is_not_told(site):
+    """A change was cut off before it was judged: some of its lines may look like others'."""
+    here = site()
+    with here.operator().driver() as driver:
+        way = plan(driver.read(), small(), "c1")
+        driver.arm(way, 60)
+        driver.apply(way)
+    here.configure(f"{OUTSIDE}\n permit udp any host 192.0.2.14 eq 5151\n")
+    taken = here.operator("bob").run("rollback")
+    assert taken.result is Result.ROLLED_BACK
+    assert "taken back with it: 1 differences, if not left of the change itself" in told(taken)
+    assert "5151" not in told(taken)
+    assert here.as_before()
 
 
 def test_a_change_of_what_is_there_goes_back_to_that(site):

@@ -59,6 +59,10 @@ class IosDriver:
         self._held: Held | None = None
         """The change that was not settled when the router was read last."""
         self._pending: tuple[PendingChange, ...] | None = ()
+        self._written: str | None = None
+        """The commands of the change that was begun over this connection."""
+        self._judged = False
+        """Whether it was read back as meant."""
         self._state: State | None = None
         """What the step before has learned, for the next one that would ask the same."""
 
@@ -131,6 +135,7 @@ class IosDriver:
         """See that all can be done, start the timer, and that nobody was first."""
         self._timer.possible(archive=self._reader.archive)
         self._able(remediation)
+        self._written, self._judged = "", False
         self._timer.start(Held(remediation.change_id, remediation.settled), seconds)
         state = self._timer.state()
         try:
@@ -202,7 +207,7 @@ class IosDriver:
             if state.held is None or state.timer is not None:
                 self._back.missed(before)
                 return "fired"
-            self._back.kept(copy, running)
+            self._back.kept(copy, running, judged=state.held.judged or self._judged)
             self._state = state
             return "cancelled"
         return "cancelled" if _kept(state, change_id) else "absent"
@@ -212,8 +217,7 @@ class IosDriver:
         state = self._timer.state()
         if not _runs(state, change_id):
             return "cancelled" if _kept(state, change_id) else "absent"
-        # The mark is the last line of a change's file.
-        self._take_back(state, whole=state.held is None or state.mark == state.held.settled)
+        self._take_back(state)
         after = self._timer.state()
         if after.held is not None and after.held.change_id == change_id:
             if after.timer is None:
@@ -224,10 +228,11 @@ class IosDriver:
         self._scripts.tidy()
         return "fired"
 
-    def _take_back(self, state: State, file: str = "", *, whole: bool = True) -> None:
+    def _take_back(self, state: State) -> None:
         if state.held is not None:
             self._held = None
-            self._back.take(state.held, file, whole=whole)
+            judged = state.held.judged or self._judged
+            self._back.take(replace(state.held, judged=judged), self._written)
 
     def notices(self) -> tuple[str, ...]:
         """Tell what became of others' changes in the time of a change of ours."""
@@ -248,7 +253,8 @@ class IosDriver:
             )
         if state.held is not None and state.held.change_id == change_id:
             if not heard:
-                self._back.kept(self._back.copy(state.held), self._reader.running())
+                copy, running = self._back.copy(state.held), self._reader.running()
+                self._back.kept(copy, running, judged=state.held.judged)
             self._timer.clear()
         self._held, self._state = None, replace(state, held=None)
         output = self._session.do("write memory", 120)
@@ -274,18 +280,27 @@ class IosDriver:
     def apply(self, remediation: IosRemediation) -> None:
         """Send the file and have it carried out; take it back where a line is refused."""
         self._scripts.send(remediation)
+        self._written = remediation.text
         found = self._session.merge(remediation.text)
         refused = [masked(str(one), remediation.secrets()) for one in found]
         if refused:
-            self._take_back(self._timer.state(), remediation.text, whole=False)
+            self._take_back(self._timer.state())
             self._scripts.tidy()
             raise CommandRefused(
                 "the router refused lines; nothing was changed:\n" + "\n".join(refused),
                 where=self._session.where,
             )
 
+    def stays(self, change_id: str) -> None:
+        """Note that the change is as meant, for whoever ends it."""
+        state = self._timer.state()
+        if _runs(state, change_id) and state.held:
+            self._timer.note(replace(state.held, judged=True))
+
     def probe(self) -> None:
         """Open a second connection, log in, and ask something on it."""
+        # A change that was begun here has been read back by now.
+        self._judged = bool(self._written)
         try:
             self._session.probe()
         except DeviceError as error:

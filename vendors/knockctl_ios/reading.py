@@ -21,6 +21,7 @@ SCRIPTS = "event manager directory user policy "
 """Begins the line that says where scripts lie; there is one, for everybody's."""
 DIRECTORY = "flash:/"
 """Where they lie where nobody said so before."""
+_JUDGED = "judged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,14 @@ class Held:
     """The mark the change sets."""
     copy: str | None = None
     """The file that the revert timer puts back; None: the router did not say."""
+    judged: bool = False
+    """Whether it was read back as meant: only then what is not ours is surely others'."""
 
     @property
     def line(self) -> str:
         """The line of configuration that says so."""
-        return " ".join([PENDING, self.change_id, self.settled or "-", self.copy or "-"])
+        words = [PENDING, self.change_id, self.settled or "-", self.copy or "-"]
+        return " ".join([*words, *([_JUDGED] if self.judged else [])])
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,7 @@ def held_by(lines: Iterable[Line]) -> Held | None:
         if line.text.startswith(f"{PENDING} "):
             change_id, *more = line.text.removeprefix(PENDING).split()
             settled, copy = (None if word == "-" else word for word in [*more, "-", "-"][:2])
-            return Held(change_id, settled, copy)
+            return Held(change_id, settled, copy, judged=_JUDGED in more[2:])
     return None
 
 

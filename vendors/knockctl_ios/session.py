@@ -319,27 +319,25 @@ class Session:
         lies in a file here.
         """
         from netmiko.scp_handler import SCPConn
-        from paramiko import SSHException
-        from scp import SCPException
 
         listed = self.ask("dir")
         system, free = _FLASH.search(listed), _FREE.search(listed)
         path, data = f"{system[1] if system else 'flash:'}/{name}", text.encode()
         if free and int(free[1]) < len(data):
             raise self._unsent(f"{free[1]} bytes are free, and it has {len(data)}")
-        with self._errors("sending a file", ConnectionCut):
-            carrier = SCPConn(self._connected, self.target.timeouts.command)
-            failed = None
-            try:
-                carrier.scp_client.putfo(io.BytesIO(data), path)
-            except (SCPException, SSHException, OSError, EOFError) as error:
-                failed = next(iter(str(error).strip().splitlines()), "its connection was cut")
-            finally:
-                carrier.close()
-        if failed is not None:
+        try:
+            with self._errors("sending a file", ConnectionCut):
+                carrier = SCPConn(self._connected, self.target.timeouts.command)
+                try:
+                    carrier.scp_client.putfo(io.BytesIO(data), path)
+                finally:
+                    carrier.close()
+        except Unreachable as error:
+            if self._connected.remote_conn.closed:
+                raise
             # A part may lie there; what it says is nobody's business.
             self.do(f"delete /force {path}")
-            raise self._unsent(failed)
+            raise self._unsent(error.message) from None
         digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
         if digest not in self.ask(f"verify /md5 {path}", _CARRYING_OUT):
             raise self._unsent("what arrived is something else")

@@ -169,8 +169,11 @@ class RevertTimer:
         """Note what the timer puts back, where the router did not say: the latest copy."""
         latest = _LATEST.search(self._session.ask("show archive"))
         if latest is not None:
-            named = replace(held, copy=latest[1])
-            self._session.configure(lambda _: [named.line])
+            self.note(replace(held, copy=latest[1]))
+
+    def note(self, held: Held) -> None:
+        """Write anew what is noted of the change."""
+        self._session.configure(lambda _: [held.line])
 
     # --- ending ---
 

@@ -45,47 +45,54 @@ class WayBack:
         whole = any(line.text.startswith("version ") for line in found)
         return found if whole and said(text) is None else None
 
-    def kept(self, copy: Copy | None, now: Copy) -> None:
+    def kept(self, copy: Copy | None, now: Copy, *, judged: bool) -> None:
         """Tell what others changed before a change was confirmed."""
-        theirs = Foreign() if copy is None else foreign(copy, now)
         if copy is None:
             self._notices.append(f"whether {_MEANWHILE} can't be told: its copy can't be read")
-        elif theirs:
-            self._notices.append(f"{_MEANWHILE}; that stays, and is saved with it: {theirs}")
+            return
+        theirs = foreign(copy, now)
+        if theirs:
+            self._notices.append(
+                f"{_MEANWHILE}; that stays, and is saved with it: {_listed(theirs, judged)}"
+            )
 
-    def take(self, held: Held, file: str = "", *, whole: bool = True) -> None:
-        """Take a change back for which the timer runs; what others changed stays, if it can.
+    def take(self, held: Held, written: str | None = None) -> None:
+        """Take a change back for which the timer runs.
 
-        ``file``: what the change has sent, if that is known. Unless it was carried out ``whole``,
-        some of its lines may stand where they look like others'.
+        What others changed stays, where that can surely be told from what is left of ours: where
+        the change was judged. ``written``: the commands of one that was not, as far as known.
         """
         copy = self.copy(held)
-        running = self._reader.running() if copy is not None else ()
-        theirs = Foreign() if copy is None else foreign(copy, running, said_by(file))
-        if copy is None or (theirs and not (whole or file)):
-            why = "its copy can't be read" if copy is None else "it was cut off midway"
+        if copy is None:
             self._timer.revert()
             self._notices.append(
-                "whatever others changed while the change was pending was taken back with it: "
-                + why
+                "whatever others changed while the change was pending was taken back with it: its"
+                " copy can't be read"
             )
             return
-        mixed = not whole and foreign(copy, running) != theirs
-        if mixed or not theirs:
-            self._timer.revert()
-            if theirs:
-                self._lost("ours can't be told from it", theirs)
+        running = self._reader.running()
+        theirs = foreign(copy, running)
+        if theirs and held.judged:
+            self._apart(copy, held, theirs)
             return
+        self._timer.revert()
+        theirs = foreign(copy, running, said_by(written or ""))
+        if theirs:
+            said = _listed(theirs, written is not None)
+            self._notices.append(f"{_MEANWHILE}; that was taken back with it: {said}")
+
+    def _apart(self, copy: Copy, held: Held, theirs: Foreign) -> None:
+        """Take ours back alone; all of it where that fails."""
         try:
             self._ours(copy, held, theirs)
         except Unreachable:
             raise
         except KnockctlError as error:
             self._timer.revert()
-            self._lost(f"ours alone could not be: {error.message}", theirs)
-
-    def _lost(self, why: str, theirs: Foreign) -> None:
-        self._notices.append(f"{_MEANWHILE}; that was taken back with it, as {why}: {theirs}")
+            self._notices.append(
+                f"{_MEANWHILE}; that was taken back with it, as ours alone could not be"
+                f" ({error.message}): {theirs}"
+            )
 
     def _ours(self, copy: Copy, held: Held, theirs: Foreign) -> None:
         """Undo ours alone; stop the timer once that is read back."""
@@ -127,3 +134,10 @@ class WayBack:
                 "the timer took back whatever anybody changed meanwhile; by the log these had"
                 f" configured the router: {', '.join(names)}"
             )
+
+
+def _listed(theirs: Foreign, known: bool) -> str:  # noqa: FBT001
+    """Print others' lines; how many, where some may be what is left of ours, and secret."""
+    if known:
+        return str(theirs)
+    return f"{len(theirs.lines)} differences, if not left of the change itself"
