@@ -26,7 +26,7 @@ from knockctl.transaction.steps import Step
 from knockctl.vendor import HeldByOperator, Timeouts
 from knockctl_ios.plan import plan
 from knockctl_ios.twin import User
-from tests.fixtures.ios_crew import ADDRESS, ENTRIES, OUTSIDE, small
+from tests.fixtures.ios_crew import ADDRESS, ENTRIES, OBJECTS, OUTSIDE, small
 from tests.fixtures.ios_site import UNCHECKED, at
 
 # --- the whole way ------------------------------------------------------------------------------
@@ -118,6 +118,23 @@ def test_what_is_missing_is_named_before_anything_changes(site):
     _refused(here, "bob has a change pending", hint="configure confirm")
     here.host.do(here.device.archive.confirm)
     assert here.host.running() == here.before
+
+
+def test_without_scp_a_change_is_typed_into_the_shell(site):
+    """NAPALM does that, with pauses of its own."""
+    here = site()
+    here.configure("no ip scp server enable\n")
+    ann = here.operator(placement={"transfer": "inline"})
+    outcome = ann.run("deploy", small())
+    assert outcome.result is Result.CONFIRMED, outcome
+    assert here.files == []
+    assert ann.run("deploy", small()).result is Result.UNCHANGED
+    braces = small(objects=OBJECTS.replace("eq 22", "eq 22\n description {"))
+    refused = ann.run("deploy", braces)
+    assert refused.result is Result.FAILED, refused
+    assert "Curly brace detected" in refused.message
+    assert here.device.archive.pending is None
+    assert "file prompt quiet" not in here.host.running()
 
 
 def test_privilege(site):

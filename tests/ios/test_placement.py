@@ -30,6 +30,7 @@ def test_the_operators_own_can_be_named():
         ({"addresses": ["2001:db8::1"]}, "know only IPv4"),
         ({"position": "last"}, "name the access_list"),
         ({"method": "acl-log", "policy_map": "PM"}, "method copp"),
+        ({"transfer": "inline", "order": "tcl"}, "has braces"),
         ({"interface": "outside"}, "match pattern"),
         ({"access_list": "two words"}, "match pattern"),
     ],

@@ -51,7 +51,8 @@ class IosDriver:
         """Keep the target; ``__enter__`` connects."""
         self.target = target
         self.placement = _placement(target)
-        self._session = self.wire(target)
+        by_shell = self.placement.transfer == "inline"
+        self._session = self.wire(target, by_shell=by_shell)
         self._reader = Reader(self._session, self.placement)
         self._timer = RevertTimer(self._session)
         self._scripts = Scripts(self._session)
@@ -151,19 +152,24 @@ class IosDriver:
         """Raise where the router lacks what the change needs, before anything is changed."""
         syntax.check(self._session, remediation.text)
         where = self._session.where
-        if self._reader.scp is None:
-            text = self._session.show(f"show running-config | include {SCP}")
-            self._reader.scp = SCP in text
-        if not self._reader.scp:
+        if self._session.by_shell:
+            self._scripts.possible("configure SCP, and leave transfer: inline out")
+        elif not self._scp():
             raise Unsupported(
                 "SCP is off, by which the change is sent; nothing was changed",
-                hint=f"configure {SCP}",
+                hint=f"configure {SCP}, or have placement.transfer: inline",
                 where=where,
             )
         if re.search("^event manager (applet|policy) ", remediation.text, re.MULTILINE):
             facts.event_manager(self._session.ask("show event manager version"), where)
         if remediation.sent:
-            self._scripts.possible()
+            self._scripts.possible("write order: staged, which needs none")
+
+    def _scp(self) -> bool:
+        if self._reader.scp is None:
+            text = self._session.show(f"show running-config | include {SCP}")
+            self._reader.scp = SCP in text
+        return self._reader.scp
 
     def _nobody_was_first(self, remediation: IosRemediation, state: State) -> None:
         changed = state.mark != remediation.before.revision

@@ -55,13 +55,13 @@ class Scripts:
 
     # --- changing ---
 
-    def possible(self) -> None:
-        """Raise where the router has no Tcl."""
+    def possible(self, otherwise: str) -> None:
+        """Raise where the router has no Tcl; ``otherwise``: what to do then."""
         refused = said(self._session.ask("tclsh"))
         if refused is not None:
             raise Unsupported(
                 f"the router runs no Tcl ({refused}); nothing was changed",
-                hint="write order: staged, which needs none",
+                hint=otherwise,
                 where=self._session.where,
             )
         self._session.ask("tclquit")

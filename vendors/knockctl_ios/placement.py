@@ -62,6 +62,9 @@ class IosPlacement(vendor.Placement):
     log_delay: int = Field(default=5, ge=0, le=60)
     """How many seconds at most it takes from a packet until an applet has done its work."""
 
+    transfer: Literal["scp", "inline"] = "scp"
+    """How the file of a change gets on flash: by SCP, or typed into the router's Tcl shell."""
+
     @model_validator(mode="after")
     def _only_what_there_is(self) -> Self:
         six = [str(address) for address in self.addresses if not isinstance(address, IPv4Address)]
@@ -74,4 +77,6 @@ class IosPlacement(vendor.Placement):
             raise ValueError("position is a place in the operator's list; name the access_list")
         if self.method == "acl-log" and self.policy_map is not None:
             raise ValueError("policy_map is for method copp: with acl-log no policy is needed")
+        if self.transfer == "inline" and self.order == "tcl":
+            raise ValueError("transfer: inline can't carry the script of order tcl: it has braces")
         return self

@@ -1,13 +1,8 @@
-"""One SSH session with a router, over netmiko: commands, and files by SCP.
-
-NAPALM does none of it: see ``docs/ios.md`` for what was measured.
-"""
+"""One SSH session with a router, over netmiko: commands, and files (``upload.py``)."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import io
 import math
 import re
 import time
@@ -23,6 +18,7 @@ from knockctl.errors import (
     Unsupported,
     Where,
 )
+from knockctl_ios import upload
 from knockctl_ios.failures import failures
 from knockctl_ios.login import USER, options, ways
 from knockctl_ios.refusals import Refused, refusals, said
@@ -39,10 +35,10 @@ _FORGET = "\x15"
 _ASKS = r"\[(?!OK)[^\]\n]*\][ \t]*\??[ \t]*\Z"
 _LOGGED = r"(?:[^\r\n]*%[A-Z0-9_]+-\d-[A-Z0-9_]+: [^\r\n]*\s*)"
 """A line of the log that comes in behind the prompt, where terminals are shown them."""
-_FLASH = re.compile(r"^Directory of ([^/\s]+:)", re.MULTILINE)
-_FREE = re.compile(r"\((\d+) bytes free\)")
 _CARRYING_OUT = 90
 """Seconds a router may take over a file, at least."""
+_TYPED = 7
+"""What NAPALM asks while it types a file."""
 _SILENT = 3
 """Times of a command's patience that a router may take to begin with what is long."""
 _LONG = 600
@@ -78,9 +74,9 @@ class _Watched:
 class Session:
     """Commands on one router, one at a time."""
 
-    def __init__(self, target: Target) -> None:
-        """Keep the target; ``__enter__`` connects."""
-        self.target = target
+    def __init__(self, target: Target, *, by_shell: bool = False) -> None:
+        """Keep the target; ``__enter__`` connects. ``by_shell``: files don't go by SCP."""
+        self.target, self.by_shell = target, by_shell
         self.round_trips = 0
         self.patience = math.inf
         """Seconds that nothing may come for."""
@@ -313,42 +309,36 @@ class Session:
         return list(refusals(output))
 
     def upload(self, text: str, name: str = FILE) -> str:
-        """Put a text into a file on flash, by SCP; return its path.
+        """Put a text into a file on flash; return its path."""
+        data = text.encode()
+        try:
+            path = upload.place(self.ask("dir"), name, len(data))
+            self._carry(text, path)
+            upload.arrived(self.ask(f"verify /md5 {path}", _CARRYING_OUT), data)
+        except upload.Unsent as error:
+            raise CommandRefused(
+                f"the file of the change can't be put on the device: {error}; nothing was changed",
+                hint="look at dir, and at ip scp server enable",
+                where=self.where,
+            ) from None
+        return path
 
-        A router's SSH has one channel: this goes over a connection of its own. Nothing of the text
-        lies in a file here.
-        """
-        from netmiko.scp_handler import SCPConn
-
-        listed = self.ask("dir")
-        system, free = _FLASH.search(listed), _FREE.search(listed)
-        path, data = f"{system[1] if system else 'flash:'}/{name}", text.encode()
-        if free and int(free[1]) < len(data):
-            raise self._unsent(f"{free[1]} bytes are free, and it has {len(data)}")
+    def _carry(self, text: str, path: str) -> None:
         try:
             with self._errors("sending a file", ConnectionCut):
-                carrier = SCPConn(self._connected, self.target.timeouts.command)
-                try:
-                    carrier.scp_client.putfo(io.BytesIO(data), path)
-                finally:
-                    carrier.close()
+                self.patience = math.inf
+                if self.by_shell:
+                    self.round_trips += _TYPED
+                    upload.by_shell(self._connected, text, path)
+                else:
+                    seconds = self.target.timeouts.command
+                    upload.by_scp(self._connected, text.encode(), path, seconds)
         except Unreachable as error:
             if self._connected.remote_conn.closed:
                 raise
             # A part may lie there; what it says is nobody's business.
             self.do(f"delete /force {path}")
-            raise self._unsent(error.message) from None
-        digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
-        if digest not in self.ask(f"verify /md5 {path}", _CARRYING_OUT):
-            raise self._unsent("what arrived is something else")
-        return path
-
-    def _unsent(self, reason: str) -> CommandRefused:
-        return CommandRefused(
-            f"the file of the change can't be put on the device: {reason}; nothing was changed",
-            hint="look at dir, and at ip scp server enable",
-            where=self.where,
-        )
+            raise upload.Unsent(error.message) from None
 
     def probe(self) -> None:
         """Connect, log in, and ask something, beside this connection."""
