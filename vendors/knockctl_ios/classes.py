@@ -6,7 +6,7 @@ counts. From one that does anything else a knock comes through to the router, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal
 
 from knockctl.vendor import Neighbour
@@ -17,6 +17,9 @@ from knockctl_ios.semantics.plane import Class, classes
 from knockctl_ios.tree import Line
 
 _POLICY = "policy-map "
+
+Lists = Callable[[str], Sequence[str] | None]
+"""The entries of an access list, by its name."""
 
 
 def taking(config: IosConfig, lines: Iterable[Line], groups: Groups) -> Iterator[Neighbour]:
@@ -40,15 +43,12 @@ def _name(one: Class) -> str:
 
 
 def _above(
-    document: Document, parent: str, one: Class, mine: list[Match], groups: Groups
+    document: Document, parent: str, one: Class, mine: Sequence[Match], groups: Groups
 ) -> Iterator[Neighbour]:
     if one.drops:
         return
     _, asked = document.class_maps.get(_name(one), ("", ("nothing",)))
-    hits = {text: tuple(_hits(document, text, mine, groups)) for text in asked}
-    if one.every and not all(hits.values()):
-        return
-    said = next((hit for some in hits.values() for hit in some), None)
+    said = hit(asked, document.access_lists.get, mine, groups, every=one.every)
     if said:
         alone = len(asked) == 1 or not one.every
         sure = alone and one.unsure is None and not said.startswith("match ")
@@ -56,13 +56,26 @@ def _above(
         yield Neighbour(parent, f"class {_name(one)} ({said})", effect)
 
 
-def _hits(document: Document, asked: str, mine: list[Match], groups: Groups) -> Iterator[str]:
-    """Yield what of a line of a class-map may match ours: entries, or the line itself."""
+def hit(
+    criteria: Iterable[str], lists: Lists, mine: Sequence[Match], groups: Groups, *, every: bool
+) -> str | None:
+    """Return the first of a class map that may match what ours do: an entry, or a criterion.
+
+    ``criteria`` are without ``match``; ``lists`` returns the entries of an access list, None where
+    there is none; ``every``: all of them have to match. None: nothing may.
+    """
+    hits = [tuple(_hits(one, lists, mine, groups)) for one in criteria]
+    if every and not all(hits):
+        return None
+    return next((one for some in hits for one in some), None)
+
+
+def _hits(asked: str, lists: Lists, mine: Sequence[Match], groups: Groups) -> Iterator[str]:
     if asked == "protocol arp":
         return
     words = asked.split()
-    entries = document.access_lists.get(words[-1])
-    if words[0] != "access-group" or entries is None:
+    entries = lists(words[-1]) if words[0] == "access-group" else None
+    if entries is None:
         yield f"match {asked}"
         return
     for text in entries:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from knockctl.errors import GuardError
+from knockctl_ios.classes import hit
 from knockctl_ios.config import BEGIN, END, IosConfig
 from knockctl_ios.listing import LIST
-from knockctl_ios.neighbours import Match, judging, read
+from knockctl_ios.neighbours import judging, read
 from knockctl_ios.reading import IosReading, Place
 from knockctl_ios.tree import Line
 
@@ -124,9 +125,15 @@ def may_match(text: str, parent: str, reading: IosReading, goal: IosConfig) -> b
         for entry in _below(goal, f"{LIST}{name}")
         if (match := read(entry.text, reading.groups)) is not None
     ]
-    criteria = [child.text for child in found.below if child.text.startswith("match ")]
-    judged = [_meets(criterion, reading, ours) for criterion in criteria]
-    return all(judged) if " match-all " in found.text else any(judged)
+    criteria = (child.text for child in found.below)
+    asked = [text.removeprefix("match ") for text in criteria if text.startswith("match ")]
+
+    def entries(name: str) -> list[str] | None:
+        places = reading.lists.get(f"{LIST}{name}")
+        return None if places is None else [place.text for place in places]
+
+    every = " match-all " in found.text
+    return hit(asked, entries, ours, reading.groups, every=every) is not None
 
 
 def _matched(parent: str, goal: IosConfig) -> Iterator[str]:
@@ -141,18 +148,6 @@ def _matched(parent: str, goal: IosConfig) -> Iterator[str]:
 def _below(goal: IosConfig, name: str) -> tuple[Line, ...]:
     found = goal.get(name)
     return found.below if found else ()
-
-
-def _meets(criterion: str, reading: IosReading, ours: Sequence[Match]) -> bool:
-    """Tell whether one criterion of a class may match what some entries match."""
-    if criterion == "match protocol arp":
-        return False
-    places = reading.lists.get(f"{LIST}{criterion.removeprefix(_BY_LIST)}")
-    if places is None:
-        return True
-    theirs = (read(place.text, reading.groups) for place in places)
-    permits = [match for match in theirs if match is not None and match.action != "deny"]
-    return any(match.meets(one) for match in permits for one in ours)
 
 
 def _binds_in(text: str) -> bool:
