@@ -1,9 +1,10 @@
 """Taking a pending change back without taking back what others changed meanwhile.
 
 The revert timer puts the whole configuration back. Where others changed something since it began,
-and ours was read back as meant, ours alone is undone instead, by a file like that of a change, while
-the timer still runs: whatever goes wrong then, it is the way back. Only once ours is as it was, the
-timer is stopped. What is left of half a change can't be told from others' lines: all goes back then.
+and ours was read back as meant, ours alone is undone instead, by a file like that of a change,
+while the timer still runs: whatever goes wrong then, it is the way back. Only once ours is as it
+was, the timer is stopped. Of half a change what is left can't be told from others' lines: then all
+goes back.
 """
 
 from __future__ import annotations
