@@ -1,8 +1,10 @@
 """Taking a pending change back without taking back what others changed meanwhile.
 
 The revert timer puts the whole configuration back. Where others changed something since it began,
-ours alone is undone instead, by a file like that of a change, while the timer still runs: whatever
-goes wrong then, it is the way back. Only once ours is as it was, the timer is stopped.
+and ours was read back as meant, ours alone is undone instead, by a file like that of a change,
+while the timer still runs: whatever goes wrong then, it is the way back. Only once ours is as it
+was, the timer is stopped. Of half a change what is left can't be told from others' lines: then all
+goes back.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ from knockctl_ios import tree
 from knockctl_ios.plan import plan
 from knockctl_ios.reader import Reader
 from knockctl_ios.reading import Held, ours_in
-from knockctl_ios.refusals import said
 from knockctl_ios.session import Session
 from knockctl_ios.timer import RevertTimer
 from knockctl_ios.tree import Line
@@ -40,10 +41,8 @@ class WayBack:
         """Return what the timer puts back; None where that can't be read."""
         if held.copy is None:
             return None
-        text = self._session.ask(f"more {held.copy}", 600)
-        found = tree.read(text)
-        whole = any(line.text.startswith("version ") for line in found)
-        return found if whole and said(text) is None else None
+        found = tree.read(self._session.ask(f"more {held.copy}", 600))
+        return found if any(line.text.startswith("version ") for line in found) else None
 
     def kept(self, copy: Copy | None, now: Copy, *, judged: bool) -> None:
         """Tell what others changed before a change was confirmed."""
