@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from knockctl.automaton.alphabet import Ask, Atom, Of
 from knockctl.automaton.model import ClockName, Clocks, ConcreteClocks, Reaction
@@ -40,7 +40,6 @@ class IosModel:
     switches: Switches = field(default_factory=Switches)
     interpreter: Interpreter = field(default_factory=Interpreter, repr=False, compare=False)
     """Runs Tcl policies, where time is a number."""
-    _fates: dict[WirePacket, Fate] = field(default_factory=dict, repr=False)
     _horizons: dict[Message, tuple[int, ...]] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -131,15 +130,10 @@ class IosModel:
 
     # --- what a kind of packet meets ---
 
-    def _fate(self, packet: WirePacket) -> Fate:
-        """Return it for one packet; kept, as explorers ask again and again."""
-        fate = self._fates.get(packet)
-        if fate is None:
-            if len(self._fates) >= _MOST_FATES:
-                self._fates.clear()
-            fate = self._specialised(packet.family, Of(packet))
-            self._fates[packet] = fate
-        return fate
+    @cached_property
+    def _fate(self) -> Callable[[WirePacket], Fate]:
+        """What one packet meets; kept, as explorers ask again and again."""
+        return lru_cache(_MOST_FATES)(lambda one: self._specialised(one.family, Of(one)))
 
     def _specialised(self, family: int, ask: Ask) -> Fate:
         return Walk(self.around, family, ask).fate()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from knockctl.automaton.alphabet import Ask, Atom, Of, flow, protocol
@@ -58,7 +58,6 @@ class PanosModel:
     """Whether a TCP segment that opens nothing and belongs to no session is dropped before any
     rule is asked: ``tcp-reject-non-syn``, on unless configured otherwise."""
     switches: Switches = field(default_factory=Switches)
-    _fates: dict[WirePacket, Fate] = field(default_factory=dict, repr=False)
 
     @cached_property
     def _rulebases(self) -> Mapping[int, Rulebase]:
@@ -98,7 +97,7 @@ class PanosModel:
 
     def delayed(self, seconds: int) -> PanosModel:
         """Return the same firewall where every log acts so many seconds after its packet."""
-        return replace(self, switches=replace(self.switches, delay=seconds), _fates={})
+        return replace(self, switches=replace(self.switches, delay=seconds))
 
     def settle(self, state: State, clocks: Clocks) -> State:
         """Let logs act whose time has come; forget tags whose time is over."""
@@ -110,15 +109,10 @@ class PanosModel:
 
     # --- what a kind of packet meets ---
 
-    def _fate(self, packet: WirePacket) -> Fate:
-        """Return it for one packet; kept, as explorers ask again and again."""
-        fate = self._fates.get(packet)
-        if fate is None:
-            if len(self._fates) >= _MOST_FATES:
-                self._fates.clear()
-            fate = self._specialised(packet.family, Of(packet))
-            self._fates[packet] = fate
-        return fate
+    @cached_property
+    def _fate(self) -> Callable[[WirePacket], Fate]:
+        """What one packet meets; kept, as explorers ask again and again."""
+        return lru_cache(_MOST_FATES)(lambda one: self._specialised(one.family, Of(one)))
 
     def _specialised(self, family: int, ask: Ask, *, verdict: bool = True) -> Fate:
         return tuple(_Walk(self._rulebases[family], ask, self.whole, verdict).fate(self))

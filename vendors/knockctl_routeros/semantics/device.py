@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from knockctl.automaton.alphabet import Ask, Atom, Of
 from knockctl.automaton.model import ClockName, Clocks, Reaction
@@ -45,7 +45,6 @@ class RouterModel:
     refresh: bool = True
     """Whether an address that is put on a list again stays the full time from then on. The
     manual doesn't say (fact sheet 2.2); without, it keeps its first deadline."""
-    _fates: dict[WirePacket, Fate] = field(default_factory=dict, repr=False)
 
     @cached_property
     def _firewalls(self) -> Mapping[int, Firewall]:
@@ -91,15 +90,10 @@ class RouterModel:
         """Return the clocks of addresses that are listed for a time."""
         return memory.thresholds(state)
 
-    def _fate(self, packet: WirePacket) -> Fate:
-        """Return what is left of the rules for a packet; kept, as explorers ask again and again."""
-        fate = self._fates.get(packet)
-        if fate is None:
-            if len(self._fates) >= _MOST_FATES:
-                self._fates.clear()
-            fate = self._specialised(packet.family, Of(packet))
-            self._fates[packet] = fate
-        return fate
+    @cached_property
+    def _fate(self) -> Callable[[WirePacket], Fate]:
+        """What one packet meets; kept, as explorers ask again and again."""
+        return lru_cache(_MOST_FATES)(lambda one: self._specialised(one.family, Of(one)))
 
     def _specialised(self, family: int, ask: Ask, *, verdict: bool = True) -> Fate:
         return Specialiser(self._firewalls[family], ask, verdict, _MENUS[family]).fate()
