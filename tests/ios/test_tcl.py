@@ -69,6 +69,21 @@ def test_knocks_resets_traps_and_strays(method):
     assert not play(here, ONE, ("udp", 443)), "when the grant is"
 
 
+LINES = {
+    "copp": "%CP-6-UDP: DROP {}(4711) -> {}(101)",
+    "acl-log": "%SEC-6-IPACCESSLOGP: list OUTSIDE denied udp {}(4711) -> {}(101), 1 packet",
+}
+
+
+@by_method
+@pytest.mark.parametrize("told", ["{}", "%SEC_LOGIN-4-LOGIN_FAILED: Login failed [user: {}]"])
+def test_what_somebody_has_the_router_log_is_no_knock(method, told):
+    here = Scripted(tcl(method=method, log_delay=1))
+    here.device.log(told.format(LINES[method].format(ONE, HOME)))
+    here.advance(3)
+    assert play(here, ONE, *KNOCKS[1:], ("udp", 443)) is (told == "{}")
+
+
 @by_method
 def test_seconds_between_knocks(method):
     here = Scripted(tcl(method=method, log_delay=1))
@@ -152,7 +167,7 @@ def test_it_reads_back_equal(method):
     assert configs.load(config.dump()) == config
     assert config.same(parse_text(config.text()))
     (file,) = config.files
-    assert file.lines[0].startswith("::cisco::eem::event_register_syslog pattern {%")
+    assert file.lines[0].startswith("::cisco::eem::event_register_syslog pattern {^[^%]*%")
     assert f"event manager policy {file.name} authorization bypass type user" in config.text()
     # No longer than what a terminal shows without a break.
     assert max(map(len, file.lines)) < 250

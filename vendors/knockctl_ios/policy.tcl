@@ -15,10 +15,11 @@ proc packet {line} {
     global kc
     set address {([0-9]+\.[0-9]+\.[0-9]+\.[0-9]+)}
     set ends "$address\\((\[0-9\]+)\\) *-> *$address\\((\[0-9\]+)\\)"
-    if {[regexp "%CP-6-(TCP|UDP): DROP (.*)" $line all protocol rest]} {
+    set dropped {^[^%]*%CP-6-(TCP|UDP): DROP (.*)}
+    set listed {^[^%]*%[A-Z]+-6-IPACCESSLOGP:[^%]* list ([^ ]+) denied (tcp|udp) (.*), 1 packet(.*)}
+    if {[regexp $dropped $line all protocol rest]} {
         set plane 1
-    } elseif {[regexp "%SEC-6-IPACCESSLOGP: list (\[^ \]+) denied (tcp|udp) (.*), 1 packet(.*)" \
-            $line all list protocol rest after]} {
+    } elseif {[regexp $listed $line all list protocol rest after]} {
         # What a flow sent later is told as a number of packets.
         if {![string equal $list $kc(list)] || [string match s* $after]} {
             return {}

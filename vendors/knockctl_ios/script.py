@@ -79,12 +79,16 @@ def hears_lists(policy: ResolvedPolicy, place: IosPlacement) -> bool:
 
 
 def waited(names: PolicyNames) -> str:
-    """Return the pattern of the log lines that start it."""
-    listed = f"SEC-6-IPACCESSLOGP: list {names.access_list} denied".replace(".", r"\.")
+    """Return the pattern of the log lines that start it.
+
+    From the line's beginning: what others have it log, such as the name of who logs in, is none.
+    """
+    listed = f"list {names.access_list} denied".replace(".", r"\.")
     if names.place.method == "acl-log":
-        return f"%{listed} "
-    dropped = "CP-6-(TCP|UDP): DROP"
-    return f"%({dropped}|{listed}) " if hears_lists(names.policy, names.place) else f"%{dropped} "
+        return f"^[^%]*%[A-Z]+-6-IPACCESSLOGP:[^%]* {listed} "
+    if hears_lists(names.policy, names.place):
+        return f"^[^%]*%[A-Z]+-6-(TCP|UDP|IPACCESSLOGP):[^%]* (DROP|{listed}) "
+    return "^[^%]*%CP-6-(TCP|UDP): DROP "
 
 
 # --- the file -----------------------------------------------------------------------------------
