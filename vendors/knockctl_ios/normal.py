@@ -234,7 +234,7 @@ def detector(text: str) -> str:
     if rest[:1] == ["tag"]:
         head, rest = said[:3], said[3:]
     if rest[:1] != ["syslog"] or not len(rest) % 2:
-        return words.joined(said)
+        return " ".join([words.shown(word) for word in said])
     found = options(rest[1:])
     pattern = found.pop("pattern", None)
     shown = [] if pattern is None else ["pattern", words.quoted(pattern)]
@@ -248,14 +248,15 @@ _QUOTED = {"regexp": (1, 2), "syslog": (-1,), "puts": (-1,), "cli": (2,)}
 """Words that are always printed in quotes, by the verb of their action."""
 
 
+@functools.lru_cache(maxsize=2**14)
 def action(text: str) -> str:
     """Return what stands behind an action's label."""
     said = words.split(text)
-    always = [at if at >= 0 else len(said) + at for at in _QUOTED.get(said[0], ())]
-    return " ".join(
-        words.quoted(word) if number in always else words.joined([word])
-        for number, word in enumerate(said)
-    )
+    printed = [words.shown(word) for word in said]
+    for at in _QUOTED.get(said[0], ()):
+        if -len(said) <= at < len(said):
+            printed[at] = words.quoted(said[at])
+    return " ".join(printed)
 
 
 def _registered(text: str, _: Iterable[Line]) -> Line:

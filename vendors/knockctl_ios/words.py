@@ -9,6 +9,7 @@ import re
 
 # A quote that nothing closes is an ordinary character.
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"(?=\s|$)|(\S+)')
+_BLANK = re.compile(r"\s")
 
 
 def split(text: str) -> list[str]:
@@ -21,6 +22,6 @@ def quoted(word: str) -> str:
     return f'"{word}"'
 
 
-def joined(words: list[str]) -> str:
-    """Write words, quotes only around those that need them."""
-    return " ".join(quoted(w) if re.search(r"\s", w) or not w else w for w in words)
+def shown(word: str) -> str:
+    """Write a word, in quotes if it needs them."""
+    return quoted(word) if not word or _BLANK.search(word) else word
