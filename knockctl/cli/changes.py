@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,7 +19,8 @@ Targets = Annotated[list[str] | None, typer.Argument(help="Devices or groups.")]
 Everything = Annotated[bool, typer.Option("--all", help="Every device of the inventory.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 Accept = Annotated[
-    list[str] | None, typer.Option(help="The code of a note to take on.", metavar="CODE")
+    list[str] | None,
+    typer.Option(help="Codes of notes to take on, again or with commas.", metavar="CODE[,CODE…]"),
 ]
 Within = Annotated[
     int | None,
@@ -25,6 +28,7 @@ Within = Annotated[
 ]
 Reason = Annotated[str | None, typer.Option(help="Why, for the journal.")]
 ChangeId = Annotated[str | None, typer.Option("--change", help="The pending change.", metavar="ID")]
+_CODE = re.compile(r"[a-z][a-z0-9-]*")
 
 
 def register(app: typer.Typer) -> None:
@@ -134,13 +138,27 @@ def _options(
     from knockctl.transaction.job import Options
 
     return Options(
-        accept=frozenset(accept or ()),
+        accept=_codes(accept or ()),
         confirm_within=confirm_within,
         probe_knock=probe,
         timeouts=session.settings.limits(),
         operator=operator(),
         reason=reason,
     )
+
+
+def _codes(said: Iterable[str]) -> frozenset[str]:
+    """Return the codes of several options, each of one or more with commas between them."""
+    from knockctl.errors import UsageError
+
+    codes = frozenset(code.strip() for one in said for code in one.split(","))
+    for code in sorted(codes):
+        if not _CODE.fullmatch(code):
+            raise UsageError(
+                f"--accept: {code!r} is no code of a note",
+                hint="name notes as deploy does: --accept stateless,log-delay",
+            )
+    return codes
 
 
 def _job(kind: Kind, device: Device, options: Options, **more: Any) -> Job:

@@ -18,10 +18,10 @@ def check_notes(notes: Iterable[FidelityNote], accepted: frozenset[str]) -> None
     blocking = [note for note in notes if note.blocks and note.code not in accepted]
     if blocking:
         lines = "; ".join(f"{note.code}: {note.reason}" for note in blocking)
-        codes = " ".join(f"--accept {code}" for code in sorted({n.code for n in blocking}))
+        codes = ",".join(sorted({n.code for n in blocking}))
         raise GuardError(
             f"the device can't do all the policy says: {lines}",
-            hint=f"change the policy, or take that on with {codes}",
+            hint=f"change the policy, or take that on with --accept {codes}",
         )
 
 

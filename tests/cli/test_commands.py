@@ -124,6 +124,8 @@ def test_a_policy_file_is_shown_by_its_path(said):
         (["--help"], 0, "deploy"),
         (["deploy"], 2, "no target"),
         (["deploy", "bastion1"], 2, "no terminal"),
+        (["deploy", "bastion1", "--yes", "--accept", "a,b c"], 2, "'b c' is no code"),
+        (["deploy", "bastion1", "--accept", "a, b", "--accept", "c"], 2, "no terminal"),
         (["knock", "--host", "127.0.0.1", "tcp/1-2"], 2, "is a range"),
         (["knock", "--host", "127.0.0.1", "tcp/1", "--check", "udp/5"], 2, "can't be checked"),
         (["knock", "--host", "127.0.0.1", "1", "-4", "-6"], 2, "exclude each other"),
