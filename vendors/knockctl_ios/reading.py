@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from knockctl.vendor import Reading
@@ -84,13 +84,11 @@ def reading(lines: Iterable[Line], listed: Iterable[Listed] = ()) -> IosReading:
     kept = [line for line in found if not line.text.startswith(f"{PENDING} ")]
     config = ours_in(found)
     numbers = {f"{LIST}{one.name}": one for one in listed}
-    lists = {
-        normal.plain(line.text): _places(line, config, numbers.get(normal.plain(line.text)))
-        for line in kept
-        if line.text.startswith(LIST)
-    }
+    opened = (line for line in kept if line.text.startswith(LIST))
+    lists = _Lists({normal.plain(line.text): line for line in opened}, config, numbers)
     groups = {line.text: line for line in kept if line.text.startswith("object-group ")}
-    above = neighbours(config, {k: [(p.text, p.ours) for p in v] for k, v in lists.items()}, groups)
+    near = {name: [(p.text, p.ours) for p in lists.get(name, ())] for name in config.parents}
+    above = neighbours(config, near, groups)
     return IosReading(
         config,
         (*above, *taking(config, kept, groups)),
@@ -110,6 +108,34 @@ def reading(lines: Iterable[Line], listed: Iterable[Listed] = ()) -> IosReading:
         groups=groups,
         held=held,
     )
+
+
+class _Lists(Mapping[str, tuple[Place, ...]]):
+    """Access lists, their entries put into normal form once somebody asks for them.
+
+    Of thousands of lists that are not ours nobody does.
+    """
+
+    def __init__(
+        self, opened: Mapping[str, Line], config: IosConfig, numbers: Mapping[str, Listed]
+    ) -> None:
+        self._opened, self._config = opened, config
+        self._read = {
+            name: _places(opened[name], config, listed)
+            for name, listed in numbers.items()
+            if name in opened
+        }
+
+    def __getitem__(self, name: str) -> tuple[Place, ...]:
+        if name not in self._read:
+            self._read[name] = _places(self._opened[name], self._config, None)
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._opened)
+
+    def __len__(self) -> int:
+        return len(self._opened)
 
 
 def directory_of(lines: Iterable[str]) -> str | None:
