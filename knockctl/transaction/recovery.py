@@ -119,8 +119,6 @@ def _marked(
 ) -> PendingChange | None:
     """Return the change that nothing on the device tells of any more, but whose mark is there."""
     held = isinstance(driver, HeldByOperator)
-    if held and reading.config.revision is None:
-        return None
     for record in services.journal.open_changes(job.device.name):
         if record.revision == reading.config.revision and job.to_change in (None, record.id):
             return PendingChange(record.id, None, holder="operator" if held else "device")

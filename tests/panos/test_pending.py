@@ -89,17 +89,21 @@ def test_killed_before_anything_ran_it_can_not_be_confirmed(site):
 
 
 @pytest.mark.parametrize("job", [("remove",), ("rollback",)], ids=lambda job: job[0])
-def test_killed_removals_and_rollbacks_are_finished_too(site, job):
+@pytest.mark.parametrize("step", [Step.APPLY, Step.CANCEL], ids=lambda step: step.name.lower())
+def test_killed_removals_and_rollbacks_are_finished_too(site, job, step):
+    """Once the hold is off, only the mark tells what runs: after a removal there is none."""
     here, ann, _ = deployed(site)
     assert ann.deploy(OTHER).result is Result.CONFIRMED
     before = here.tree()
-    change = die_at(ann, Step.APPLY, *job)
+    change = die_at(ann, step, *job)
     assert here.tree() != before
     back = ann.run("rollback", to_change=change)
     assert back.result is Result.ROLLED_BACK, back
     assert here.tree() == before
-    change = die_at(replace(ann, journal_path=here.folder / "new.db"), Step.APPLY, "remove")
-    assert ann.run("confirm", to_change=change).result is Result.CONFIRMED
+    elsewhere = replace(ann, journal_path=here.folder / "new.db")
+    change = die_at(elsewhere, step, "remove")
+    bob = elsewhere if step is Step.CANCEL else ann
+    assert bob.run("confirm", to_change=change).result is Result.CONFIRMED
     assert here.clean()
 
 
