@@ -18,7 +18,9 @@ module            subject
 ``configured``    what commands meet, and what of the state they look at
 ``memory``        what earlier packets left behind, and what is uncertain
 ``scripts``       Tcl policies
-``router``        that, at work
+``entries``       temporary entries at work, and commands about them
+``events``        lines that applets keep
+``router``        all of a state at work
 ``settling``      what time alone does
 ``surroundings``  all of a configuration, compiled
 ``fates``         what of it a kind of packet meets
