@@ -8,84 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knockctl.errors import Conflict
-from knockctl.journal.record import new_change_id
 from knockctl.policy.resolved import Generation, Knock
 from knockctl_routeros import VENDOR
-from knockctl_routeros.plan import plan
-from knockctl_routeros.render import render
 from tests.fixtures.duel import random_policies
+from tests.fixtures.routeros_bench import FOREIGN, MENUS, Bench
 from tests.fixtures.routeros_crew import OTHER, SSH, policy
 from tests.routeros.conftest import FILTER
-
-FOREIGN = "\n".join(
-    [
-        "/ip firewall address-list",
-        *(f"add list=office address=192.0.2.{n}" for n in range(40)),
-        "/ip firewall layer7-protocol",
-        *(f'add name=l7-{n} regexp="^some thing {n}"' for n in range(20)),
-        "/ip firewall filter",
-        "add chain=input action=accept connection-state=established,related",
-        *(f"add chain=input action=drop src-address=10.1.{n}.0/24" for n in range(40)),
-        *(f"add chain=forward action=accept src-address=10.2.{n}.0/24" for n in range(40)),
-        *(f"add chain=other action=log log-prefix=l{n}" for n in range(20)),
-        "/ip firewall raw",
-        *(f"add chain=prerouting action=drop src-address=10.3.{n}.0/24" for n in range(20)),
-        "/ipv6 firewall filter",
-        *(f"add chain=input action=drop src-address=2001:db8:{n:x}::/48" for n in range(1, 21)),
-    ]
-)
-MENUS = (FILTER, "/ip/firewall/raw", "/ipv6/firewall/filter", "/ipv6/firewall/raw")
-
-
-class Bench:
-    """A router with a driver connected to it, and changes made step by step."""
-
-    def __init__(self, here, **placement):
-        self.here = here
-        operator = here.operator(**placement)
-        self.driver = operator.driver()
-        here.device.stack.enter_context(self.driver)
-        self.placement = VENDOR.placement.model_validate(operator.device().placement)
-        self.driver.facts()
-
-    def intended(self, *policies):
-        return render(policies, self.placement).config
-
-    def plan(self, config):
-        return plan(self.driver.read(), config, new_change_id())
-
-    def begin(self, config):
-        """Arm and apply; see that what runs is what was meant."""
-        way = self.plan(config)
-        self.driver.arm(way, 60)
-        self.driver.verify_armed(way.change_id)
-        self.driver.apply(way)
-        assert self.driver.read().config == way.intended
-        assert plan(self.driver.read(), config, way.change_id).changes == ()
-        return way
-
-    def settle(self, way):
-        assert self.driver.cancel(way.change_id) == "cancelled"
-        self.driver.persist(way.change_id)
-        self.driver.forget(way.change_id)
-
-    def put(self, *policies):
-        """Bring policies, or none, onto the router for good; return the way there."""
-        way = self.begin(self.intended(*policies))
-        self.settle(way)
-        assert not self.plan(self.intended(*policies)).changes
-        return way
-
-    def rows(self):
-        return [row for menu in MENUS for row in self.here.device.rows(menu)]
-
-    def ids(self):
-        """Return for each menu the router's names for its rows, in order."""
-        return {m: [row[".id"] for row in self.here.device.rows(m)] for m in MENUS}
-
-    def do(self, source):
-        """Carry out commands as somebody at the router's console."""
-        self.here.device.do(self.here.router.load, source)
 
 
 @pytest.fixture
