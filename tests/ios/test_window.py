@@ -1,5 +1,7 @@
 """What others change on a router while a change of ours is pending: kept, or lost, and told."""
 
+import itertools
+
 import pytest
 
 from knockctl.transaction.job import Result
@@ -13,6 +15,7 @@ from tests.fixtures.ios_site import at
 
 WORD = "s3same-0pen"
 THEIRS = f"username carl password {WORD}\n{OUTSIDE}\n permit icmp any host 192.0.2.77\n"
+UNDONE = f"no username carl\n{OUTSIDE}\n no permit icmp any host 192.0.2.77\n"
 SAID = (
     "+ username carl password •••",
     f"+ {OUTSIDE}: permit icmp any host 192.0.2.77",
@@ -269,3 +272,29 @@ def test_nobody_was_looking(site, kind):
     more = {} if kind == "deploy" else {"to_change": first.change_id}
     outcome = ann.run(kind, *[small()][: kind == "deploy"], **more)
     assert "by the log these had configured the router: admin on vty" in told(outcome), outcome
+
+
+@pytest.mark.parametrize("executes", [True, False], ids=["carried out", "not carried out"])
+def test_cut_while_ours_alone_is_taken_back_it_is_told_as_it_is(site, executes):
+    """Whoever looks next is never told of a change that it runs where it doesn't."""
+    here = site()
+    for number in itertools.count(1):
+        ann = here.local(f"ann{number}")
+        pending = ann.run("deploy", small(), options=PENDING)
+        assert pending.result is Result.PENDING, pending
+        here.host.do(here.device.load, THEIRS)
+        here.faults.cut_at, here.faults.cut_executes = number, executes
+        ann.run("rollback", to_change=pending.change_id)
+        met, here.faults.cut_at = here.faults.cut_at is None, None
+        said = ann.run("confirm", to_change=pending.change_id)
+        runs = "kc-ssh" in here.host.running()
+        place = (number, said)
+        assert runs is (said.result is Result.CONFIRMED), place
+        here.host.advance(120)
+        assert runs is ("kc-ssh" in here.host.running()), place
+        ann.run("remove")
+        assert "kc" not in here.host.running(), place
+        here.host.do(here.device.load, UNDONE)
+        if not met:
+            break
+    assert number > 20

@@ -101,10 +101,10 @@ class WayBack:
             raise CommandRefused("the router refused lines", where=self._session.where)
         if ours_in(self._reader.running()) != before:
             raise CommandRefused("ours is not as it was", where=self._session.where)
+        # In this order: a name without a timer would say that the change was confirmed.
+        self._timer.clear()
         self._timer.confirm()
         now = self._reader.running()
-        if self._timer.state(now).held is not None:
-            self._timer.clear()
         self._notices.append(
             f"{_MEANWHILE}: only ours was taken back; theirs stays, and is not saved: {theirs}"
             if foreign(copy, now)
