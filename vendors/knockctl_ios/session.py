@@ -37,8 +37,6 @@ _LOGGED = r"(?:[^\r\n]*%[A-Z0-9_]+-\d-[A-Z0-9_]+: [^\r\n]*\s*)"
 """A line of the log that comes in behind the prompt, where terminals are shown them."""
 _CARRYING_OUT = 90
 """Seconds a router may take over a file, at least."""
-_TYPED = 7
-"""What NAPALM asks while it types a file."""
 _SILENT = 3
 """Times of a command's patience that a router may take to begin with what is long."""
 _LONG = 600
@@ -54,6 +52,7 @@ class _Watched:
 
     def write_channel(self, data: str) -> None:
         self._heard = time.monotonic()
+        self._session.typed += 1
         self._channel.write_channel(data)
 
     def read_channel(self) -> str:
@@ -78,6 +77,8 @@ class Session:
         """Keep the target; ``__enter__`` connects. ``by_shell``: files don't go by SCP."""
         self.target, self.by_shell = target, by_shell
         self.round_trips = 0
+        self.typed = 0
+        """How often anything was written on the terminal."""
         self.patience = math.inf
         """Seconds that nothing may come for."""
         self._device: Any = None
@@ -328,8 +329,9 @@ class Session:
             with self._errors("sending a file", ConnectionCut):
                 self.patience = math.inf
                 if self.by_shell:
-                    self.round_trips += _TYPED
+                    before = self.typed
                     upload.by_shell(self._connected, text, path)
+                    self.round_trips += self.typed - before
                 else:
                     seconds = self.target.timeouts.command
                     upload.by_scp(self._connected, text.encode(), path, seconds)
