@@ -70,6 +70,24 @@ class WireFaults:
         return Fate.ANSWER
 
 
+@dataclass(slots=True)
+class PowerFaults(WireFaults):
+    """Those of a twin that loses power in the midst of a command, too."""
+
+    power_at: int | None = None
+    """Lose power at the Nth command; whoever runs the twin brings it back."""
+    power_executes: bool = True
+    """The Nth command is carried out before."""
+
+    def fate(self) -> Fate:
+        """Count a command, and tell what becomes of it; power goes before the connection."""
+        self.power_at, power = counted(self.power_at)
+        fate = WireFaults.fate(self)
+        if power:
+            return Fate.POWER_AFTER if self.power_executes else Fate.POWER_BEFORE
+        return fate
+
+
 def counted(left: int | None) -> tuple[int | None, bool]:
     """Count one down; return how many are left, None for no fault, and whether this is the one."""
     if left is None:

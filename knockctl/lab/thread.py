@@ -5,9 +5,21 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 T = TypeVar("T")
+
+
+class Serving(Protocol):
+    """A twin's server, as far as any has the same."""
+
+    port: int
+
+    async def follow(self) -> None:
+        """Open and close ports as the twin's faults and power have it."""
+
+
+S = TypeVar("S", bound=Serving)
 
 _PATIENCE = 20
 """Seconds that anything asked of the thread may take."""
@@ -39,3 +51,25 @@ class LoopThread:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_PATIENCE)
         self._loop.close()
+
+
+class Served(Generic[S]):
+    """A twin served by a thread of its own."""
+
+    def __init__(self, server: S, thread: LoopThread) -> None:
+        """Take a server that runs in the loop of another thread."""
+        self.server = server
+        self._thread = thread
+
+    @property
+    def port(self) -> int:
+        """The port of the twin's own protocol."""
+        return self.server.port
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Have something done in the twin's thread, and return its result."""
+        return self._thread.call(function)
+
+    def settle(self) -> None:
+        """Wait until ports are open or closed, as they should be."""
+        self._thread.wait(self.server.follow())

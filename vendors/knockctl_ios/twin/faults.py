@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from knockctl.lab.faults import Fate, WireFaults, counted
+from knockctl.lab.faults import PowerFaults, counted
 
 
 @dataclass(slots=True)
-class Faults(WireFaults):
+class Faults(PowerFaults):
     """The faults of a router. Commands are typed lines; empty ones don't count."""
 
-    power_at: int | None = None
-    """Lose power at the Nth typed line; ``Device.power_on`` boots again."""
-    power_executes: bool = True
-    """The Nth line is carried out before."""
     power_at_line: int | None = None
     """Lose power after the Nth line of configuration, typed or copied."""
     refuse_line: int | None = None
@@ -27,14 +23,6 @@ class Faults(WireFaults):
     """The startup configuration cannot be written."""
     flash_full: bool = False
     """Nothing can be written to flash."""
-
-    def fate(self) -> Fate:
-        """Count a typed line, and tell what becomes of it; power goes before the connection."""
-        self.power_at, power = counted(self.power_at)
-        fate = WireFaults.fate(self)
-        if power:
-            return Fate.POWER_AFTER if self.power_executes else Fate.POWER_BEFORE
-        return fate
 
     def refuses(self) -> bool:
         """Count a line of configuration, and tell whether it is the one to refuse."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
+from knockctl.lab import thread
 from knockctl.lab.thread import LoopThread
 from knockctl_ios.twin.device import Device
 from knockctl_ios.twin.shell import Settings, Shell
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     Process = asyncssh.SSHServerProcess[bytes]
 
-T = TypeVar("T")
 VERSION = "Cisco-1.25"
 
 
@@ -158,35 +158,17 @@ class Server:
             process.exit(0)
 
 
-class Served:
+class Served(thread.Served[Server]):
     """A device served by a thread of its own."""
-
-    def __init__(self, server: Server, thread: LoopThread) -> None:
-        """Take a server that runs in the loop of another thread."""
-        self.server = server
-        self._thread = thread
-
-    @property
-    def port(self) -> int:
-        """The port of SSH."""
-        return self.server.port
-
-    def call(self, function: Callable[[], T]) -> T:
-        """Have something done in the device's thread, and return its result."""
-        return self._thread.call(function)
-
-    def settle(self) -> None:
-        """Wait until the port is open or closed, as it should be."""
-        self._thread.wait(self.server.follow())
 
 
 @contextmanager
 def served(device: Device) -> Iterator[Served]:
     """Serve a device on a free port of the loopback, in a thread, until the block ends."""
-    with closing(LoopThread()) as thread:
+    with closing(LoopThread()) as loop:
         server = Server(device, port=0)
-        thread.wait(server.start())
+        loop.wait(server.start())
         try:
-            yield Served(server, thread)
+            yield Served(server, loop)
         finally:
-            thread.wait(server.stop())
+            loop.wait(server.stop())

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from typing import TypeVar
 
+from knockctl.lab import thread
 from knockctl.lab.faults import Fate
 from knockctl.lab.thread import LoopThread
 from knockctl_panos.twin import api, wire
 from knockctl_panos.twin.answers import XML
 from knockctl_panos.twin.appliance import Appliance
-
-T = TypeVar("T")
 
 
 class Server:
@@ -160,26 +158,8 @@ class Host(LoopThread):
         super().close()
 
 
-class Served:
+class Served(thread.Served[Server]):
     """A device served by another thread."""
-
-    def __init__(self, server: Server, host: Host) -> None:
-        """Take a server that runs in the loop of another thread."""
-        self.server = server
-        self._host = host
-
-    @property
-    def port(self) -> int:
-        """The API's port."""
-        return self.server.port
-
-    def call(self, function: Callable[[], T]) -> T:
-        """Have something done in the device's thread, and return its result."""
-        return self._host.call(function)
-
-    def settle(self) -> None:
-        """Wait until the port is open or closed, as it should be."""
-        self._host.wait(self.server.follow())
 
 
 @contextmanager

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from typing import TypeVar
 
+from knockctl.lab import thread
 from knockctl.lab.thread import LoopThread
 from knockctl_routeros.twin.addresses import permits
 from knockctl_routeros.twin.router import Router
 from knockctl_routeros.twin.session import Session
-
-T = TypeVar("T")
 
 
 class Server:
@@ -114,40 +112,22 @@ class Server:
         return service.get("disabled") == "false" and permits(service.get("address"), peer)
 
 
-class Served:
+class Served(thread.Served[Server]):
     """A router served by a thread of its own."""
-
-    def __init__(self, server: Server, thread: LoopThread) -> None:
-        """Take a server that runs in the loop of another thread."""
-        self.server = server
-        self._thread = thread
-
-    @property
-    def port(self) -> int:
-        """The plain API port."""
-        return self.server.port
 
     @property
     def tls_port(self) -> int:
-        """The TLS API port."""
+        """The TLS API port; ``port`` is the plain one."""
         return self.server.tls_port
-
-    def call(self, function: Callable[[], T]) -> T:
-        """Have something done in the router's thread, and return its result."""
-        return self._thread.call(function)
-
-    def settle(self) -> None:
-        """Wait until the ports are open or closed, as they should be."""
-        self._thread.wait(self.server.follow())
 
 
 @contextmanager
 def served(router: Router, tls: ssl.SSLContext | None = None) -> Iterator[Served]:
     """Serve a router on free ports of the loopback, in a thread, until the block ends."""
-    with closing(LoopThread()) as thread:
+    with closing(LoopThread()) as loop:
         server = Server(router, port=0, tls_port=0, tls=tls)
-        thread.wait(server.start())
+        loop.wait(server.start())
         try:
-            yield Served(server, thread)
+            yield Served(server, loop)
         finally:
-            thread.wait(server.stop())
+            loop.wait(server.stop())
