@@ -43,7 +43,7 @@ $(STAMP): requirements.lock pyproject.toml
 
 lock:  ## Bring the lock up to date with pyproject.toml (needs uv; UV=... names another)
 	$(UV) pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock
+		--no-strip-extras --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock
 
 clean:  ## Remove what was built here
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .import_linter_cache .pytest_cache .hypothesis .coverage
