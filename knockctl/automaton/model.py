@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from knockctl.automaton.alphabet import Ask, Atom
+from knockctl.automaton.chains import Program
 from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import WirePacket
 
@@ -38,6 +39,13 @@ class Late(Protocol):
 def delayed(model: DeviceModel[Any], seconds: int) -> DeviceModel[Any]:
     """Return the machine that late, where it can be late at all."""
     return cast("Late", model).delayed(seconds) if seconds and hasattr(model, "delayed") else model
+
+
+class Chained(Protocol):
+    """A machine that can also say what packets meet, as chains of rules."""
+
+    def program(self, family: int) -> Program:
+        """Return what packets of an IP version meet, made of the rules that ``step`` asks."""
 
 
 @dataclass(frozen=True, slots=True)

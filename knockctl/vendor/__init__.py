@@ -54,7 +54,7 @@ from knockctl.vendor.driver import (
     no_snapshot,
 )
 from knockctl.vendor.placement import Address, Management, Network, Placement
-from knockctl.vendor.reading import Endpoint, Facts, Neighbour, Reading
+from knockctl.vendor.reading import Endpoint, Facts, Reading
 from knockctl.vendor.registry import ENTRY_POINTS, AnyVendor, Vendor, served, vendor_for, vendors
 from knockctl.vendor.rendered import C, C_contra, Config, FidelityNote, Meaning, Rendered
 from knockctl.vendor.target import Credentials, Target, Timeouts
@@ -80,7 +80,6 @@ __all__ = [
     "Management",
     "Meaning",
     "Modeller",
-    "Neighbour",
     "Network",
     "PendingChange",
     "Placement",

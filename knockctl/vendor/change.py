@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
-from knockctl.vendor.reading import Neighbour
 from knockctl.vendor.rendered import Config
 
 
@@ -45,10 +44,6 @@ class Remediation(Protocol):
     @property
     def settled(self) -> str | None:
         """The mark once the change is confirmed; None when nothing of ours is left."""
-
-    @property
-    def shadows(self) -> tuple[Neighbour, ...]:
-        """Foreign rules that will be judged before ours and may let packets past them."""
 
 
 R = TypeVar("R", bound="Remediation")

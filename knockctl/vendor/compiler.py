@@ -46,6 +46,7 @@ class Running(Generic[C]):
 
     config: C
     model: DeviceModel[Any]
+    """Besides, a ``Chained``."""
     families: tuple[int, ...] = (4, 6)
     """IP versions the device has at all."""
     warnings: tuple[str, ...] = ()
@@ -69,5 +70,12 @@ class Modeller(Protocol[C]):
     def model(self, config: C) -> DeviceModel[Any]:
         """Return the machine that a config alone makes; what it leaves undecided passes."""
 
-    def running(self, text: str) -> Running[C]:
-        """Read everything a device runs, as ``Driver.everything`` returns it."""
+    remedy: str
+    """What mends a foreign rule that lets strangers in, in words this vendor's placement takes."""
+
+    def running(self, text: str, intended: C | None = None) -> Running[C]:
+        """Read everything a device runs, as ``Reading.text`` has it.
+
+        With ``intended``: as it will be once that has taken the place of what is ours, where a
+        plan would put it. Compiling is put off until the machine is asked.
+        """

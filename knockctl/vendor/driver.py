@@ -36,11 +36,12 @@ class Driver(Protocol[C, R_contra]):
     def facts(self) -> Facts:
         """Ask what the device is and can do."""
 
-    def read(self) -> Reading[C]:
-        """Read what is ours, and the neighbours that can shadow it."""
+    def read(self, *, whole: bool = True) -> Reading[C]:
+        """Read what is ours, and all that judges packets on the device, in its own words.
 
-    def everything(self) -> str:
-        """Return all that judges packets on the device, in its own words."""
+        A part that can't be read is an error, never an empty part. Not ``whole``: the second may
+        be left out, where leaving it out is quicker.
+        """
 
     def pending(self) -> tuple[PendingChange, ...]:
         """List the changes the device holds a revert timer or leftovers for."""

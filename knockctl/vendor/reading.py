@@ -1,10 +1,10 @@
-"""What a device tells: what it is, what runs, and what stands before ours."""
+"""What a device tells: what it is, and what runs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Generic, Literal
+from typing import Generic
 
 from knockctl.vendor.placement import Address
 from knockctl.vendor.rendered import C
@@ -32,18 +32,9 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbour:
-    """A piece of somebody else's configuration that is judged before ours."""
-
-    place: str
-    text: str
-    effect: Literal["accepts", "refuses", "unknown"]
-    """What it may do to packets of our knocks, services and traps."""
-
-
-@dataclass(frozen=True, slots=True)
 class Reading(Generic[C]):
-    """What runs: ours, as a config, and the neighbours that can shadow it."""
+    """What runs: ours, as a config, and the text that everything can be read from."""
 
     config: C
-    neighbours: tuple[Neighbour, ...] = ()
+    text: str = ""
+    """All that judges packets on the device, in its own words: what ``Modeller.running`` reads."""

@@ -1,0 +1,383 @@
+"""Walks a device's chains once for whole sets of packets: who is decided where, and by which rule.
+
+Sets of packets are boxes: for each field the cells its value may be in (see ``regions``). A chain
+is walked once for all packets there are; whoever calls it takes his part of what came out. What
+the packet alone doesn't decide stays open: the rule may match or not, and both is followed.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from knockctl.automaton.alphabet import UNINTERPRETED, Atom, passes
+from knockctl.automaton.chains import (
+    Anything,
+    Call,
+    ChainRule,
+    Leave,
+    Ours,
+    Program,
+    Remark,
+    Section,
+    Stop,
+)
+from knockctl.automaton.conditions import Condition, Every, Is, Open, Some
+from knockctl.automaton.regions import Space
+from knockctl.automaton.verdict import Verdict
+
+Masks = Mapping[str, int]
+Overlay = tuple[tuple[str, Any], ...]
+"""Fields that rules have changed, and the values they have now."""
+
+MARK = "mark"
+MOST_BOXES = 4_096
+"""Sets of packets that are told apart at one place, before the walk is given up."""
+
+
+class TooTangled(ValueError):
+    """The rules tell too many sets of packets apart for a walk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A set of packets: the product of its fields' cells."""
+
+    masks: Masks
+    opens: frozenset[Open] = frozenset()
+    """What must hold besides, one way or the other."""
+    overlay: Overlay = ()
+    met: bool = False
+    """Whether rules of ours may have seen the packets before."""
+
+    def cut(self, masks: Masks) -> Masks | None:
+        """Return the part that is also in these masks; None where there is none."""
+        mine = self.masks
+        found = dict(mine)
+        for name, mask in masks.items():
+            left = mine[name] & mask
+            if not left:
+                return None
+            found[name] = left
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Packets whose fate a rule decides."""
+
+    box: Box
+    verdict: Verdict | None
+    """None: what the rule does is not understood."""
+    rule: ChainRule
+    via: frozenset[ChainRule] = frozenset()
+    """The rules that led there by calling its chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What became of all packets."""
+
+    passages: tuple[Passage, ...]
+    reached: tuple[Box, ...]
+    """The packets that the policies get to see."""
+    left: tuple[Box, ...]
+    """Those that no rule decides."""
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What a chain does with packets: what it decides, shows to ours, or changes."""
+
+    overlay: Overlay
+    """The fields that were changed before."""
+    passages: list[Passage] = field(default_factory=list)
+    reached: list[Box] = field(default_factory=list)
+    changed: list[Box] = field(default_factory=list)
+    """Packets that come back otherwise than they came; those that just come back are not listed."""
+
+    def back(self, box: Box) -> None:
+        """Note a box that leaves the chain, where that is worth noting."""
+        if box.met or box.overlay != self.overlay:
+            self.changed.append(box)
+
+
+@dataclass(slots=True)
+class Sweep:
+    """One walk over a program."""
+
+    program: Program
+    space: Space
+    _known: dict[tuple[str, Overlay], _Outcome] = field(default_factory=dict)
+    _walking: set[str] = field(default_factory=set)
+
+    def run(self, start: Iterable[Masks]) -> Swept:
+        """Walk all sections with the packets of these boxes."""
+        live = [Box(masks) for masks in start]
+        passages: list[Passage] = []
+        reached: list[Box] = []
+        for section in self.program.sections:
+            last = section is self.program.sections[-1]
+            live = self._section(section, live, passages, reached, last=last)
+        return Swept(tuple(passages), tuple(reached), tuple(live))
+
+    def _section(
+        self,
+        section: Section,
+        live: list[Box],
+        passages: list[Passage],
+        reached: list[Box],
+        *,
+        last: bool,
+    ) -> list[Box]:
+        on: list[Box] = []
+        for box in live:
+            out = self._chain(section.chain, box.overlay)
+            left = [box]
+            for passage in out.passages:
+                goes_on = passage.verdict is Verdict.ACCEPT and not (last or _ends(passage.rule))
+                for part, rest in _split(left, passage.box):
+                    left = rest
+                    if goes_on:
+                        on.append(part)
+                    else:
+                        passages.append(replace(passage, box=part))
+            for seen in out.reached:
+                for part, rest in _split(left, seen):
+                    left = rest
+                    reached.append(part)
+            back: list[Box] = []
+            for changed in out.changed:
+                for part, rest in _split(left, changed):
+                    left = rest
+                    back.append(replace(part, overlay=changed.overlay))
+            left += back
+            if section.end is Verdict.REFUSE or (last and section.end is Verdict.ACCEPT):
+                rule = ChainRule(Stop(section.end), where=section.label)
+                passages += [Passage(part, section.end, rule) for part in left]
+            else:
+                on += left
+        return on
+
+    # --- one chain ---
+
+    def _chain(self, name: str, overlay: Overlay) -> _Outcome:
+        """Return what a chain makes of every packet whose fields were changed so before."""
+        key = name, overlay
+        if key not in self._known:
+            if name in self._walking:
+                raise TooTangled(f"the chain {name} leads back to itself")
+            self._walking.add(name)
+            self._known[key] = self._walk(name, overlay)
+            self._walking.discard(name)
+        return self._known[key]
+
+    def _walk(self, name: str, overlay: Overlay) -> _Outcome:
+        out = _Outcome(overlay)
+        every = {name: cells.all for name, cells in self.space.fields.items()}
+        live = [Box(every, overlay=overlay)]
+        for rule in self.program.chains.get(name, ()):
+            if not live:
+                break
+            live = self._rule(rule, live, out)
+            if len(live) > MOST_BOXES or len(out.changed) > MOST_BOXES:
+                raise TooTangled(f"{rule.place} is reached by too many kinds of packets")
+        for box in live:
+            out.back(box)
+        return out
+
+    def _rule(self, rule: ChainRule, live: list[Box], out: _Outcome) -> list[Box]:
+        """Let a rule see the boxes that come so far; return those that go on."""
+        on: list[Box] = []
+        for box in live:
+            left = [box]
+            for masks, opens in self.boxes(rule.condition, box.overlay):
+                for one in left.copy():
+                    hit = one.cut(masks)
+                    if hit is None:
+                        continue
+                    part = replace(one, masks=hit, opens=one.opens | opens)
+                    gone = self._act(rule, part, out, on)
+                    if opens and rule.ours and not part.met:
+                        # Seen by ours, whatever came of it.
+                        gone = (hit,)
+                        on.append(replace(one, masks=hit, met=True))
+                    elif opens:
+                        gone = ()
+                    for masks_ in gone:
+                        left = [piece for some in left for piece in _without(some, masks_)]
+            on += left
+        return on
+
+    def _act(self, rule: ChainRule, part: Box, out: _Outcome, on: list[Box]) -> Sequence[Masks]:
+        """Do what a rule does to the packets that match; return those that don't go on as is."""
+        action = rule.action
+        if isinstance(action, Call):
+            return self._called(rule, action, part, out, on)
+        if isinstance(action, Anything):
+            guess = Open(rule.place, "guess")
+            some = replace(part, opens=part.opens | {guess})
+            out.passages.append(Passage(some, None, rule))
+            return ()
+        if isinstance(action, Ours) or (isinstance(action, Stop) and rule.ours):
+            out.reached.append(part)
+        elif isinstance(action, Stop):
+            out.passages.append(Passage(part, action.verdict, rule))
+        elif isinstance(action, Leave):
+            out.back(part)
+        elif isinstance(action, Remark):
+            mark = dict(part.overlay).get(MARK, 0)
+            on.append(_altered(part, ((MARK, mark & ~action.mask ^ action.value),)))
+        else:
+            (out.changed if action.leaves else on).append(_altered(part, action.fields))
+        return (part.masks,)
+
+    def _called(
+        self, rule: ChainRule, action: Call, part: Box, out: _Outcome, on: list[Box]
+    ) -> list[Masks]:
+        inner = self._chain(action.chain, part.overlay)
+        via = frozenset((rule,))
+        gone: list[Masks] = []
+        for passage in inner.passages:
+            for box in _inside(part, passage.box, gone):
+                out.passages.append(replace(passage, box=box, via=passage.via | via))
+        for seen in inner.reached:
+            out.reached += _inside(part, seen, gone)
+        for changed in inner.changed:
+            for box in _inside(part, changed, gone):
+                back = replace(box, overlay=changed.overlay)
+                if action.goto:
+                    out.back(back)
+                else:
+                    on.append(back)
+        # Where a goto's chain ends, its own does.
+        return [part.masks] if action.goto else gone
+
+    # --- conditions ---
+
+    def boxes(
+        self, condition: Condition, overlay: Overlay
+    ) -> Sequence[tuple[dict[str, int], frozenset[Open]]]:
+        """Return boxes that together hold what the condition matches."""
+        match condition:
+            case Is():
+                return self._asked(condition, overlay)
+            case Open():
+                return (({}, frozenset((condition,))),)
+            case Some():
+                return [box for part in condition.parts for box in self.boxes(part, overlay)]
+            case Every():
+                return self._every(condition.parts, overlay)
+
+    def _every(
+        self, parts: Iterable[Condition], overlay: Overlay
+    ) -> list[tuple[dict[str, int], frozenset[Open]]]:
+        found: list[tuple[dict[str, int], frozenset[Open]]] = [({}, frozenset())]
+        for part in parts:
+            joined = []
+            for masks, opens in self.boxes(part, overlay):
+                for mine, some in found:
+                    both = dict(mine)
+                    for name, mask in masks.items():
+                        both[name] = both[name] & mask if name in both else mask
+                    if all(both.values()):
+                        joined.append((both, opens | some))
+            found = joined
+            if len(found) > MOST_BOXES:
+                raise TooTangled("a rule asks too many things at once")
+        return found
+
+    def _asked(
+        self, question: Is, overlay: Overlay
+    ) -> Sequence[tuple[dict[str, int], frozenset[Open]]]:
+        atom = question.atom
+        changed = dict(overlay) if overlay else {}
+        if atom.field == MARK or (atom.field in changed and not question.original):
+            value = changed.get(atom.field, 0)
+            holds = _marked(atom, value) if atom.field == MARK else _holds(atom, value)
+            return (({}, frozenset()),) if holds == question.wanted else ()
+        if atom.field == "chance":
+            name = str(atom.test)
+            kind = "guess" if name.startswith(UNINTERPRETED) else "chance"
+            return (({}, frozenset((Open(name.removeprefix(UNINTERPRETED), kind),))),)
+        name, mask = _cells(self.space, atom)
+        if not question.wanted:
+            mask = self.space.fields[name].all & ~mask
+        return (({name: mask}, frozenset()),) if mask else ()
+
+
+def _ends(rule: ChainRule) -> bool:
+    return isinstance(rule.action, Stop) and rule.action.away
+
+
+def _marked(atom: Atom, value: int) -> bool:
+    wanted, mask = atom.test
+    return bool(value & mask == wanted)
+
+
+def _holds(atom: Atom, value: Any) -> bool:
+    plain = value if isinstance(value, (int, str)) else int(value)
+    return passes(atom.field, atom.test, plain)
+
+
+def _altered(part: Box, fields: Overlay) -> Box:
+    return replace(part, overlay=tuple(sorted({**dict(part.overlay), **dict(fields)}.items())))
+
+
+def _joined(part: Box, inner: Box, hit: Masks) -> Box:
+    return replace(part, masks=hit, opens=part.opens | inner.opens, met=part.met or inner.met)
+
+
+def _inside(part: Box, inner: Box, gone: list[Masks]) -> Iterator[Box]:
+    """Yield the part of a box that is in another one, and note it as gone where that is sure."""
+    hit = part.cut(inner.masks)
+    if hit is not None:
+        if not inner.opens:
+            gone.append(hit)
+        yield _joined(part, inner, hit)
+
+
+def _split(left: Sequence[Box], inner: Box) -> Iterator[tuple[Box, list[Box]]]:
+    """Yield the parts of boxes that are in another one, each with what is left of all then."""
+    rest = list(left)
+    for one in left:
+        hit = one.cut(inner.masks)
+        if hit is None:
+            continue
+        if not inner.opens:
+            rest = [piece for some in rest for piece in _without(some, hit)]
+        yield _joined(one, inner, hit), rest
+
+
+def _without(box: Box, masks: Masks) -> Iterator[Box]:
+    """Yield what is left of a box without these packets, in parts that don't overlap."""
+    if box.cut(masks) is None:
+        yield box
+        return
+    inside = dict(box.masks)
+    for name, mask in masks.items():
+        outside = inside[name] & ~mask
+        if outside:
+            yield replace(box, masks={**inside, name: outside})
+        inside[name] &= mask
+
+
+def _cells(space: Space, atom: Atom) -> tuple[str, int]:
+    """Return the field of a question and the cells that pass; a run's rules did not cut it."""
+    known = space.places.get(atom)
+    if known is not None:
+        return known
+    values = space.fields[atom.field].values
+    result = 0
+    for first, last in atom.test:
+        low, high = bisect_right(values, first) - 1, bisect_right(values, last) - 1
+        result |= (1 << high + 1) - (1 << low)
+    return atom.field, result
+
+
+def cells_within(sweep: Sweep, condition: Condition) -> Iterator[Masks]:
+    """Yield boxes with the packets that a condition matches."""
+    for masks, _ in sweep.boxes(condition, ()):
+        yield masks
