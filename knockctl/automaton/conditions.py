@@ -30,6 +30,8 @@ class Open:
     kind: str = "theirs"
     """``ours``: what a policy remembers. ``theirs``: what foreign rules remember. ``chance``: what
     happens either way. ``guess``: what nobody here understands."""
+    negated: bool = False
+    """Whether it holds while nobody has sent anything: for ``ours`` and ``theirs`` alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def some(parts: Iterable[Condition]) -> Condition:
 
 
 def negated(condition: Condition) -> Condition:
-    """Return the opposite. Of what is open, either answer is open."""
+    """Return the opposite."""
     match condition:
         case Is():
             return replace(condition, wanted=not condition.wanted)
@@ -72,7 +74,7 @@ def negated(condition: Condition) -> Condition:
         case Some():
             return Every(tuple(negated(part) for part in condition.parts))
         case Open():
-            return condition
+            return replace(condition, negated=not condition.negated)
 
 
 def atoms(condition: Condition) -> Iterator[Atom]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 from knockctl.automaton.explore import Exploration, Explorer
 from knockctl.automaton.letters import Claim, senders
 from knockctl.automaton.nodes import Judge, Letter, Meeting, Mismatch
+from knockctl.automaton.reference import Packet
 from knockctl.automaton.verify import (
     BUDGET,
     Finding,
@@ -18,6 +20,7 @@ from knockctl.automaton.verify import (
     spent,
 )
 from knockctl.automaton.wire import LOOPBACK
+from knockctl.policy.resolved import Knock
 
 
 def gaps(claim: Claim, judge: Judge = effective, *, budget: int = BUDGET) -> Result:
@@ -82,10 +85,11 @@ def _listed(claim: Claim, seen: Exploration, kind_of: str, budget: int) -> Resul
 
 
 def _kind(claim: Claim, mismatch: Mismatch) -> Hashable:
-    """Tell gaps apart: by the first odd thing on the way, and by the packet at the end."""
+    """Tell gaps apart: by the first odd thing on the way, by the packet at the end and its rule."""
     last = mismatch.meeting.letter.packet
     service = any(p.is_service(last.protocol, last.port) for p in claim.site.policies)
-    return mismatch.what, service, mismatch.before.key.colour
+    rules = mismatch.meeting.got.rules
+    return mismatch.what, service, mismatch.before.key.colour, rules[-1:]
 
 
 def _first_odd(claim: Claim, oddities: str) -> Callable[[Hashable, Meeting], Hashable]:
@@ -103,12 +107,14 @@ def _first_odd(claim: Claim, oddities: str) -> Callable[[Hashable, Meeting], Has
 
 
 def _simplest(findings: Sequence[Finding]) -> list[Finding]:
-    """Leave out traces that are another's with more packets in between."""
+    """Leave out traces that are another's, by the same rule, with more packets in between."""
     kept: list[Finding] = []
     for finding in sorted(findings, key=lambda f: len(f.trace)):
         packets = [row.packet for row in finding.trace]
         if not any(
-            one.what == finding.what and _within([row.packet for row in one.trace], packets)
+            one.what == finding.what
+            and one.trace[-1].rule == finding.trace[-1].rule
+            and _within([row.packet for row in one.trace], packets)
             for one in kept
         ):
             kept.append(finding)
@@ -119,3 +125,127 @@ def _within(few: Sequence[str], many: Sequence[str]) -> bool:
     """Tell whether all of ``few`` occur in ``many``, in their order."""
     left = iter(many)
     return all(packet in left for packet in few)
+
+
+# --- ways in without the knock ----------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Unknocked:
+    """Ways in, those without the whole knock apart from the others."""
+
+    result: Result
+    knocked: list[Finding]
+    """Traces with a whole knock in them, or to ports no policy governs: something else was lost."""
+
+
+def unknocked(claim: Claim, judge: Judge, *, budget: int = BUDGET) -> Unknocked:
+    """List the ways in without the knock; what is left when there are none is proved.
+
+    States remember how much of every sequence was sent, in its order: a source that has sent all
+    of one has knocked, whatever else it sent in between and whatever the policy made of that.
+    """
+    found = Unknocked(Result(), [])
+    for sender in senders(claim):
+        sure = [letter for letter in sender.letters if not letter.guesses]
+        own = _without_knock(claim, sure, judge, budget, found.knocked)
+        if own.status is Status.PROVED and len(sure) < len(sender.letters):
+            own = _without_knock(claim, sender.letters, judge, budget, found.knocked)
+        found.result.add(own)
+    return found
+
+
+def _without_knock(
+    claim: Claim, letters: Sequence[Letter], judge: Judge, budget: int, knocked: list[Finding]
+) -> Result:
+    result = Result()
+    for timed in (False, True):
+        explorer = Explorer(claim.site, claim.model, letters, judge, timed, budget)
+        explorer.first_only = False
+        explorer.colour = _progress(claim)
+        seen = explorer.run()
+        result.states += seen.states
+        result.steps += seen.steps
+        result.sources = 1 if seen.keyed else 2
+        mine: dict[Hashable, Finding] = {}
+        others: dict[Hashable, Finding] = {}
+        impossible = False
+        for mismatch in seen.mismatches:
+            into = others if _has_knocked(claim, mismatch) else mine
+            kind = mismatch.what, mismatch.meeting.got.rules[-1:]
+            if kind in into:
+                continue
+            finding = finding_of(claim, mismatch)
+            if finding:
+                into[kind] = finding
+            impossible = impossible or finding is None
+        if mine:
+            result.findings = _simplest([*mine.values()])
+            sure = any(not finding.guesses for finding in mine.values())
+            result.status = Status.COUNTEREXAMPLE if sure else Status.UNKNOWN
+            result.reasons += [
+                f"can't be interpreted: {rule}" for f in mine.values() for rule in f.guesses
+            ]
+        if mine or (seen.complete and not impossible):
+            knocked += _simplest([*others.values()])
+            if not seen.complete:
+                result.reasons.append(spent(budget, result))
+            return result
+        if not seen.complete:
+            break
+    result.status = Status.UNKNOWN
+    result.reasons = [spent(budget, result)]
+    return result
+
+
+Progress = tuple[tuple[int, ...], ...]
+"""For every policy, how many knocks of each sequence were sent, in its order."""
+
+
+def _progress(claim: Claim) -> Callable[[Hashable, Meeting], Hashable]:
+    """Colour states by how much of every sequence their source has sent."""
+    policies = claim.site.policies
+    start: Progress = tuple((0,) * len(policy.generations) for policy in policies)
+
+    def colour(before: Hashable, meeting: Meeting) -> Hashable:
+        event = meeting.letter.event
+        told = cast("Progress", before or start)
+        if event is None or meeting.letter.packet.accepted_before:
+            return before
+        after = tuple(
+            tuple(
+                sent + (sent < len(g.knocks) and _is_knock(g.knocks[sent], event))
+                for sent, g in zip(counts, policy.generations, strict=True)
+            )
+            for counts, policy in zip(told, policies, strict=True)
+        )
+        return before if after == told else after
+
+    return colour
+
+
+def _is_knock(knock: Knock, event: Packet) -> bool:
+    same = knock.protocol == event.protocol and knock.port == event.port
+    return same and (event.protocol == "udp" or event.opening) and knock.said(event.payload)
+
+
+def _has_knocked(claim: Claim, mismatch: Mismatch) -> bool:
+    """Tell whether a way in is one of somebody who has knocked, or to where nobody need knock."""
+    packet = mismatch.meeting.letter.packet
+    policies = claim.site.policies
+    owners = [p for p in policies if p.is_service(packet.protocol, packet.port)]
+    if not owners and not any(
+        p.otherwise == "refuse"
+        or p.is_knock(packet.protocol, packet.port)
+        or p.is_trap(packet.protocol, packet.port)
+        for p in policies
+    ):
+        return True
+    told = cast("Progress | None", mismatch.before.key.colour)
+    if told is None:
+        return False
+    return any(
+        any(sent == len(g.knocks) for sent, g in zip(counts, policy.generations, strict=True))
+        for counts, policy in zip(told, policies, strict=True)
+        if policy in owners or not owners
+    )

@@ -19,7 +19,7 @@ from knockctl.automaton.alphabet import (
 )
 from knockctl.automaton.cells import DESTINATION_TYPES
 from knockctl.automaton.events import event_of
-from knockctl.automaton.model import DeviceModel
+from knockctl.automaton.model import DeviceModel, untracks
 from knockctl.automaton.nodes import Letter
 from knockctl.automaton.reference import Site
 from knockctl.automaton.regions import Region, Space, divide
@@ -222,9 +222,14 @@ def _feasible(space: Space, claim: Claim) -> Iterator[Region]:
     """Yield the parts of the space that packets can come from.
 
     What conntrack calls invalid is a stray TCP segment: packets with a wrong checksum are
-    nobody's event, and a SYN to no flow is never invalid.
+    nobody's event, and a SYN to no flow is never invalid. Where no rule exempts packets from
+    tracking, none is.
     """
-    tracked = ["fresh", "unanswered", "known", "untracked", *([] if claim.whole else ["related"])]
+    tracked = ["fresh", "unanswered", "known"]
+    if not claim.whole:
+        tracked.append("related")
+    if not claim.whole or untracks(claim.model, claim.family):
+        tracked.append("untracked")
     everything = space.everything()
     if claim.whole:
         outside = [i for i in space.fields["interface"].values if i != LOOPBACK]

@@ -41,6 +41,18 @@ def delayed(model: DeviceModel[Any], seconds: int) -> DeviceModel[Any]:
     return cast("Late", model).delayed(seconds) if seconds and hasattr(model, "delayed") else model
 
 
+class Untracking(Protocol):
+    """A machine that knows connection tracking, and whether rules exempt packets from it."""
+
+    def untracks(self, family: int) -> bool:
+        """Tell whether some rule of an IP version may."""
+
+
+def untracks(model: DeviceModel[Any], family: int) -> bool:
+    """Tell whether packets may be exempt from tracking; where a machine doesn't say, they may."""
+    return not hasattr(model, "untracks") or cast("Untracking", model).untracks(family)
+
+
 class Chained(Protocol):
     """A machine that can also say what packets meet, as chains of rules."""
 

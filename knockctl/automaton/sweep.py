@@ -33,6 +33,9 @@ Overlay = tuple[tuple[str, Any], ...]
 """Fields that rules have changed, and the values they have now."""
 
 MARK = "mark"
+_REMEMBERED = ("ours", "theirs")
+_MANY = 8
+"""From so many boxes on, those that can be joined are."""
 MOST_BOXES = 4_096
 """Sets of packets that are told apart at one place, before the walk is given up."""
 
@@ -47,7 +50,7 @@ class Box:
 
     masks: Masks
     opens: frozenset[Open] = frozenset()
-    """What must hold besides, one way or the other."""
+    """What must be so besides: what isn't while nobody has sent anything, and guesses."""
     overlay: Overlay = ()
     met: bool = False
     """Whether rules of ours may have seen the packets before."""
@@ -89,19 +92,13 @@ class Swept:
 
 @dataclass(slots=True)
 class _Outcome:
-    """What a chain does with packets: what it decides, shows to ours, or changes."""
+    """What a chain does with packets: what it decides, shows to ours, or lets come back."""
 
-    overlay: Overlay
-    """The fields that were changed before."""
     passages: list[Passage] = field(default_factory=list)
     reached: list[Box] = field(default_factory=list)
-    changed: list[Box] = field(default_factory=list)
-    """Packets that come back otherwise than they came; those that just come back are not listed."""
-
-    def back(self, box: Box) -> None:
-        """Note a box that leaves the chain, where that is worth noting."""
-        if box.met or box.overlay != self.overlay:
-            self.changed.append(box)
+    returned: list[Box] = field(default_factory=list)
+    idle: bool = False
+    """Whether all packets just come back."""
 
 
 @dataclass(slots=True)
@@ -135,31 +132,21 @@ class Sweep:
         on: list[Box] = []
         for box in live:
             out = self._chain(section.chain, box.overlay)
-            left = [box]
             for passage in out.passages:
-                goes_on = passage.verdict is Verdict.ACCEPT and not (last or _ends(passage.rule))
-                for part, rest in _split(left, passage.box):
-                    left = rest
-                    if goes_on:
+                for part in _inside(box, passage.box):
+                    accepted = passage.verdict is Verdict.ACCEPT
+                    if accepted and not (last or _ends(passage.rule)):
                         on.append(part)
                     else:
                         passages.append(replace(passage, box=part))
-            for seen in out.reached:
-                for part, rest in _split(left, seen):
-                    left = rest
-                    reached.append(part)
-            back: list[Box] = []
-            for changed in out.changed:
-                for part, rest in _split(left, changed):
-                    left = rest
-                    back.append(replace(part, overlay=changed.overlay))
-            left += back
+            reached += [part for seen in out.reached for part in _inside(box, seen)]
+            left = [part for back in out.returned for part in _inside(box, back)]
             if section.end is Verdict.REFUSE or (last and section.end is Verdict.ACCEPT):
                 rule = ChainRule(Stop(section.end), where=section.label)
                 passages += [Passage(part, section.end, rule) for part in left]
             else:
                 on += left
-        return on
+        return _fewer(on)
 
     # --- one chain ---
 
@@ -175,17 +162,21 @@ class Sweep:
         return self._known[key]
 
     def _walk(self, name: str, overlay: Overlay) -> _Outcome:
-        out = _Outcome(overlay)
-        every = {name: cells.all for name, cells in self.space.fields.items()}
-        live = [Box(every, overlay=overlay)]
+        out = _Outcome()
+        every = Box({name: cells.all for name, cells in self.space.fields.items()}, overlay=overlay)
+        live, many = [every], _MANY
         for rule in self.program.chains.get(name, ()):
             if not live:
                 break
             live = self._rule(rule, live, out)
-            if len(live) > MOST_BOXES or len(out.changed) > MOST_BOXES:
+            if len(live) > many:
+                live = _fewer(live)
+                many = max(_MANY, 2 * len(live))
+            if len(live) > MOST_BOXES or len(out.returned) > MOST_BOXES:
                 raise TooTangled(f"{rule.place} is reached by too many kinds of packets")
-        for box in live:
-            out.back(box)
+        out.returned = _fewer([*out.returned, *live])
+        out.passages = _by_rule(out.passages)
+        out.idle = out.returned == [every] and not (out.passages or out.reached)
         return out
 
     def _rule(self, rule: ChainRule, live: list[Box], out: _Outcome) -> list[Box]:
@@ -194,22 +185,37 @@ class Sweep:
         for box in live:
             left = [box]
             for masks, opens in self.boxes(rule.condition, box.overlay):
-                for one in left.copy():
-                    hit = one.cut(masks)
-                    if hit is None:
-                        continue
-                    part = replace(one, masks=hit, opens=one.opens | opens)
-                    gone = self._act(rule, part, out, on)
-                    if opens and rule.ours and not part.met:
-                        # Seen by ours, whatever came of it.
-                        gone = (hit,)
-                        on.append(replace(one, masks=hit, met=True))
-                    elif opens:
-                        gone = ()
-                    for masks_ in gone:
-                        left = [piece for some in left for piece in _without(some, masks_)]
+                left = [
+                    rest for one in left for rest in self._hit(rule, one, masks, opens, out, on)
+                ]
             on += left
         return on
+
+    def _hit(
+        self,
+        rule: ChainRule,
+        box: Box,
+        masks: Masks,
+        opens: frozenset[Open],
+        out: _Outcome,
+        on: list[Box],
+    ) -> Iterable[Box]:
+        """Do what a rule does to the packets of a box that match; return those that don't."""
+        hit = box.cut(masks)
+        if hit is None:
+            return (box,)
+        matching = Box(hit, box.opens | _needed(opens), box.overlay, box.met)
+        gone = self._act(rule, matching, out, on)
+        if not opens:
+            left = [box]
+            for some in gone:
+                left = [piece for one in left for piece in _without(one, some)]
+            return left
+        past = _spared(opens)
+        met = box.met or rule.ours
+        if past <= box.opens and met == box.met:
+            return (box,)
+        return (Box(hit, box.opens | past, box.overlay, met), *_without(box, hit))
 
     def _act(self, rule: ChainRule, part: Box, out: _Outcome, on: list[Box]) -> Sequence[Masks]:
         """Do what a rule does to the packets that match; return those that don't go on as is."""
@@ -226,34 +232,29 @@ class Sweep:
         elif isinstance(action, Stop):
             out.passages.append(Passage(part, action.verdict, rule))
         elif isinstance(action, Leave):
-            out.back(part)
+            out.returned.append(part)
         elif isinstance(action, Remark):
             mark = dict(part.overlay).get(MARK, 0)
             on.append(_altered(part, ((MARK, mark & ~action.mask ^ action.value),)))
         else:
-            (out.changed if action.leaves else on).append(_altered(part, action.fields))
+            (out.returned if action.leaves else on).append(_altered(part, action.fields))
         return (part.masks,)
 
     def _called(
         self, rule: ChainRule, action: Call, part: Box, out: _Outcome, on: list[Box]
-    ) -> list[Masks]:
+    ) -> Sequence[Masks]:
         inner = self._chain(action.chain, part.overlay)
+        if inner.idle and not action.goto:
+            return ()
         via = frozenset((rule,))
-        gone: list[Masks] = []
         for passage in inner.passages:
-            for box in _inside(part, passage.box, gone):
+            for box in _inside(part, passage.box):
                 out.passages.append(replace(passage, box=box, via=passage.via | via))
-        for seen in inner.reached:
-            out.reached += _inside(part, seen, gone)
-        for changed in inner.changed:
-            for box in _inside(part, changed, gone):
-                back = replace(box, overlay=changed.overlay)
-                if action.goto:
-                    out.back(back)
-                else:
-                    on.append(back)
+        out.reached += [box for seen in inner.reached for box in _inside(part, seen)]
         # Where a goto's chain ends, its own does.
-        return [part.masks] if action.goto else gone
+        back = out.returned if action.goto else on
+        back += [box for one in inner.returned for box in _inside(part, one)]
+        return (part.masks,)
 
     # --- conditions ---
 
@@ -312,6 +313,17 @@ def _ends(rule: ChainRule) -> bool:
     return isinstance(rule.action, Stop) and rule.action.away
 
 
+def _needed(opens: frozenset[Open]) -> frozenset[Open]:
+    """Return what must be otherwise than at the start for a rule to match."""
+    return frozenset(o for o in opens if not (o.negated and o.kind in _REMEMBERED))
+
+
+def _spared(opens: frozenset[Open]) -> frozenset[Open]:
+    """Return what must be otherwise than at the start for a rule not to match."""
+    easily = any(o.kind == "chance" or (o.kind in _REMEMBERED and not o.negated) for o in opens)
+    return frozenset() if easily else opens
+
+
 def _marked(atom: Atom, value: int) -> bool:
     wanted, mask = atom.test
     return bool(value & mask == wanted)
@@ -326,29 +338,51 @@ def _altered(part: Box, fields: Overlay) -> Box:
     return replace(part, overlay=tuple(sorted({**dict(part.overlay), **dict(fields)}.items())))
 
 
-def _joined(part: Box, inner: Box, hit: Masks) -> Box:
-    return replace(part, masks=hit, opens=part.opens | inner.opens, met=part.met or inner.met)
-
-
-def _inside(part: Box, inner: Box, gone: list[Masks]) -> Iterator[Box]:
-    """Yield the part of a box that is in another one, and note it as gone where that is sure."""
+def _inside(part: Box, inner: Box) -> Iterator[Box]:
+    """Yield the part of a box that is in another one, with what became of that on its way."""
     hit = part.cut(inner.masks)
     if hit is not None:
-        if not inner.opens:
-            gone.append(hit)
-        yield _joined(part, inner, hit)
+        yield Box(hit, part.opens | inner.opens, inner.overlay, part.met or inner.met)
 
 
-def _split(left: Sequence[Box], inner: Box) -> Iterator[tuple[Box, list[Box]]]:
-    """Yield the parts of boxes that are in another one, each with what is left of all then."""
-    rest = list(left)
-    for one in left:
-        hit = one.cut(inner.masks)
-        if hit is None:
-            continue
-        if not inner.opens:
-            rest = [piece for some in rest for piece in _without(some, hit)]
-        yield _joined(one, inner, hit), rest
+def _by_rule(passages: list[Passage]) -> list[Passage]:
+    """Join what one rule does to several boxes, however they came to it."""
+    rules: dict[ChainRule, list[Passage]] = {}
+    for passage in passages:
+        rules.setdefault(passage.rule, []).append(passage)
+    if len(rules) == len(passages):
+        return passages
+    return [one for some in rules.values() for one in _once(some)]
+
+
+def _once(passages: list[Passage]) -> Iterator[Passage]:
+    """Yield the passages of one rule, joined where they can be."""
+    first = passages[0]
+    if len(passages) == 1:
+        yield first
+        return
+    via = frozenset(step for passage in passages for step in passage.via)
+    for box in _fewer([passage.box for passage in passages]):
+        yield replace(first, box=box, via=via)
+
+
+def _fewer(boxes: list[Box]) -> list[Box]:
+    """Join boxes that differ in one field alone."""
+    if len(boxes) < 2:
+        return boxes
+    for name in boxes[0].masks:
+        joined: dict[object, Box] = {}
+        for box in boxes:
+            rest = tuple(item for item in box.masks.items() if item[0] != name)
+            key = rest, box.opens, box.overlay, box.met
+            known = joined.get(key)
+            if known is None:
+                joined[key] = box
+            else:
+                both = {**box.masks, name: box.masks[name] | known.masks[name]}
+                joined[key] = replace(box, masks=both)
+        boxes = list(joined.values())
+    return boxes
 
 
 def _without(box: Box, masks: Masks) -> Iterator[Box]:

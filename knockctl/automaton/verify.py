@@ -116,7 +116,13 @@ def closes(meeting: Meeting) -> str | None:
 
 
 def keeps_management(meeting: Meeting) -> str | None:
-    """Only management that is refused."""
+    """Only management that is refused: connections that begin, and those that go on.
+
+    A stray segment from a manager opens nothing, whatever becomes of it.
+    """
+    packet = meeting.letter.packet
+    if not (packet.opening or packet.accepted_before):
+        return None
     if meeting.expected.rules == ("management",) and meeting.got.verdict is not Verdict.ACCEPT:
         return "management locked out"
     return None

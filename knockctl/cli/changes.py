@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from knockctl.cli.looking import Accept
 
 if TYPE_CHECKING:
     from knockctl.cli.session import Session
@@ -18,17 +18,12 @@ if TYPE_CHECKING:
 Targets = Annotated[list[str] | None, typer.Argument(help="Devices or groups.")]
 Everything = Annotated[bool, typer.Option("--all", help="Every device of the inventory.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
-Accept = Annotated[
-    list[str] | None,
-    typer.Option(help="Codes of notes to take on, again or with commas.", metavar="CODE[,CODE…]"),
-]
 Within = Annotated[
     int | None,
     typer.Option(min=1, help="Stop before confirming; taken back after so many seconds."),
 ]
 Reason = Annotated[str | None, typer.Option(help="Why, for the journal.")]
 ChangeId = Annotated[str | None, typer.Option("--change", help="The pending change.", metavar="ID")]
-_CODE = re.compile(r"[a-z][a-z0-9-]*")
 
 
 def register(app: typer.Typer) -> None:
@@ -57,7 +52,7 @@ def deploy(
     devices = session.select(targets or [], everything=everything)
     options = _options(session, accept, confirm_within, reason, probe=probe)
     jobs = [_job("deploy", d, options, policies=session.policies_of(d)) for d in devices]
-    if not yes and not _agreed(session, devices, "Deploy"):
+    if not yes and not _agreed(session, devices, "Deploy", options):
         return 0
     return _run(session, jobs, "deploy")
 
@@ -134,31 +129,18 @@ def _options(
     *,
     probe: bool = False,
 ) -> Options:
+    from knockctl.cli.session import codes
     from knockctl.journal.record import operator
     from knockctl.transaction.job import Options
 
     return Options(
-        accept=_codes(accept or ()),
+        accept=codes(accept or ()),
         confirm_within=confirm_within,
         probe_knock=probe,
         timeouts=session.settings.limits(),
         operator=operator(),
         reason=reason,
     )
-
-
-def _codes(said: Iterable[str]) -> frozenset[str]:
-    """Return the codes of several options, each of one or more with commas between them."""
-    from knockctl.errors import UsageError
-
-    codes = frozenset(code.strip() for one in said for code in one.split(","))
-    for code in sorted(codes):
-        if not _CODE.fullmatch(code):
-            raise UsageError(
-                f"--accept: {code!r} is no code of a note",
-                hint="name notes as deploy does: --accept stateless,log-delay",
-            )
-    return codes
 
 
 def _job(kind: Kind, device: Device, options: Options, **more: Any) -> Job:
@@ -192,7 +174,12 @@ def _names(devices: list[Device]) -> str:
     return ", ".join(device.name for device in devices)
 
 
-def _agreed(session: Session, devices: list[Device], question: str) -> bool:
+def _agreed(
+    session: Session,
+    devices: list[Device],
+    question: str,
+    options: Options | None = None,
+) -> bool:
     """Show the difference and ask. Without a terminal to ask on, ``--yes`` is needed."""
     from knockctl.cli import output
     from knockctl.cli.looking import differences
@@ -200,10 +187,10 @@ def _agreed(session: Session, devices: list[Device], question: str) -> bool:
 
     if session.json or not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("no terminal to ask on", hint="pass --yes to go ahead without a question")
-    if devices:
-        found = differences(session, devices)
-        count = sum(bool(one.changes) for one in found)
-        if not count and not any(one.error for one in found):
+    if devices and options:
+        found = differences(session, devices, options.accept)
+        count = sum(bool(one.changes or one.stopping) for one in found)
+        if not (count or options.probe_knock or any(one.error for one in found)):
             output.text("nothing to do")
             return False
         question = f"{question} to {_names(devices)}"

@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from knockctl.transaction.compare import Difference
 
 Targets = Annotated[list[str] | None, typer.Argument(help="Devices or groups; all by default.")]
+Accept = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Codes of notes and findings to accept, again or with commas.",
+        metavar="CODE[,CODE…]",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -126,16 +133,17 @@ def diff(
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="End with 3 where anything differs.")
     ] = False,
+    accept: Accept = None,
     reveal: Annotated[bool, typer.Option(help="Show what comes from secrets.")] = False,
 ) -> int:
-    """Compare what is intended with what runs."""
+    """Compare what is intended with what runs, and with what foreign rules do to it."""
     from knockctl.cli import output
-    from knockctl.cli.session import Session
+    from knockctl.cli.session import Session, codes
     from knockctl.fleet.run import worst
 
     session = Session(context.obj)
     devices = session.select(targets or [], everything=not targets)
-    found = differences(session, devices, reveal=reveal)
+    found = differences(session, devices, codes(accept or ()), reveal=reveal)
     if session.json:
         data = {"kind": "diff", "devices": [one.model_dump() for one in found]}
         output.envelope("diff", data, ok=not any(one.error for one in found), reveal=reveal)
@@ -144,7 +152,7 @@ def diff(
 
 
 def differences(
-    session: Session, devices: list[Device], *, reveal: bool = False
+    session: Session, devices: list[Device], accepted: frozenset[str], *, reveal: bool = False
 ) -> list[Difference]:
     """Compare many devices at once, printing each as it comes in."""
     from knockctl.fleet.run import run_all
@@ -152,7 +160,7 @@ def differences(
     from knockctl.transaction.compare import Difference, compare
     from knockctl.transaction.job import Job, Options
 
-    options = Options(timeouts=session.settings.limits())
+    options = Options(accept=accepted, timeouts=session.settings.limits())
     jobs = [
         Job(
             kind="deploy",
@@ -185,14 +193,21 @@ def _print_difference(one: Difference, *, reveal: bool) -> None:
         return
     for pending in one.pending:
         output.warn(f"{one.device}: pending: {pending}")
-    for shadow in one.shadows:
-        output.warn(f"{one.device}: judged before ours: {shadow}")
-    if not one.changes:
+    count = len(one.changes) + len(one.stopping)
+    if not count:
         output.text(f"{one.device}: no differences")
-        return
-    output.text(f"{one.device}: {len(one.changes)} differences")
+    else:
+        output.text(f"{one.device}: {count} difference{'s' * (count > 1)}")
     for change in one.changes:
         output.text(f"  {change}", reveal=reveal)
+    for found in one.findings:
+        if found in one.stopping:
+            output.text(f"  ! {found.text} [{found.code}]")
+        else:
+            said = "accepted: " if found.blocks else ""
+            output.warn(f"{one.device}: {said}{found.text} [{found.code}]")
+    if one.stopping:
+        output.warn(f"{one.device}: to deploy, {one.remedy}, or --accept the codes in brackets")
 
 
 def history(

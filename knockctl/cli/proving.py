@@ -28,7 +28,7 @@ def verify(
     context: typer.Context,
     targets: Targets = None,
     running: Annotated[
-        bool, typer.Option("--running", help="Prove what the device runs, neighbours included.")
+        bool, typer.Option("--running", help="Prove what the device runs, foreign rules included.")
     ] = False,
     budget: Annotated[
         int, typer.Option(min=1, help="Packets to judge before giving up as unknown.")
@@ -100,6 +100,8 @@ def _print(proof: Proof) -> None:
         output.text(f"  note: {line}")
     for warning in proof.warnings:
         output.warn(f"{proof.device}: warning: {warning}")
+    for found in proof.findings:
+        output.warn(f"{proof.device}: {found.text} [{found.code}]")
     for check in proof.checks:
         _print_check(check)
     output.text(f"  assumed: {'; '.join(proof.assumptions)}")
@@ -202,7 +204,8 @@ def _asked(session: Session, device: Any, running: bool) -> Any:
     with session.services() as services:
         target = device.target(services.resolve, session.settings.limits())
         with vendor_for(device.platform).connect(target) as driver:
-            return driver.everything()
+            driver.facts()
+            return driver.read().text
 
 
 def _trace(words: list[str], scope: Scope, source: str | None, target: str | None) -> list[Any]:

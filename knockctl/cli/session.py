@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from knockctl.cli.app import Flags
     from knockctl.journal.journal import Journal
     from knockctl.transaction.frame import Services
+
+_CODE = re.compile(r"[a-z][a-z0-9-]*(?::[0-9a-f]{8})?")
 
 
 @dataclass
@@ -146,3 +149,15 @@ def writes(names: Sequence[str], *, everything: bool) -> None:
             "both targets and --all" if everything else "no target",
             hint="name devices or groups, or pass --all alone",
         )
+
+
+def codes(said: Iterable[str]) -> frozenset[str]:
+    """Return the codes of several options, each of one or more with commas between them."""
+    codes = frozenset(code.strip() for one in said for code in one.split(","))
+    for code in sorted(codes):
+        if not _CODE.fullmatch(code):
+            raise UsageError(
+                f"--accept: {code!r} is no code of a note or a finding",
+                hint="name them as deploy does: --accept stateless,exposed:1a2b3c4d",
+            )
+    return codes

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from knockctl.errors import KnockctlError, Unreachable
 from knockctl.policy import redaction
 from knockctl.policy.redaction import redact
+from knockctl.transaction.foreign import Foreign, ask, open_questions
 from knockctl.transaction.frame import Services
-from knockctl.transaction.intent import form_intent
+from knockctl.transaction.intent import Intent, form_intent
 from knockctl.transaction.job import Job
-from knockctl.vendor import PendingChange
+from knockctl.vendor import AnyVendor, PendingChange, Reading
 
 
 class Difference(BaseModel):
@@ -24,7 +26,12 @@ class Difference(BaseModel):
     revision: str | None = None
     changes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    shadows: tuple[str, ...] = ()
+    findings: tuple[Foreign, ...] = ()
+    """What foreign rules do to the policies, as they will run after a deploy."""
+    remedy: str = ""
+    """What mends such findings."""
+    accepted: frozenset[str] = frozenset()
+    """Codes of findings that don't count as differences."""
     pending: tuple[str, ...] = ()
     description: str = ""
     error: str | None = None
@@ -34,7 +41,12 @@ class Difference(BaseModel):
     @property
     def exit_code(self) -> int:
         """4 where the device could not be read, 3 where it differs."""
-        return 4 if self.error else 3 if self.changes else 0
+        return 4 if self.error else 3 if self.changes or self.stopping else 0
+
+    @property
+    def stopping(self) -> tuple[Foreign, ...]:
+        """The findings that are differences: they stop a deploy until they are accepted."""
+        return tuple(open_questions(self.findings, self.accepted))
 
 
 def compare(job: Job, services: Services, *, reveal: bool = False) -> Difference:
@@ -51,6 +63,7 @@ def compare(job: Job, services: Services, *, reveal: bool = False) -> Difference
             pending = driver.pending()
         redaction.register_all(reading.config.secrets())
         intent = form_intent(job, services, reading, facts)
+        findings = foreign(vendor, intent, reading)
     except KnockctlError as error:
         return Difference(
             device=device.name,
@@ -63,10 +76,19 @@ def compare(job: Job, services: Services, *, reveal: bool = False) -> Difference
         revision=reading.config.revision,
         changes=tuple(mask(str(change)) for change in intent.remediation.changes),
         notes=tuple(mask(note) for note in intent.notes),
-        shadows=tuple(f"{n.place}: {n.text}" for n in intent.remediation.shadows),
+        findings=findings,
+        remedy=vendor.modeller.remedy,
+        accepted=job.options.accept,
         pending=tuple(f"{p.change_id} ({_state(p)})" for p in pending),
         description=facts.description,
     )
+
+
+def foreign(vendor: AnyVendor, intent: Intent, reading: Reading[Any]) -> tuple[Foreign, ...]:
+    """Ask what foreign rules will do to the policies once what is intended runs."""
+    if intent.case is None:
+        return ()
+    return ask(intent.case, vendor.modeller.running(reading.text, intent.config))
 
 
 def _state(pending: PendingChange) -> str:

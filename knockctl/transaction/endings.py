@@ -23,7 +23,7 @@ class Endings(Frame):
 
     def _still_runs(self, driver: AnyDriver) -> bool:
         """Tell by the device itself whether this change is what it runs."""
-        reading = driver.read()
+        reading = driver.read(whole=False)
         if self._intent is None:
             return bool(reading.config.revision in self._marks())
         config = self._intent.config
@@ -120,7 +120,7 @@ class Endings(Frame):
         """The connection went away: look once more; else the timer does what is right."""
         with contextlib.suppress(DeviceError), self.connected() as driver:
             driver.facts()
-            reading = driver.read()
+            reading = driver.read(whole=False)
             intent = self._intent
             applied = (
                 intent is not None

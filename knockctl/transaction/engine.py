@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from knockctl import __version__
-from knockctl.automaton.wire import Scope
 from knockctl.errors import (
     Conflict,
     DeviceError,
@@ -33,13 +32,14 @@ from knockctl.journal.record import ChangeRecord, now
 from knockctl.policy.redaction import redact
 from knockctl.transaction import guard
 from knockctl.transaction.endings import Endings
+from knockctl.transaction.foreign import ask
 from knockctl.transaction.frame import AnyDriver, Services
 from knockctl.transaction.intent import Intent, form_intent
 from knockctl.transaction.job import Job, Outcome, Result, failure
 from knockctl.transaction.knocking import knock, knock_and_check
 from knockctl.transaction.steps import Step
 from knockctl.transaction.waiting import Ended, wait
-from knockctl.vendor import Config, Reading, WholeDevice
+from knockctl.vendor import Config, Reading, Running, WholeDevice
 
 
 @dataclass
@@ -70,10 +70,15 @@ class Transaction(Endings):
                 intent = form_intent(self.job, self.services, reading, self._facts)
                 self._intent = intent
                 self.notes.extend(intent.notes)
+            resumed = any(p.change_id == self.job.change_id for p in driver.pending())
+            with self._step(Step.PLAN):
+                around = self._around(reading, intent)
+                if not resumed:
+                    self._foreign(intent, around)
             if not intent.remediation.changes:
                 return self._nothing_to_do(driver, reading, intent)
             with self._step(Step.PLAN):
-                self._guarded(intent)
+                self._guarded(reading, intent, around)
             with self._step(Step.JOURNAL_INTENT):
                 self.services.journal.begin(self._record(reading, intent))
             return self._change(driver, intent)
@@ -109,21 +114,36 @@ class Transaction(Endings):
                 self.looks_back(driver, record.id)
                 driver.forget(record.id)
 
-    def _guarded(self, intent: Intent) -> None:
+    def _around(self, reading: Reading[Any], intent: Intent) -> Running[Any] | None:
+        """Return everything the device will run once what is intended does."""
+        if intent.case is None:
+            return None
+        return intent.case.vendor.modeller.running(reading.text, intent.config)
+
+    def _foreign(self, intent: Intent, around: Running[Any] | None) -> None:
+        """Stop at what foreign rules do to the policies; tell what stops nothing."""
+        if intent.case is None or around is None:
+            return
+        accepted = self.job.options.accept
+        found = ask(intent.case, around)
+        guard.check_foreign(found, accepted, intent.case.vendor.modeller.remedy)
+        self.warnings.extend(
+            f"accepted: {one.text}" if one.blocks else f"{one.kind}: {one.text}" for one in found
+        )
+
+    def _guarded(self, reading: Reading[Any], intent: Intent, around: Running[Any] | None) -> None:
         options = self.job.options
         guard.check_notes(intent.fidelity, options.accept)
-        guard.check_shadows(intent.remediation.shadows, options.accept)
-        if intent.policies:
-            guard.check_management(
-                self._facts.endpoint if self._facts else None,
-                intent.policies,
-                intent.placement,
-                options.accept,
-                will_knock=options.probe_knock,
-                only_listed=self._scope(intent).only_listed,
-            )
+        endpoint = self._facts.endpoint if self._facts else None
+        if intent.case and around:
+            if not options.probe_knock:
+                modeller = intent.case.vendor.modeller
+                before = modeller.running(reading.text).model
+                ours = modeller.model(intent.config)
+                machines = guard.Machines(before, around.model, ours)
+                warning = guard.check_management(endpoint, intent.case, machines, options.accept)
+                self.warnings.extend([warning] if warning else [])
             if self._held:
-                endpoint = self._facts.endpoint if self._facts else None
                 guard.check_way_back(endpoint, intent.placement, options.accept)
         seconds, worst = self._seconds(), options.timeouts.worst_case
         if seconds <= worst and not self._held:
@@ -132,9 +152,6 @@ class Transaction(Endings):
                 f" take {worst} s",
                 hint=f"give it at least {worst + 1} s, or lower timeouts.command and .probe",
             )
-
-    def _scope(self, intent: Intent) -> Scope:
-        return self.services.vendor(self.job.device.platform).modeller.scope(intent.placement)
 
     def _change(self, driver: AnyDriver, intent: Intent) -> Outcome:
         """Everything from arming on: from here the device may take the change back itself."""
@@ -163,7 +180,7 @@ class Transaction(Endings):
         """The change is on the device: look at it, probe it, then keep it or take it back."""
         try:
             with self._step(Step.READ_BACK):
-                self._same(driver.read(), intent)
+                self._same(driver.read(whole=False), intent)
             self._journal("applied")
             with self._step(Step.PROBE):
                 self._probe(driver, intent)
@@ -285,7 +302,12 @@ class Transaction(Endings):
                 self.services.journal.update(revision, "confirmed", finished=True)
             with self._step(Step.FORGET):
                 driver.forget(revision)
-        return self._outcome(Result.UNCHANGED, intent.already, change_id=revision)
+        said = intent.already
+        if self.job.options.probe_knock and intent.policies:
+            with self._step(Step.PROBE):
+                self._probe(driver, intent)
+            said += "; a real knock opened it"
+        return self._outcome(Result.UNCHANGED, said, change_id=revision)
 
     # --- records ---
 

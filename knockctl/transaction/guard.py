@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
 
+from knockctl.automaton.events import event_of
+from knockctl.automaton.model import DeviceModel, Machine, Reaction
+from knockctl.automaton.reference import step
+from knockctl.automaton.roles import postures
+from knockctl.automaton.verdict import Verdict
+from knockctl.automaton.wire import Scope, WirePacket
 from knockctl.errors import GuardError
-from knockctl.policy.resolved import ResolvedPolicy
-from knockctl.vendor import Address, Endpoint, FidelityNote, Neighbour, Placement
+from knockctl.transaction.case import Case
+from knockctl.transaction.foreign import Foreign, open_questions
+from knockctl.vendor import Endpoint, FidelityNote, Placement
 
 MANAGEMENT = "management"
 NO_WAY_BACK = "no-way-back"
-SHADOWED = "shadowed"
 
 
 def check_notes(notes: Iterable[FidelityNote], accepted: frozenset[str]) -> None:
@@ -25,50 +33,80 @@ def check_notes(notes: Iterable[FidelityNote], accepted: frozenset[str]) -> None
         )
 
 
-def check_shadows(shadows: Sequence[Neighbour], accepted: frozenset[str]) -> None:
-    """Raise when somebody else's rule above ours lets packets past the policy."""
-    if shadows and SHADOWED not in accepted:
-        listed = "; ".join(f"{n.place}: {n.text}" for n in shadows)
+def check_foreign(found: Iterable[Foreign], accepted: frozenset[str], remedy: str) -> None:
+    """Raise when foreign rules do something to the policies that nobody has accepted."""
+    stopping = open_questions(found, accepted)
+    if stopping:
         raise GuardError(
-            f"foreign rules above ours may let anyone in without a knock: {listed}",
-            hint="narrow them, set placement.position to first, or --accept shadowed",
+            "; ".join(one.text for one in stopping),
+            hint=f"{remedy}, or --accept {','.join(one.code for one in stopping)}",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Machines:
+    """Everything on a device that judges packets, before a change and after it."""
+
+    before: DeviceModel[Any]
+    after: DeviceModel[Any]
+    ours: DeviceModel[Any]
+    """What is intended alone."""
 
 
 def check_management(
-    endpoint: Endpoint | None,
-    policies: Sequence[ResolvedPolicy],
-    placement: Placement,
-    options_accept: frozenset[str],
-    *,
-    will_knock: bool,
-    only_listed: bool = False,
-) -> None:
-    """Raise when the change would govern the very endpoint this connection uses.
+    endpoint: Endpoint | None, case: Case, machines: Machines, accepted: frozenset[str]
+) -> str | None:
+    """Raise when the change would refuse a new connection such as the one we manage over.
 
-    Not when the source, as the device sees it, is listed under ``placement.management`` or
-    trusted by every policy that governs the port, and not when ``--probe`` knocks anyway.
-    ``only_listed``: a family with no address listed is not governed on this device.
+    The machine of all that runs after the change is asked, with the source as the device sees it
+    and nothing known of it. Returns a warning where it is in for now only: a lock-out would cut
+    it off, or foreign rules refuse it already.
     """
-    if endpoint is None or will_knock or MANAGEMENT in options_accept:
-        return
-    if only_listed and endpoint.address not in placement.addresses:
-        return
-    if not protects(placement, endpoint.address) or manages(placement, endpoint):
-        return
-    governing = [
-        policy.name
-        for policy in policies
-        if _governs(policy, endpoint.port)
-        and not any(endpoint.source in network for network in policy.trusted)
-    ]
-    if governing:
-        raise GuardError(
-            f"the policy {', '.join(governing)} would govern tcp/{endpoint.port} on"
-            f" {endpoint.address}, over which this device is managed from {endpoint.source}",
-            hint=f"list {endpoint.source} under placement.management.sources or trusted,"
-            " use --probe to knock after the change, or --accept management",
+    if endpoint is None or MANAGEMENT in accepted:
+        return None
+    packet = _connecting(endpoint, case.scope)
+    if case.scope.only_listed and not case.scope.holds(packet):
+        return None
+    fate = Machine(machines.after).feed(packet, 0.0)
+    where = f"tcp/{endpoint.port} on {endpoint.address}"
+    if fate.verdict is Verdict.REFUSE:
+        ours = Machine(machines.ours).feed(packet, 0.0).verdict is Verdict.REFUSE
+        if ours or Machine(machines.before).feed(packet, 0.0).verdict is not Verdict.REFUSE:
+            raise GuardError(
+                f"the change would refuse {where}, over which this device is managed from"
+                f" {endpoint.source}: {_rule(fate)}",
+                hint=f"list {endpoint.source} under placement.management.sources or trusted,"
+                " use --probe to knock after the change, or --accept management",
+            )
+        return f"foreign rules refuse {where} from {endpoint.source} already: {_rule(fate)}"
+    site = case.site(packet.family)
+    event = event_of(packet, case.scope)
+    if event and any(
+        step(site, posture, event, 0.0).verdict is Verdict.REFUSE
+        for posture in postures(site)
+        if any(state.locked for state in posture)
+    ):
+        return (
+            f"a lock-out of {endpoint.source} would cut off {where}, over which this device is"
+            f" managed: list it under placement.management.sources"
         )
+    return None
+
+
+def _connecting(endpoint: Endpoint, scope: Scope) -> WirePacket:
+    """Return the first packet of a new connection, by a protected interface where some are."""
+    interface = scope.interfaces[0] if scope.interfaces else "eth0"
+    return WirePacket(
+        endpoint.source,
+        endpoint.address,
+        "tcp",
+        endpoint.port,
+        interface=f"{interface[:-1]}0" if interface.endswith("+") else interface,
+    )
+
+
+def _rule(fate: Reaction[Any]) -> str:
+    return fate.rules[-1] if fate.rules else "the end of the rules"
 
 
 def check_way_back(endpoint: Endpoint | None, placement: Placement, accept: frozenset[str]) -> None:
@@ -84,26 +122,3 @@ def check_way_back(endpoint: Endpoint | None, placement: Placement, accept: froz
             " no revert timer: after a change that locks knockctl out nothing takes it back",
             hint="manage it over an interface of its own, or --accept no-way-back",
         )
-
-
-def protects(placement: Placement, address: Address) -> bool:
-    """Tell whether an address is protected; a family with none listed is protected whole."""
-    listed = [a for a in placement.addresses if a.version == address.version]
-    return not listed or address in listed
-
-
-def manages(placement: Placement, endpoint: Endpoint) -> bool:
-    """Tell whether the connection is one of those that are never tracked."""
-    management = placement.management
-    return (
-        management is not None
-        and endpoint.port == management.port
-        and any(endpoint.source in network for network in management.sources)
-    )
-
-
-def _governs(policy: ResolvedPolicy, port: int) -> bool:
-    if policy.is_public("tcp", port):
-        return False
-    named = (policy.is_knock, policy.is_service, policy.is_trap)
-    return policy.otherwise == "refuse" or any(holds("tcp", port) for holds in named)

@@ -15,6 +15,7 @@ from knockctl.journal.record import ChangeRecord
 from knockctl.policy import redaction
 from knockctl.policy.loader import check_together
 from knockctl.policy.resolved import ResolvedPolicy
+from knockctl.transaction.case import Case
 from knockctl.transaction.job import Job
 from knockctl.vendor import AnyVendor, Facts, FidelityNote, Placement, Reading
 
@@ -34,8 +35,13 @@ class Intent:
     remediation: Any
     already: str
     """What to say when there is nothing to do."""
-    lag: int = 0
-    """Seconds a knock may take to show."""
+    case: Case | None = None
+    """What the device is to be held to; None for a snapshot, which tells no policy."""
+
+    @property
+    def lag(self) -> int:
+        """Seconds a knock may take to show."""
+        return self.case.rendered.lag if self.case else 0
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -54,19 +60,20 @@ def form_intent(job: Job, services: Services, reading: Reading[Any], facts: Fact
     placement = place(vendor, job.device)
     policies: tuple[ResolvedPolicy, ...] = ()
     fidelity: tuple[FidelityNote, ...] = ()
-    lag = 0
+    case: Case | None = None
     config, already = compiler.empty(), "nothing of ours is there"
     if job.kind == "deploy" and job.policies:
         check_together(job.policies, job.device.name)
         rendered = compiler.render(job.policies, placement, facts)
         config, fidelity = rendered.config, rendered.fidelity
-        policies, already, lag = rendered.effective, "already as intended", rendered.lag
+        policies, already = rendered.effective, "already as intended"
+        case = Case(vendor, placement, rendered)
     elif job.kind == "rollback":
         config = compiler.load(_snapshot(job, services.journal, reading.config.revision))
         already = "already runs that revision"
     redaction.register_all(config.secrets())
     remediation = compiler.plan(reading, config, job.change_id)
-    return Intent(compiler, placement, policies, config, fidelity, remediation, already, lag)
+    return Intent(compiler, placement, policies, config, fidelity, remediation, already, case)
 
 
 def place(vendor: AnyVendor, device: Device, policies: Collection[str] | None = None) -> Placement:

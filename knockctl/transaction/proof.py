@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from knockctl.automaton import verify
-from knockctl.automaton.gaps import gaps
+from knockctl.automaton.gaps import gaps, unknocked
 from knockctl.automaton.letters import Claim
 from knockctl.automaton.model import DeviceModel, delayed
 from knockctl.automaton.nodes import Judge
 from knockctl.automaton.reference import Site
-from knockctl.automaton.verify import Finding, Result
+from knockctl.automaton.verify import Finding, Result, Status
 from knockctl.automaton.wire import Scope
 from knockctl.errors import KnockctlError, Unreachable
 from knockctl.inventory.device import Device
@@ -24,10 +24,12 @@ from knockctl.policy import redaction
 from knockctl.policy.redaction import redact
 from knockctl.policy.report import show
 from knockctl.policy.resolved import ResolvedPolicy
+from knockctl.transaction.case import Case
+from knockctl.transaction.foreign import Foreign, ask
 from knockctl.transaction.frame import Services
 from knockctl.transaction.intent import place
 from knockctl.transaction.job import Options
-from knockctl.vendor import AnyVendor, FidelityNote, Placement, Rendered, vendor_for
+from knockctl.vendor import AnyVendor, FidelityNote, vendor_for
 
 Outcome = Literal["proved", "counterexample", "unknown", "failed"]
 
@@ -89,6 +91,8 @@ class Proof(BaseModel):
     """Where the policies proved differ from the policies stated."""
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    findings: tuple[Foreign, ...] = ()
+    """What foreign rules do to the policies: the same as ``diff`` and ``deploy`` say."""
     assumptions: tuple[str, ...] = ()
     error: str | None = None
     hint: str | None = None
@@ -118,7 +122,7 @@ def prove_rendered(
     placement = place(vendor, device)
     rendered = vendor.compiler.render(policies, placement)
     config = vendor.modeller.parse(rendered.config.text())
-    case = _Case(vendor, placement, rendered, budget)
+    case = _Proving(vendor, placement, rendered, budget=budget)
     check = case.check("the rendered rules", vendor.modeller.model(config), verify.prove, late=True)
     checks = [check, *case.each_alone()]
     return case.proof(device.name, policies, checks, begun)
@@ -138,14 +142,15 @@ def prove_running(
         with contextlib.ExitStack() as stack:
             target = device.target(services.resolve, options.timeouts)
             driver = stack.enter_context(vendor.connect(target))
-            facts, text = driver.facts(), driver.everything()
+            facts, text = driver.facts(), driver.read().text
         placement = place(vendor, device)
         running = vendor.modeller.running(text)
         redaction.register_all(running.config.secrets())
         rendered = vendor.compiler.render(policies, placement, facts)
     except KnockctlError as error:
         return failed(device.name, error)
-    case = _Case(vendor, placement, rendered, budget, running.families)
+    case = _Proving(vendor, placement, rendered, running.families, budget)
+    findings: tuple[Foreign, ...] = ()
     checks, warnings = [], [*facts.warnings, *running.warnings]
     if running.config.empty:
         warnings.append("nothing of ours runs there: everything it runs is held to the policies")
@@ -153,11 +158,12 @@ def prove_running(
     else:
         own = vendor.modeller.model(running.config)
         checks.append(case.check("our rules", own, verify.prove, late=True))
-        checks.append(case.nobody_else(running.model))
-        warnings += case.refused(running.model)
+        findings = ask(case, running)
+        checks.append(case.nobody_else(running.model, findings))
     if case.site().managers:
         checks.append(case.management(running.model))
-    return case.proof(device.name, policies, checks, begun, warnings)
+    proof = case.proof(device.name, policies, checks, begun, warnings)
+    return proof.model_copy(update={"findings": findings})
 
 
 def stage_device(
@@ -173,42 +179,18 @@ def stage_device(
         found = vendor.modeller.running(running)
         redaction.register_all(found.config.secrets())
         model = found.model
-    case = _Case(vendor, placement, rendered, 0)
+    case = Case(vendor, placement, rendered)
     return case.site(), case.scope, delayed(model, rendered.lag)
 
 
 Prove = Callable[..., Result]
 
 
-class _Case:
-    """One device's policies, ready to be held against machines."""
+@dataclass(frozen=True)
+class _Proving(Case):
+    """A case, and how far to go with it."""
 
-    def __init__(
-        self,
-        vendor: AnyVendor,
-        placement: Placement,
-        rendered: Rendered[Any],
-        budget: int,
-        families: tuple[int, ...] = (4, 6),
-    ) -> None:
-        # A device without policies is not ours to keep reachable.
-        self._management = placement.management if rendered.effective else None
-        self.scope: Scope = vendor.modeller.scope(placement)
-        self._vendor, self._rendered, self._placement = vendor, rendered, placement
-        self._budget, self._families = budget, families
-
-    def site(self, family: int = 4, *, late: bool = True) -> Site:
-        """Return what the device is held to for an IP version; ``late``: with its lag."""
-        effective, relaxed = self._rendered.meaning(family)
-        if not late:
-            relaxed = tuple(replace(bounds, lag=0) for bounds in relaxed)
-        management = self._management
-        return Site(
-            effective,
-            management.sources if management else (),
-            management.port if management else None,
-            relaxed,
-        )
+    budget: int = 0
 
     def check(
         self,
@@ -225,8 +207,8 @@ class _Case:
         ``late``: for a device on which changes show at once, and for one on which they lag.
         """
         result = self._result(model, prove, judge, whole=whole)
-        if late and self._rendered.lag and len(self._rendered.effective) == 1:
-            slow = delayed(model, self._rendered.lag)
+        if late and self.rendered.lag and len(self.rendered.effective) == 1:
+            slow = delayed(model, self.rendered.lag)
             result.add(self._result(slow, prove, judge, whole=whole, late=True))
         return Check(
             name=name,
@@ -249,9 +231,9 @@ class _Case:
     ) -> Result:
         result = Result()
         more = {} if judge is None else {"judge": judge}
-        for family in self._families:
-            claim = Claim(self.site(family, late=late), self.scope, model, family, whole)
-            result.add(prove(claim, budget=self._budget, **more))
+        for family in self.families:
+            claim = self.claim(model, family, whole=whole, late=late)
+            result.add(prove(claim, budget=self.budget, **more))
         return result
 
     def each_alone(self) -> Iterator[Check]:
@@ -259,35 +241,38 @@ class _Case:
 
         All together are proved for changes that show at once: late ones are in too many states.
         """
-        policies = self._rendered.effective
-        if not self._rendered.lag or len(policies) == 1:
+        policies = self.rendered.effective
+        if not self.rendered.lag or len(policies) == 1:
             return
         for policy in policies:
-            rendered = self._vendor.compiler.render([policy], self._placement)
-            case = _Case(self._vendor, self._placement, rendered, self._budget, self._families)
-            config = self._vendor.modeller.parse(rendered.config.text())
-            model = self._vendor.modeller.model(config)
+            rendered = self.vendor.compiler.render([policy], self.placement)
+            case = replace(self, rendered=rendered)
+            config = self.vendor.modeller.parse(rendered.config.text())
+            model = self.vendor.modeller.model(config)
             yield case.check(f"{policy.name} by itself", model, verify.prove, late=True)
 
-    def nobody_else(self, model: DeviceModel[Any]) -> Check:
-        """Prove that nobody gets in without the knock; where somebody does, list all ways."""
+    def nobody_else(self, model: DeviceModel[Any], findings: Sequence[Foreign]) -> Check:
+        """Prove that nobody gets in without the knock; where somebody does, list all ways.
+
+        A trace with the whole knock in it is no such way: there something else was lost, which
+        the findings name.
+        """
         name = "nobody gets in without the knock"
         check = self.check(name, model, verify.prove, verify.opens, whole=True)
         if check.status == "counterexample":
-            check = self.check(name, model, gaps, verify.opens, whole=True)
+            lost = any(one.kind not in ("exposed", "unknown") for one in findings)
+            prove = _named_elsewhere if lost else _every_way
+            check = self.check(name, model, prove, verify.opens, whole=True)
+        exposed = [one.text for one in findings if one.kind == "exposed" and one.certain]
+        if check.status == "proved" and exposed:
+            reason = f"single packets say otherwise: {exposed[0]}"
+            check = check.model_copy(update={"status": "unknown", "reasons": (reason,)})
         return check
 
     def management(self, model: DeviceModel[Any]) -> Check:
         """Prove that management is accepted in every state."""
         name = "management stays reachable"
         return self.check(name, model, verify.prove, verify.keeps_management, whole=True)
-
-    def refused(self, model: DeviceModel[Any]) -> Iterator[str]:
-        """Yield where somebody else's rule refuses those who are in: their good right."""
-        result = self._result(model, verify.prove, verify.closes, whole=True)
-        for finding in result.findings:
-            row = finding.trace[-1]
-            yield redact(f"{row.packet} is refused although the policy accepts it: {row.rule}")
 
     def proof(
         self,
@@ -304,14 +289,34 @@ class _Case:
             device=device,
             policies=tuple(policy.name for policy in stated),
             status=status,
-            evidence=self._vendor.modeller.evidence,
+            evidence=self.vendor.modeller.evidence,
             seconds=round(time.monotonic() - begun, 3),
             checks=tuple(checks),
-            effective=tuple(_differences(stated, self._rendered.effective)),
-            notes=tuple(redact(_sentence(note)) for note in self._rendered.fidelity),
+            effective=tuple(_differences(stated, self.rendered.effective)),
+            notes=tuple(redact(_sentence(note)) for note in self.rendered.fidelity),
             warnings=tuple(redact(warning) for warning in warnings),
-            assumptions=(*self._vendor.modeller.assumptions, *_pace(self._rendered.lag)),
+            assumptions=(*self.vendor.modeller.assumptions, *_pace(self.rendered.lag)),
         )
+
+
+def _named_elsewhere(claim: Claim, judge: Judge, *, budget: int) -> Result:
+    """List the ways in without the knock; what is lost besides, findings name."""
+    return _settled(claim, judge, budget, unknocked(claim, judge, budget=budget).result)
+
+
+def _every_way(claim: Claim, judge: Judge, *, budget: int) -> Result:
+    """List the ways in; where nothing names what was lost, those with the knock in them, too."""
+    found = unknocked(claim, judge, budget=budget)
+    if found.knocked:
+        found.result.add(Result(Status.COUNTEREXAMPLE, findings=found.knocked))
+    return _settled(claim, judge, budget, found.result)
+
+
+def _settled(claim: Claim, judge: Judge, budget: int, found: Result) -> Result:
+    """Look at two sources side by side where one alone gets in nowhere and state is shared."""
+    if found.status is Status.PROVED and found.sources == 2:
+        return verify.prove(claim, judge, budget=budget)
+    return found
 
 
 def _pace(lag: int) -> Iterator[str]:

@@ -1,0 +1,298 @@
+"""The walk over chains against an interpreter that takes one packet at a time."""
+
+import itertools
+import random
+import time
+from dataclasses import replace
+from ipaddress import ip_address
+
+import pytest
+
+from knockctl.automaton.alphabet import Atom, flow, ports, protocol
+from knockctl.automaton.chains import (
+    Alter,
+    Anything,
+    Call,
+    ChainRule,
+    Leave,
+    Ours,
+    Program,
+    Remark,
+    Section,
+    Stop,
+)
+from knockctl.automaton.conditions import (
+    Every,
+    Is,
+    Open,
+    Some,
+    atoms,
+    every,
+    negated,
+    some,
+)
+from knockctl.automaton.regions import Region, Space
+from knockctl.automaton.sweep import MARK, Sweep, TooTangled
+from knockctl.automaton.verdict import Verdict
+from knockctl.automaton.wire import WirePacket
+
+PLAIN = WirePacket(ip_address("203.0.113.7"), ip_address("192.0.2.1"), "tcp", 22)
+FIELDS = ("source", "port", "protocol", "flow")
+NAMES = ("a", "b")
+
+
+def source(first, last=None):
+    return Atom("source", ((first, first if last is None else last),))
+
+
+# --- random programs --------------------------------------------------------------------------
+
+
+def question(rng):
+    low = rng.randrange(12)
+    atom = rng.choice(
+        [
+            source(low, low + rng.randrange(6)),
+            ports((low, low + rng.randrange(6))),
+            protocol(rng.choice(("tcp", "udp"))),
+            flow(*rng.sample(("fresh", "invalid", "untracked"), 2)),
+            Atom(MARK, (rng.randrange(4), 3)),
+        ]
+    )
+    return Is(atom, rng.random() < 0.7)
+
+
+def condition(rng, depth=2):
+    kind = rng.random()
+    if depth == 0 or kind < 0.5:
+        return Open(rng.choice(NAMES)) if rng.random() < 0.15 else question(rng)
+    parts = [condition(rng, depth - 1) for _ in range(rng.randrange(4))]
+    joined = every(parts) if kind < 0.85 else some(parts)
+    return negated(joined) if rng.random() < 0.2 else joined
+
+
+def action(rng, later):
+    kinds = [
+        *([Stop(Verdict.ACCEPT)] * 3),
+        *([Stop(Verdict.REFUSE)] * 3),
+        Stop(Verdict.ACCEPT, away=True),
+        Leave(),
+        Remark(rng.randrange(4), 3),
+        Alter((("port", rng.randrange(12)),), leaves=rng.random() < 0.5),
+        Alter((("flow", "untracked"),)),
+        Anything(),
+        *[Call(name, goto=rng.random() < 0.3) for name in later],
+        *[Call(name) for name in later],
+    ]
+    return rng.choice(kinds)
+
+
+def program(rng):
+    names = ["first", "second", "x", "y", "z"]
+    chains = {}
+    for place, name in enumerate(names):
+        later = names[max(place + 1, 2) :]
+        rules = []
+        for number in range(rng.randrange(7)):
+            ours = rng.random() < 0.1
+            some_action = rng.choice((Ours(), Stop(Verdict.REFUSE))) if ours else action(rng, later)
+            rules.append(ChainRule(some_action, condition(rng), name, number + 1, "", ours=ours))
+        chains[name] = rules
+    ends = rng.choices((Verdict.ACCEPT, Verdict.REFUSE, Verdict.PASS), k=2)
+    return Program(
+        (Section("first", ends[0], "end 1"), Section("second", ends[1], "end 2")), chains
+    )
+
+
+# --- one packet at a time ---------------------------------------------------------------------
+
+
+class Walk:
+    """Takes one packet through a program; opens are answered by ``answers``."""
+
+    def __init__(self, listed, packet, answers):
+        self.program, self.packet, self.answers = listed, packet, answers
+        self.now, self.mark = packet, 0
+
+    def run(self):
+        for section in self.program.sections:
+            fate = self.chain(section.chain)
+            if fate == "next section":
+                fate = None
+            if fate and fate[0] == "ours":
+                return fate
+            if fate and fate[0] == Verdict.REFUSE:
+                return fate
+            last = section is self.program.sections[-1]
+            if fate and (last or fate[1].action.away):
+                return fate
+            if fate:
+                continue
+            if section.end is Verdict.REFUSE or (last and section.end is Verdict.ACCEPT):
+                return section.end, section.label
+        return "left", None
+
+    def chain(self, name):
+        for rule in self.program.chains[name]:
+            if not self.holds(rule.condition):
+                continue
+            if isinstance(rule.action, Leave):
+                return None
+            fate = self.act(rule)
+            if fate or (isinstance(rule.action, Call) and rule.action.goto):
+                return fate
+        return None
+
+    def act(self, rule):
+        act = rule.action
+        if isinstance(act, Call):
+            return self.chain(act.chain)
+        if isinstance(act, Ours | Stop) and (rule.ours or isinstance(act, Ours)):
+            return "ours", rule
+        if isinstance(act, Stop):
+            return act.verdict, rule
+        if isinstance(act, Remark):
+            self.mark = self.mark & ~act.mask ^ act.value
+        if isinstance(act, Alter):
+            self.now = replace(self.now, **dict(act.fields))
+            return "next section" if act.leaves else None
+        return None
+
+    def holds(self, asked):
+        if isinstance(asked, Every):
+            return all(self.holds(part) for part in asked.parts)
+        if isinstance(asked, Some):
+            return any(self.holds(part) for part in asked.parts)
+        if isinstance(asked, Open):
+            return self.answers[asked.name] is not asked.negated
+        if asked.atom.field == MARK:
+            value, mask = asked.atom.test
+            return (self.mark & mask == value) is asked.wanted
+        return asked.atom.holds(self.now) is asked.wanted
+
+
+def packets():
+    for number, port in itertools.product(range(0, 18, 1), range(0, 18, 3)):
+        for kind, seen in (("tcp", "fresh"), ("udp", "fresh"), ("tcp", "invalid")):
+            yield replace(PLAIN, source=ip_address(number), port=port, protocol=kind, flow=seen)
+
+
+def space_of(listed):
+    asked = [a for c in listed.chains.values() for rule in c for a in atoms(rule.condition)]
+    cut = [a for a in asked if a.field != MARK]
+    cut += [flow("fresh", "invalid"), protocol("tcp"), protocol("udp"), ports((0, 17))]
+    samples = dict.fromkeys(("protocol", "flow", "source", "port"), ())
+    return Space.of(4, cut, samples)
+
+
+def inside(space, box, packet):
+    values = {"source": int(packet.source), "port": packet.port}
+    for name in FIELDS:
+        cells = space.fields[name]
+        value = values.get(name, getattr(packet, name))
+        if name in values:
+            place = max(n for n, start in enumerate(cells.values) if start <= value)
+        else:
+            place = cells.values.index(value)
+        if not box.masks[name] >> place & 1:
+            return False
+    return True
+
+
+def swept(listed):
+    space = space_of(listed)
+    start = Region(space, {name: cells.all for name, cells in space.fields.items()})
+    start = start.narrowed(protocol=["tcp", "udp"], flow=["fresh", "invalid"])
+    return space, Sweep(listed, space).run([start.masks])
+
+
+ANSWERS = [
+    dict(zip(NAMES, said, strict=True)) for said in itertools.product((True, False), repeat=2)
+]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_fate_is_missed_and_none_is_invented(seed):
+    rng = random.Random(seed)
+    listed = program(rng)
+    space, found = swept(listed)
+    for packet in rng.sample(list(packets()), 60):
+        here = [p for p in found.passages if inside(space, p.box, packet)]
+        seen = [box for box in found.reached if inside(space, box, packet)]
+        for answers in ANSWERS:
+            what, rule = Walk(listed, packet, answers).run()
+            if what == "ours":
+                assert seen, (packet, rule)
+            elif what != "left":
+                by = [p for p in here if (p.rule is rule or p.rule.where == rule)]
+                assert any(p.verdict is what for p in by), (packet, answers, rule)
+        what, rule = Walk(listed, packet, dict.fromkeys(NAMES, False)).run()
+        for passage in here:
+            if not passage.box.opens and passage.verdict is not None:
+                assert passage.verdict is what
+                assert rule in (passage.rule, passage.rule.where)
+
+
+def test_the_random_programs_do_everything():
+    rules = [
+        r for seed in range(60) for c in program(random.Random(seed)).chains.values() for r in c
+    ]
+    kinds = {type(rule.action) for rule in rules}
+    assert kinds == {Stop, Leave, Call, Alter, Remark, Ours, Anything}
+
+
+# --- time -------------------------------------------------------------------------------------
+
+
+def seconds(listed):
+    begun = time.process_time()
+    swept(listed)
+    return time.process_time() - begun
+
+
+def test_many_calls_of_one_chain_take_time_by_their_number():
+    inner = [ChainRule(Stop(Verdict.ACCEPT), Is(ports((n, n))), "x", n + 1, "") for n in range(20)]
+
+    def calls(count):
+        rules = [ChainRule(Call("x"), Is(source(2 * n)), "first", n + 1, "") for n in range(count)]
+        return Program((Section("first", Verdict.ACCEPT),), {"first": rules, "x": inner})
+
+    few, many = (min(seconds(calls(n)) for _ in range(3)) for n in (200, 800))
+    assert many < 12 * few
+
+
+def test_chains_that_call_each_other_twice_are_walked_once_each():
+    chains = {
+        f"c{n}": [
+            ChainRule(Call(f"c{n + 1}"), Is(source(n, n + 30)), f"c{n}", 1, ""),
+            ChainRule(Call(f"c{n + 1}"), Is(ports((n, n + 30))), f"c{n}", 2, ""),
+        ]
+        for n in range(17)
+    }
+    chains["c17"] = [ChainRule(Stop(Verdict.ACCEPT), Is(protocol("udp")), "c17", 1, "")]
+    assert seconds(Program((Section("c0", Verdict.REFUSE),), chains)) < 1
+
+
+def test_a_chain_that_leads_back_to_itself_is_an_error():
+    loop = {"x": [ChainRule(Call("y"))], "y": [ChainRule(Call("x"))]}
+    with pytest.raises(TooTangled, match="leads back to itself"):
+        swept(Program((Section("x"),), loop))
+
+
+def test_a_rule_of_ours_that_may_match_has_seen_the_packet():
+    listed = Program(
+        (Section("x", Verdict.ACCEPT),),
+        {
+            "x": [
+                ChainRule(
+                    Stop(Verdict.ACCEPT), Every((Is(ports((1, 1))), Open("in", "ours"))), ours=True
+                ),
+                ChainRule(Stop(Verdict.REFUSE), where="x", number=2, text="drop"),
+            ]
+        },
+    )
+    space, found = swept(listed)
+    met = {(p.box.met, inside(space, p.box, replace(PLAIN, port=1))) for p in found.passages}
+    assert (True, True) in met
+    assert (True, False) not in met or (False, False) in met
+    assert [bool(box.opens) for box in found.reached] == [True]
