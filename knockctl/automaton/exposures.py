@@ -206,10 +206,13 @@ class _Question:
         states = list(postures(site))
         for part in parts:
             example = Region(self.space, {"source": part}).packet(self._likes()).source
-            if all(any(example in network for network in p.trusted) for p in site.policies):
+            trusting = [any(example in n for n in p.trusted) for p in site.policies]
+            if all(trusting):
                 continue
             group = _Sources(part, example)
             for role in self.roles:
+                if any(trusting) and role.segment is not Segment.OPENING:
+                    continue
                 found = stake(site, role, example, states)
                 group.stakes.append((role, self._role(role), found))
             yield group
@@ -352,9 +355,10 @@ class _Question:
     def _who(self, sources: int, hit: Masks, *, everyone: bool) -> str:
         by = self.space.fields["interface"]
         names = [n for place, n in enumerate(by.values) if hit["interface"] >> place & 1]
-        others = [n for n in by.values if n not in (*names, LOOPBACK)]
+        named = {atom.test for atom in self.space.places if atom.field == "interface"}
         scope = self.claim.scope.interfaces
-        where = f" by {', '.join(map(str, names))}" if others and names and not scope else ""
+        told = bool(names) and set(names) <= named and not scope
+        where = f" by {', '.join(map(str, names))}" if told else ""
         return f"{'anyone' if everyone else self._networks(sources)}{where}"
 
     def _networks(self, sources: int) -> str:
@@ -419,7 +423,9 @@ class _Question:
     def _never(self, role: Role, groups: Sequence[_Sources], swept: Swept) -> bool:
         """Tell whether no packet of a role ever gets to the policies."""
         for group in groups:
-            masks = next(found for one, found, _ in group.stakes if one is role)
+            masks = next((found for one, found, _ in group.stakes if one is role), None)
+            if masks is None:
+                continue
             mine = {**masks, "source": group.mask}
             if any(box.cut(mine) for box in swept.reached):
                 return False

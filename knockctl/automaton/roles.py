@@ -182,6 +182,9 @@ def _with(known: Stake, before: tuple[State, ...], after: Step, *, start: bool) 
     locked = any(state.locked for state in before)
     locks = any(then.locked and then != now for now, then in zip(before, after.states, strict=True))
     changed = after.states != before
+    ends = any(
+        now.granted and not then.granted for now, then in zip(before, after.states, strict=True)
+    )
     return replace(
         known,
         refused=known.refused or (refused and start),
@@ -189,6 +192,6 @@ def _with(known: Stake, before: tuple[State, ...], after: Step, *, start: bool) 
         accepted=known.accepted or (after.verdict is Verdict.ACCEPT and not start),
         knock=known.knock or (changed and "4" in after.rules),
         reset=known.reset or (changed and not locks and "7" in after.rules),
-        stray=known.stray or (changed and not locks and "6" in after.rules),
+        stray=known.stray or (not locks and after.verdict is not Verdict.ACCEPT and ends),
         lockout=known.lockout or locks,
     )

@@ -25,7 +25,6 @@ from knockctl.automaton.conditions import (
     Every,
     Is,
     Open,
-    Some,
     atoms,
     every,
     negated,
@@ -35,6 +34,7 @@ from knockctl.automaton.regions import Region, Space
 from knockctl.automaton.sweep import MARK, Sweep, TooTangled
 from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import WirePacket
+from tests.fixtures.chained import Walk
 
 PLAIN = WirePacket(ip_address("203.0.113.7"), ip_address("192.0.2.1"), "tcp", 22)
 FIELDS = ("source", "port", "protocol", "flow")
@@ -105,70 +105,6 @@ def program(rng):
 
 
 # --- one packet at a time ---------------------------------------------------------------------
-
-
-class Walk:
-    """Takes one packet through a program; opens are answered by ``answers``."""
-
-    def __init__(self, listed, packet, answers):
-        self.program, self.packet, self.answers = listed, packet, answers
-        self.now, self.mark = packet, 0
-
-    def run(self):
-        for section in self.program.sections:
-            fate = self.chain(section.chain)
-            if fate == "next section":
-                fate = None
-            if fate and fate[0] == "ours":
-                return fate
-            if fate and fate[0] == Verdict.REFUSE:
-                return fate
-            last = section is self.program.sections[-1]
-            if fate and (last or fate[1].action.away):
-                return fate
-            if fate:
-                continue
-            if section.end is Verdict.REFUSE or (last and section.end is Verdict.ACCEPT):
-                return section.end, section.label
-        return "left", None
-
-    def chain(self, name):
-        for rule in self.program.chains[name]:
-            if not self.holds(rule.condition):
-                continue
-            if isinstance(rule.action, Leave):
-                return None
-            fate = self.act(rule)
-            if fate or (isinstance(rule.action, Call) and rule.action.goto):
-                return fate
-        return None
-
-    def act(self, rule):
-        act = rule.action
-        if isinstance(act, Call):
-            return self.chain(act.chain)
-        if isinstance(act, Ours | Stop) and (rule.ours or isinstance(act, Ours)):
-            return "ours", rule
-        if isinstance(act, Stop):
-            return act.verdict, rule
-        if isinstance(act, Remark):
-            self.mark = self.mark & ~act.mask ^ act.value
-        if isinstance(act, Alter):
-            self.now = replace(self.now, **dict(act.fields))
-            return "next section" if act.leaves else None
-        return None
-
-    def holds(self, asked):
-        if isinstance(asked, Every):
-            return all(self.holds(part) for part in asked.parts)
-        if isinstance(asked, Some):
-            return any(self.holds(part) for part in asked.parts)
-        if isinstance(asked, Open):
-            return self.answers[asked.name] is not asked.negated
-        if asked.atom.field == MARK:
-            value, mask = asked.atom.test
-            return (self.mark & mask == value) is asked.wanted
-        return asked.atom.holds(self.now) is asked.wanted
 
 
 def packets():

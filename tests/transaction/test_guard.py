@@ -1,14 +1,23 @@
 """What a deploy refuses up front."""
 
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 import pytest
 
+from knockctl.automaton.alphabet import ports
+from knockctl.automaton.chains import ChainRule, Stop
+from knockctl.automaton.conditions import Is
+from knockctl.automaton.verdict import Verdict
 from knockctl.errors import GuardError
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
-from knockctl.transaction.guard import check_management, check_notes, check_shadows
-from knockctl.vendor import Endpoint, FidelityNote, Management, Neighbour, Placement
+from knockctl.transaction.case import Case
+from knockctl.transaction.foreign import Foreign
+from knockctl.transaction.guard import Machines, check_foreign, check_management, check_notes
+from knockctl.vendor import Endpoint, FidelityNote, Management, Placement, Rendered
+from tests.fixtures.chained import Chains
+from tests.fixtures.held import HeldVendor, Memory, Words
 
 NONE = frozenset()
 SSH = ResolvedPolicy(
@@ -19,6 +28,8 @@ SSH = ResolvedPolicy(
     grant_duration=1,
 )
 HERE = Endpoint(ip_address("192.0.2.1"), ip_address("198.51.100.1"), 22)
+PASSES, REFUSES = Chains(), Chains((), (22,))
+REFUSED_BEFORE = Chains((ChainRule(Stop(Verdict.REFUSE), Is(ports((22, 22))), "in", 1, "drop"),))
 
 
 def note(kind, direction):
@@ -33,48 +44,54 @@ def test_only_looser_and_unsupported_stop_a_deploy_until_accepted():
         check_notes([one], frozenset({"c"}))
 
 
-def test_foreign_accepts_above_ours_stop_a_deploy():
-    shadow = Neighbour("INPUT rule 1", "-j ACCEPT", "accepts")
-    check_shadows([], NONE)
-    with pytest.raises(GuardError, match="INPUT rule 1: -j ACCEPT"):
-        check_shadows([shadow], NONE)
-    check_shadows([shadow], frozenset({"shadowed"}))
+def test_what_foreign_rules_do_stops_a_deploy_until_that_rule_is_accepted():
+    def told(code, *, blocks=True):
+        return Foreign(code=code, kind="exposed", text=f"by {code}", certain=True, blocks=blocks)
+
+    two = [told("exposed:1"), told("exposed:2"), told("reset-lost:3", blocks=False)]
+    check_foreign([], NONE, "mend it")
+    with pytest.raises(GuardError, match=r"by exposed:1; by exposed:2\n.*mend it, or --accept"):
+        check_foreign(two, NONE, "mend it")
+    with pytest.raises(GuardError, match=r"^by exposed:2"):
+        check_foreign(two, frozenset({"exposed:1"}), "mend it")
+    check_foreign(two, frozenset({"exposed:1", "exposed:2"}), "mend it")
 
 
-def management(policy=SSH, endpoint=HERE, accept=NONE, *, probe=False, **placement):
-    check_management(endpoint, [policy], Placement(**placement), accept, will_knock=probe)
+def management(
+    after=REFUSES, before=PASSES, ours=REFUSES, endpoint=HERE, accept=NONE, policy=SSH, **placed
+):
+    case = Case(HeldVendor(Memory()), Placement(**placed), Rendered(Words(), (policy,)))
+    return check_management(endpoint, case, Machines(before, after, ours), accept)
 
 
-def test_the_endpoint_we_manage_over_is_not_governed_unawares():
-    with pytest.raises(GuardError, match=r"tcp/22 on 198\.51\.100\.1"):
+def test_a_connection_that_the_change_would_refuse_stops_it():
+    with pytest.raises(GuardError, match=r"tcp/22 on 198\.51\.100\.1.*192\.0\.2\.1: ours"):
         management()
-    management(probe=True)
-    management(accept=frozenset({"management"}))
-    management(endpoint=None)
-    management(addresses=("198.51.100.9",))
-    management(management=Management(sources=("192.0.2.0/24",)))
-    with pytest.raises(GuardError):
-        management(management=Management(sources=("192.0.2.0/24",), port=2222))
-    with pytest.raises(GuardError):
-        management(addresses=("2001:db8::1",))
+    with pytest.raises(GuardError, match=r"tcp/22"):
+        management(before=REFUSES)
+    assert management(accept=frozenset({"management"})) is None
+    assert management(endpoint=None) is None
+    assert management(after=PASSES) is None
 
 
-def test_a_trusted_source_or_a_port_nothing_governs_is_free():
-    from dataclasses import replace
-
-    management(replace(SSH, trusted=(ip_network("192.0.2.0/24"),)))
-    other = Endpoint(HERE.source, HERE.address, 2222)
-    management(endpoint=other)
-    management(replace(SSH, otherwise="refuse", public=(Span.parse("tcp/2222"),)), endpoint=other)
-    with pytest.raises(GuardError):
-        management(replace(SSH, otherwise="refuse"), endpoint=other)
+def test_what_foreign_rules_refuse_already_is_told_and_stops_nothing():
+    told = management(after=REFUSED_BEFORE, before=REFUSED_BEFORE, ours=PASSES)
+    assert (
+        told
+        == "foreign rules refuse tcp/22 on 198.51.100.1 from 192.0.2.1 already: in rule 1: drop"
+    )
 
 
-def test_where_only_listed_addresses_are_governed_another_family_is_not():
-    listed = Placement(addresses=(ip_address("198.51.100.1"),))
-    there = Endpoint(ip_address("2001:db8::1"), ip_address("2001:db8::2"), 22)
-    with pytest.raises(GuardError):
-        check_management(there, [SSH], listed, NONE, will_knock=False)
-    check_management(there, [SSH], listed, NONE, will_knock=False, only_listed=True)
-    with pytest.raises(GuardError):
-        check_management(HERE, [SSH], listed, NONE, will_knock=False, only_listed=True)
+def test_a_foreign_rule_that_begins_to_refuse_with_the_change_stops_it():
+    with pytest.raises(GuardError, match="in rule 1: drop"):
+        management(after=REFUSED_BEFORE, ours=PASSES)
+
+
+def test_who_may_be_locked_out_of_management_is_warned():
+    policy = replace(SSH, wrong_knock="lockout", lockout=60, otherwise="pass")
+    elsewhere = replace(HERE, port=2222)
+    told = management(after=PASSES, endpoint=elsewhere, policy=policy)
+    assert "a lock-out of 192.0.2.1 would cut off tcp/2222" in told
+    listed = Management(sources=(ip_network("192.0.2.0/24"),), port=2222)
+    safe = management(after=PASSES, endpoint=elsewhere, policy=policy, management=listed)
+    assert safe is None

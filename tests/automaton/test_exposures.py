@@ -1,0 +1,355 @@
+"""What foreign rules do to the policies, asked with single packets."""
+
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+
+import pytest
+
+from knockctl.automaton.alphabet import Atom, flow, ports, protocol, within
+from knockctl.automaton.chains import Anything, Call, ChainRule, Leave, Ours, Program, Section, Stop
+from knockctl.automaton.conditions import Every, Is, Open, negated
+from knockctl.automaton.exposures import Kind, find
+from knockctl.automaton.letters import Claim
+from knockctl.automaton.reference import Site
+from knockctl.automaton.relaxations import Relaxations
+from knockctl.automaton.roles import Segment, postures, roles, stake
+from knockctl.automaton.verdict import Verdict
+from knockctl.automaton.wire import LOOPBACK, Scope
+from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy, ResolvedTrap
+from knockctl.ports import Span
+
+SOMEBODY = ip_address("203.0.113.7")
+SSH = ResolvedPolicy(
+    name="ssh",
+    generations=(Generation(1, (Knock("tcp", 1001), Knock("udp", 1002))),),
+    step_timeout=10,
+    services=(Span.parse("tcp/22"),),
+    grant_duration=60,
+    traps=(ResolvedTrap((Span.parse("tcp/666"),), 60, unless_granted=False),),
+    public=(Span.parse("tcp/80"),),
+    trusted=(ip_network("192.0.2.0/28"),),
+    lockout=60,
+)
+ACCEPT, REFUSE = Stop(Verdict.ACCEPT), Stop(Verdict.REFUSE)
+TCP, UDP = Is(protocol("tcp")), Is(protocol("udp"))
+
+
+def port(number, last=None):
+    return Is(ports((number, last or number)))
+
+
+def source(text):
+    return Is(within("source", ip_network(text)))
+
+
+def rule(action, *asked, text="r", where="INPUT", number=1, **more):
+    return ChainRule(action, Every(asked), where, number, text, **more)
+
+
+def program(*above, chains=None, end=Verdict.ACCEPT, **more):
+    """Rules, then ours, then nothing."""
+    listed = {"in": [*above, ChainRule(Ours(), ours=True)], **(chains or {})}
+    return Program((Section("in", end),), listed, **more)
+
+
+def found(listed, policy=SSH, scope=None, site=None, family=4):
+    held = site or Site((policy,))
+    return find(Claim(held, scope or Scope(), None, family, whole=True), listed)
+
+
+def kinds(findings):
+    return [one.kind.value for one in findings]
+
+
+# --- what is at stake ---------------------------------------------------------------------------
+
+
+def at_stake(policy, name, segment=Segment.OPENING, protocol=None, place=0):
+    site = Site((policy,))
+    some = [
+        role
+        for role in roles(site)
+        if (role.name, role.segment) == (name, segment) and protocol in (None, role.protocol)
+    ]
+    return stake(site, some[place], SOMEBODY, list(postures(site)))
+
+
+def test_every_port_has_its_role():
+    told = [(r.name, r.segment.value, [str(s) for s in r.spans]) for r in roles(Site((SSH,)))]
+    assert ("service", "opening", ["tcp/22"]) in told
+    assert ("knock", "opening", ["tcp/1001"]) in told
+    assert ("knock", "opening", ["udp/1002"]) in told
+    assert ("trap", "bare", ["tcp/666"]) in told
+    (others,) = [s for n, g, s in told if (n, g) == ("other", "opening") and s[0][:3] == "udp"]
+    assert others == ["udp/0-1001", "udp/1003-65535"]
+
+
+def test_where_nobody_minds_other_ports_they_have_no_role():
+    quiet = replace(SSH, wrong_knock="ignore", traps=(), lockout=None)
+    assert {role.name for role in roles(Site((quiet,)))} == {"service", "knock"}
+
+
+def test_what_a_packet_means_in_some_posture_is_at_stake():
+    assert at_stake(SSH, "service").refused
+    assert at_stake(SSH, "service").accepted
+    assert at_stake(SSH, "knock").knock
+    assert at_stake(SSH, "knock", place=1).knock
+    assert at_stake(SSH, "trap").lockout
+    other = at_stake(SSH, "other")
+    assert (other.refused, other.reset, other.held_off) == (False, True, True)
+    assert at_stake(replace(SSH, stray="revoke"), "other").stray
+    assert at_stake(replace(SSH, wrong_knock="lockout"), "other").lockout
+    assert at_stake(replace(SSH, otherwise="refuse"), "other").refused
+    bare = at_stake(SSH, "service", Segment.BARE)
+    assert (bare.refused, bare.counts) == (True, False)
+
+
+# --- exposures ----------------------------------------------------------------------------------
+
+
+def test_nothing_above_ours_is_nothing_to_tell():
+    assert found(program()) == []
+    assert found(program(rule(ACCEPT, TCP, port(80)))) == []
+
+
+def test_an_accept_for_a_service_is_told_with_its_rule():
+    (one, *rest) = found(program(rule(ACCEPT, TCP, port(22), text="-p tcp --dport 22 -j ACCEPT")))
+    assert not rest
+    assert (one.kind, one.blocks, one.certain, one.everyone) == (Kind.EXPOSED, True, True, True)
+    assert str(one) == (
+        "tcp/22 is open to anyone without a knock: INPUT rule 1: -p tcp --dport 22 -j ACCEPT"
+    )
+
+
+def test_all_ways_in_are_told_each_with_its_own_rule():
+    ways = program(
+        rule(ACCEPT, TCP, port(22), source("10.0.0.0/8"), text="ten"),
+        rule(ACCEPT, TCP, port(22), Is(Atom("interface", "mgmt0")), text="mgmt"),
+        rule(ACCEPT, TCP, port(22), Open("the list X"), text="listed"),
+        rule(ACCEPT, TCP, port(20, 25), text="rest"),
+    )
+    told = [one for one in found(ways) if one.kind is Kind.EXPOSED]
+    assert [(str(one.rules[0].text), one.who, one.certain) for one in told] == [
+        ("ten", "10.0.0.0/8", True),
+        ("mgmt", "some sources by mgmt0", True),
+        ("listed", "some sources", False),
+        ("rest", "some sources", True),
+    ]
+    assert "may be open to some sources" in str(told[2])
+    assert str(told[2]).endswith("(the list X)")
+
+
+def test_a_rule_that_another_hides_is_not_told():
+    hidden = program(rule(REFUSE, TCP, port(22)), rule(ACCEPT, TCP, port(22), text="late"))
+    assert Kind.EXPOSED not in kinds(found(hidden))
+
+
+def test_negations_jumps_and_returns_are_followed():
+    not_lo = rule(ACCEPT, negated(Is(Atom("interface", LOOPBACK))), TCP, port(22), text="not lo")
+    assert kinds(found(program(not_lo))) == ["exposed"]
+    assert found(program(rule(ACCEPT, Is(Atom("interface", LOOPBACK))))) == []
+    inner = {"X": [rule(Leave(), source("10.0.0.0/8")), rule(ACCEPT, where="X", text="all")]}
+    (one,) = found(program(rule(Call("X"), TCP, port(22), text="jump"), chains=inner))
+    assert "X rule 1: all, which is reached by INPUT rule 1: jump" in str(one)
+    assert one.who == "some sources"
+
+
+def test_what_is_never_a_first_packet_exposes_nothing():
+    known = rule(ACCEPT, Is(flow("known", "related")))
+    invalid = rule(REFUSE, Is(flow("invalid")))
+    assert found(program(known, invalid)) == []
+
+
+def test_untracked_packets_count_only_where_something_untracks():
+    untracked = rule(ACCEPT, Is(flow("untracked")))
+    assert found(program(untracked)) == []
+    assert "exposed" in kinds(found(program(untracked, untracks=True)))
+
+
+def test_segments_that_open_nothing_reveal_a_service():
+    bare = rule(ACCEPT, negated(Is(Atom("flags", (23, 2)))), TCP, port(22))
+    (one,) = found(program(bare))
+    assert one.segments
+    assert "for segments that open nothing" in str(one)
+
+
+def test_trusted_sources_and_other_addresses_are_nobodys_concern():
+    assert found(program(rule(ACCEPT, source("192.0.2.0/30")))) == []
+    scope = Scope((ip_address("198.51.100.1"),))
+    elsewhere = rule(ACCEPT, Is(within("destination", ip_network("198.51.100.2/32"))))
+    assert found(program(elsewhere), scope=scope) == []
+    assert found(program(rule(ACCEPT)), scope=replace(scope, only_listed=True), family=6) == []
+
+
+def test_management_to_its_port_is_no_exposure_but_elsewhere_is():
+    site = Site((SSH,), (ip_network("10.0.0.0/8"),), 22)
+    assert found(program(rule(ACCEPT, source("10.0.0.0/8"), TCP, port(22))), site=site) == []
+    listed = found(program(rule(ACCEPT, source("10.0.0.0/8"), TCP, port(1001))), site=site)
+    assert "exposed" in kinds(listed)
+
+
+def test_with_the_rest_refused_every_port_is_governed():
+    policy = replace(SSH, otherwise="refuse")
+    (one, *_) = found(program(rule(ACCEPT, UDP, port(53))), policy)
+    assert (one.kind, [str(span) for span in one.spans]) == (Kind.EXPOSED, ["udp/53"])
+
+
+def test_a_run_of_rules_is_told_rule_by_rule():
+    def one(number):
+        asked = (Is(Atom("source", ((number, number),))), TCP, port(22))
+        return rule(ACCEPT, *asked, text=f"-s {number}", number=number)
+
+    numbers = (5, 7, 9)
+    merged = Is(Atom("source", tuple((n, n) for n in numbers)))
+    run = rule(ACCEPT, merged, TCP, port(22), parts=lambda: [one(n) for n in numbers])
+    told = found(program(run))
+    assert [str(f.rules[0].text) for f in told] == ["-s 5", "-s 7", "-s 9"]
+    assert [f.who for f in told] == ["0.0.0.5/32", "0.0.0.7/32", "0.0.0.9/32"]
+
+
+def test_an_action_nobody_understands_may_let_in():
+    (one, *_) = found(program(rule(Anything(), TCP, port(22), text="-j WHAT")))
+    assert (one.kind, one.certain, one.blocks) == (Kind.EXPOSED, False, True)
+    assert "may be open" in str(one)
+
+
+def test_where_a_guess_may_refuse_before_nothing_is_certain():
+    guessed = rule(REFUSE, Open("-m strange", "guess"))
+    (one, *_) = found(program(guessed, rule(ACCEPT, TCP, port(22))))
+    assert not one.certain
+
+
+def test_what_happens_by_chance_happens():
+    (one, *_) = found(program(rule(ACCEPT, Open("limit", "chance"), TCP, port(22))))
+    assert one.certain
+
+
+def test_the_end_of_the_rules_may_be_what_lets_in():
+    """Ours stand in a chain that only some packets are led to."""
+    listed = Program(
+        (Section("in", Verdict.ACCEPT, "policy ACCEPT"),),
+        {"in": [rule(Call("ours"), source("10.0.0.0/8"))], "ours": [ChainRule(Ours(), ours=True)]},
+    )
+    (one, *_) = [f for f in found(listed) if f.kind is Kind.EXPOSED]
+    assert "policy ACCEPT" in str(one)
+
+
+def test_rules_that_lead_in_circles_leave_it_unknown():
+    loop = {"X": [rule(Call("Y"))], "Y": [rule(Call("X"))]}
+    (one,) = found(program(rule(Call("X")), chains=loop))
+    assert (one.kind, one.blocks) == (Kind.UNKNOWN, True)
+    assert "leads back to itself" in str(one)
+
+
+# --- losses -------------------------------------------------------------------------------------
+
+
+def test_a_refusal_for_everybody_means_that_nobody_can_knock():
+    told = found(program(rule(REFUSE, text="deny any any"), end=Verdict.REFUSE))
+    by = {one.kind: one for one in told}
+    assert by[Kind.KNOCK_LOST].blocks
+    assert by[Kind.SERVICE_SHUT].blocks
+    assert "nobody can knock: tcp/1001, udp/1002 never gets to the policy" in str(
+        by[Kind.KNOCK_LOST]
+    )
+
+
+def test_a_refusal_for_some_is_told_and_stops_nothing():
+    told = found(program(rule(REFUSE, source("203.0.113.0/24"), text="banned")))
+    assert {one.kind for one in told} == {
+        Kind.KNOCK_LOST,
+        Kind.SERVICE_SHUT,
+        Kind.LOCKOUT_LOST,
+        Kind.RESET_LOST,
+    }
+    assert not any(one.blocks for one in told)
+    assert all("203.0.113.0/24" in str(one) for one in told)
+
+
+def test_an_accept_for_another_port_takes_a_reset_away():
+    quiet = replace(SSH, lockout=None, traps=())
+    (one,) = found(program(rule(ACCEPT, UDP, port(53))), quiet)
+    assert (one.kind, one.blocks) == (Kind.RESET_LOST, False)
+    assert "no longer count as wrong knocks" in str(one)
+
+
+def test_an_accept_for_another_port_lets_those_in_who_are_locked_out():
+    told = {one.kind: str(one) for one in found(program(rule(ACCEPT, UDP, port(53))))}
+    assert told[Kind.LOCKOUT_LOST].startswith("who is locked out still reaches udp/53")
+
+
+def test_strays_have_a_name_of_their_own():
+    policy = replace(SSH, wrong_knock="ignore", stray="revoke", lockout=None, traps=())
+    assert kinds(found(program(rule(ACCEPT, UDP, port(53))), policy)) == ["stray-lost"]
+
+
+def test_what_stands_behind_ours_takes_nothing_away():
+    ours = ChainRule(Stop(Verdict.ACCEPT), Every((TCP, port(22), Open("in", "ours"))), ours=True)
+    deny = ChainRule(Stop(Verdict.REFUSE), Every((TCP, port(22))), ours=True)
+    listed = Program((Section("in", Verdict.PASS),), {"in": [ours, deny, rule(REFUSE)]})
+    told = found(listed, replace(SSH, wrong_knock="ignore", traps=(), lockout=None))
+    assert "service-shut" not in kinds(told)
+
+
+def test_an_accept_between_rules_of_ours_exposes():
+    ours = ChainRule(Stop(Verdict.ACCEPT), Every((TCP, port(22), Open("in", "ours"))), ours=True)
+    deny = ChainRule(Stop(Verdict.REFUSE), Every((TCP, port(22))), ours=True)
+    between = Program(
+        (Section("in", Verdict.PASS),), {"in": [ours, rule(ACCEPT, TCP, port(22)), deny]}
+    )
+    assert kinds(found(between))[0] == "exposed"
+
+
+# --- acceptance ---------------------------------------------------------------------------------
+
+
+def code(*above, **more):
+    return found(program(*above, **more))[0].code
+
+
+def test_acceptance_is_bound_to_the_rule_wherever_it_stands():
+    here = rule(ACCEPT, TCP, port(22), text="one")
+    moved = rule(ACCEPT, TCP, port(22), text="one", number=7)
+    other = rule(ACCEPT, TCP, port(22), text="another")
+    assert code(here) == code(moved) != code(other)
+    assert code(here).startswith("exposed:")
+
+
+def test_another_way_to_the_same_rule_asks_again():
+    inner = {"X": [rule(ACCEPT, where="X", text="all")]}
+    one = rule(Call("X"), source("10.0.0.0/8"), TCP, port(22), text="ten")
+    two = rule(Call("X"), source("11.0.0.0/8"), TCP, port(22), text="eleven")
+    assert code(one, chains=inner) != code(one, two, chains=inner)
+
+
+# --- several policies ---------------------------------------------------------------------------
+
+
+def test_sources_that_one_of_two_policies_trusts_are_asked_about_for_the_other():
+    other = replace(
+        SSH,
+        name="web",
+        generations=(Generation(1, (Knock("tcp", 2001), Knock("udp", 2002))),),
+        services=(Span.parse("tcp/443"),),
+        traps=(),
+        trusted=(),
+    )
+    site = Site((SSH, other))
+    listed = program(rule(ACCEPT, source("192.0.2.0/30"), TCP, port(443)))
+    assert kinds(found(listed, site=site)) == ["exposed"]
+    trusted = program(rule(ACCEPT, source("192.0.2.0/30"), TCP, port(22)))
+    # The other policy may lock out whom this one trusts: that is all it takes away.
+    assert kinds(found(trusted, site=site)) == ["lockout-lost"]
+
+
+def test_a_device_that_knows_no_flows_lets_answers_in():
+    site = Site((replace(SSH, traps=(), lockout=None),), relaxed=(Relaxations(stateless=True),))
+    answers = rule(ACCEPT, TCP, port(22), Is(Atom("flags", (16, 16))))
+    assert found(program(answers), site=site) == []
+    syns = rule(ACCEPT, TCP, port(22), Is(Atom("flags", (2, 2))))
+    assert kinds(found(program(syns), site=site)) == ["exposed"]
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_without_policies_there_is_nothing_to_ask(family):
+    assert found(program(rule(ACCEPT)), site=Site(()), family=family) == []
