@@ -7,7 +7,7 @@ the packet alone doesn't decide stays open: the rule may match or not, and both 
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -34,8 +34,6 @@ Overlay = tuple[tuple[str, Any], ...]
 
 MARK = "mark"
 _REMEMBERED = ("ours", "theirs")
-_MANY = 8
-"""From so many boxes on, those that can be joined are."""
 MOST_BOXES = 4_096
 """Sets of packets that are told apart at one place, before the walk is given up."""
 
@@ -97,6 +95,8 @@ class _Outcome:
     passages: list[Passage] = field(default_factory=list)
     reached: list[Box] = field(default_factory=list)
     returned: list[Box] = field(default_factory=list)
+    onward: list[Box] = field(default_factory=list)
+    """Packets that are done with the section, otherwise than they came."""
     idle: bool = False
     """Whether all packets just come back."""
 
@@ -107,6 +107,8 @@ class Sweep:
 
     program: Program
     space: Space
+    few: int = 64
+    """Cells of sources that a rule may be about to be about a few; see ``_Live``."""
     _known: dict[tuple[str, Overlay], _Outcome] = field(default_factory=dict)
     _walking: set[str] = field(default_factory=set)
 
@@ -123,29 +125,27 @@ class Sweep:
     def _section(
         self,
         section: Section,
-        live: list[Box],
+        boxes: list[Box],
         passages: list[Passage],
         reached: list[Box],
         *,
         last: bool,
     ) -> list[Box]:
-        on: list[Box] = []
-        for box in live:
-            out = self._chain(section.chain, box.overlay)
-            for passage in out.passages:
-                for part in _inside(box, passage.box):
-                    accepted = passage.verdict is Verdict.ACCEPT
-                    if accepted and not (last or _ends(passage.rule)):
-                        on.append(part)
-                    else:
-                        passages.append(replace(passage, box=part))
-            reached += [part for seen in out.reached for part in _inside(box, seen)]
-            left = [part for back in out.returned for part in _inside(box, back)]
-            if section.end is Verdict.REFUSE or (last and section.end is Verdict.ACCEPT):
-                rule = ChainRule(Stop(section.end), where=section.label)
-                passages += [Passage(part, section.end, rule) for part in left]
+        out = _Outcome()
+        left = self._through(section.chain, boxes, out, whole=not last)
+        on = [*out.onward]
+        for passage in _by_rule(out.passages):
+            if passage.verdict is Verdict.ACCEPT and not (last or _ends(passage.rule)):
+                on.append(passage.box)
             else:
-                on += left
+                passages.append(passage)
+        reached += out.reached
+        left = _fewer([*out.returned, *left])
+        if section.end is Verdict.REFUSE or (last and section.end is Verdict.ACCEPT):
+            rule = ChainRule(Stop(section.end), where=section.label)
+            passages += [Passage(box, section.end, rule) for box in left]
+        else:
+            on += left
         return _fewer(on)
 
     # --- one chain ---
@@ -164,32 +164,27 @@ class Sweep:
     def _walk(self, name: str, overlay: Overlay) -> _Outcome:
         out = _Outcome()
         every = Box({name: cells.all for name, cells in self.space.fields.items()}, overlay=overlay)
-        live, many = [every], _MANY
-        for rule in self.program.chains.get(name, ()):
-            if not live:
-                break
-            live = self._rule(rule, live, out)
-            if len(live) > many:
-                live = _fewer(live)
-                many = max(_MANY, 2 * len(live))
-            if len(live) > MOST_BOXES or len(out.returned) > MOST_BOXES:
-                raise TooTangled(f"{rule.place} is reached by too many kinds of packets")
-        out.returned = _fewer([*out.returned, *live])
+        left = self._through(name, [every], out, whole=True)
+        out.returned = _fewer([*out.returned, *left])
         out.passages = _by_rule(out.passages)
-        out.idle = out.returned == [every] and not (out.passages or out.reached)
+        decided = out.passages or out.reached or out.onward
+        out.idle = out.returned == [every] and not decided
         return out
 
-    def _rule(self, rule: ChainRule, live: list[Box], out: _Outcome) -> list[Box]:
-        """Let a rule see the boxes that come so far; return those that go on."""
-        on: list[Box] = []
-        for box in live:
-            left = [box]
-            for masks, opens in self.boxes(rule.condition, box.overlay):
-                left = [
-                    rest for one in left for rest in self._hit(rule, one, masks, opens, out, on)
-                ]
-            on += left
-        return on
+    def _through(self, name: str, boxes: list[Box], out: _Outcome, *, whole: bool) -> list[Box]:
+        """Let a chain see boxes; return what comes to its end, see ``_Live.rest``."""
+        live = _Live(self, self.program.chains.get(name, ()), out, boxes)
+        for place in range(len(live.rules)):
+            if not live.meet(place):
+                break
+        return live.rest(whole=whole)
+
+    def rule(self, rule: ChainRule, box: Box, out: _Outcome, on: list[Box]) -> list[Box]:
+        """Let a rule see a box; return what it leaves alone, and put into ``on`` what goes on."""
+        left = [box]
+        for masks, opens in self.boxes(rule.condition, box.overlay):
+            left = [rest for one in left for rest in self._hit(rule, one, masks, opens, out, on)]
+        return left
 
     def _hit(
         self,
@@ -237,7 +232,7 @@ class Sweep:
             mark = dict(part.overlay).get(MARK, 0)
             on.append(_altered(part, ((MARK, mark & ~action.mask ^ action.value),)))
         else:
-            (out.returned if action.leaves else on).append(_altered(part, action.fields))
+            (out.onward if action.leaves else on).append(_altered(part, action.fields))
         return (part.masks,)
 
     def _called(
@@ -251,6 +246,7 @@ class Sweep:
             for box in _inside(part, passage.box):
                 out.passages.append(replace(passage, box=box, via=passage.via | via))
         out.reached += [box for seen in inner.reached for box in _inside(part, seen)]
+        out.onward += [box for done in inner.onward for box in _inside(part, done)]
         # Where a goto's chain ends, its own does.
         back = out.returned if action.goto else on
         back += [box for one in inner.returned for box in _inside(part, one)]
@@ -307,6 +303,165 @@ class Sweep:
         if not question.wanted:
             mask = self.space.fields[name].all & ~mask
         return (({name: mask}, frozenset()),) if mask else ()
+
+
+@dataclass(slots=True)
+class _Few:
+    """What is left of the packets of a few sources, as of some place in the chain."""
+
+    sources: int
+    boxes: list[Box]
+    place: int
+
+
+@dataclass(slots=True)
+class _Live:
+    """The packets that come to a rule of a chain.
+
+    Rules about a few sources leave behind a piece for each of them, thousands where rules are
+    many. Such pieces wait: a rule that is not about their sources is shown to them only when
+    another one is. Until then there is a wider box that has all of what they have, their sources
+    aside: what hits them hits that, too.
+    """
+
+    sweep: Sweep
+    rules: Sequence[ChainRule]
+    out: _Outcome
+    boxes: list[Box]
+    few: dict[int, list[_Few]] = field(default_factory=dict)
+    """By each of their source's cells."""
+    known: int = 0
+    """All cells of those."""
+    wide: list[int] = field(default_factory=list)
+    """Places of the rules that were not shown to them."""
+    many: int = 8
+
+    def meet(self, place: int) -> bool:
+        """Show a rule to the packets; tell whether any are left."""
+        rule = self.rules[place]
+        sources = self._sources(rule)
+        if sources is not None and sources.bit_count() <= self.sweep.few:
+            self._narrow(place, rule, sources)
+        else:
+            self._wide(place, rule, sources)
+        if len(self.boxes) > self.many:
+            self.boxes = _fewer(self.boxes)
+            self.many = max(8, 2 * len(self.boxes))
+        if len(self.boxes) > MOST_BOXES:
+            raise TooTangled(f"{rule.place} is reached by too many kinds of packets")
+        return bool(self.boxes)
+
+    def rest(self, *, whole: bool) -> list[Box]:
+        """Return what is left at the end; not ``whole``: the wider boxes alone."""
+        if not whole:
+            return self.boxes
+        waiting = list({id(one): one for some in self.few.values() for one in some}.values())
+        for one in waiting:
+            self._show(one, len(self.rules))
+        return [*self.boxes, *(box for one in waiting for box in one.boxes)]
+
+    def _sources(self, rule: ChainRule) -> int | None:
+        """Return the sources a rule is about; None where it treats all alike."""
+        found, asked = 0, False
+        for overlay in {box.overlay for box in self.boxes}:
+            for masks, _ in self.sweep.boxes(rule.condition, overlay):
+                asked = asked or "source" in masks
+                found |= masks.get("source", self.sweep.space.fields["source"].all)
+        return found if asked else None
+
+    def _narrow(self, place: int, rule: ChainRule, sources: int) -> None:
+        waiting: dict[int, _Few] = {}
+        for cell in _bits(sources & self.known):
+            waiting.update((id(one), one) for one in self.few.get(cell, ()))
+        for one in waiting.values():
+            self._show(one, place)
+            one.boxes = self._shown(rule, one.boxes)
+            one.place = place + 1
+        kept: list[Box] = []
+        pieces: list[Box] = []
+        covered = False
+        for box in self.boxes:
+            on: list[Box] = []
+            left = self.sweep.rule(rule, box, self.out, on)
+            covered = covered or (left != [box] and not box.masks["source"] & ~sources)
+            wider = [one for one in left if one.masks["source"] & ~sources]
+            some = [one for one in left if not one.masks["source"] & ~sources]
+            # Without a wider box that has all they have, pieces can't wait.
+            waits = any(_but_sources(one) == _but_sources(box) for one in wider)
+            kept += wider
+            for piece in (*some, *on):
+                (pieces if waits and _alike(piece, box) else kept).append(piece)
+        self.boxes = kept
+        if pieces:
+            self._wait(_Few(sources, pieces, place + 1))
+        if covered:
+            self._gather(place + 1, None)
+
+    def _wait(self, some: _Few) -> None:
+        some.sources = 0
+        for box in some.boxes:
+            some.sources |= box.masks["source"]
+        self.known |= some.sources
+        for cell in _bits(some.sources):
+            self.few.setdefault(cell, []).append(some)
+
+    def _wide(self, place: int, rule: ChainRule, sources: int | None) -> None:
+        before = self.boxes
+        self.boxes = self._shown(rule, before)
+        self.wide.append(place)
+        if sources is None or not self.known:
+            return
+        untouched = self.boxes == before
+        covered = any(not box.masks["source"] & ~sources for box in before)
+        if covered or untouched:
+            self._gather(place + 1, None if covered else sources)
+
+    def _gather(self, place: int, sources: int | None) -> None:
+        """Stop some pieces from waiting: the wider boxes may not have all they have."""
+        chosen = {
+            id(one): one
+            for cell in _bits(self.known if sources is None else self.known & sources)
+            for one in self.few.get(cell, ())
+        }
+        for one in chosen.values():
+            self._show(one, place)
+            self.boxes += one.boxes
+            for cell in _bits(one.sources):
+                self.few[cell].remove(one)
+
+    def _show(self, one: _Few, place: int) -> None:
+        """Show pieces the rules they have missed, up to a place."""
+        first = bisect_left(self.wide, one.place)
+        for number in self.wide[first : bisect_left(self.wide, place)]:
+            if not one.boxes:
+                break
+            one.boxes = self._shown(self.rules[number], one.boxes)
+        one.place = place
+
+    def _shown(self, rule: ChainRule, boxes: Iterable[Box]) -> list[Box]:
+        on: list[Box] = []
+        for box in boxes:
+            left = self.sweep.rule(rule, box, self.out, on)
+            on += left
+        return on
+
+
+def _bits(mask: int) -> Iterator[int]:
+    """Yield the cells of a set."""
+    while mask:
+        lowest = mask & -mask
+        yield lowest.bit_length() - 1
+        mask ^= lowest
+
+
+def _alike(one: Box, other: Box) -> bool:
+    """Tell whether rules see two boxes alike, their packets aside."""
+    return (one.opens, one.overlay, one.met) == (other.opens, other.overlay, other.met)
+
+
+def _but_sources(box: Box) -> tuple[object, ...]:
+    rest = tuple(item for item in box.masks.items() if item[0] != "source")
+    return rest, box.opens, box.overlay, box.met
 
 
 def _ends(rule: ChainRule) -> bool:
@@ -386,16 +541,20 @@ def _fewer(boxes: list[Box]) -> list[Box]:
 
 
 def _without(box: Box, masks: Masks) -> Iterator[Box]:
-    """Yield what is left of a box without these packets, in parts that don't overlap."""
+    """Yield what is left of a box without these packets, in parts that don't overlap.
+
+    First the other sources: what is left of these is a piece of a few, see ``_Live``.
+    """
     if box.cut(masks) is None:
         yield box
         return
     inside = dict(box.masks)
-    for name, mask in masks.items():
+    for name in ("source", *(name for name in masks if name != "source")):
+        mask = masks.get(name, inside[name])
         outside = inside[name] & ~mask
         if outside:
-            yield replace(box, masks={**inside, name: outside})
-        inside[name] &= mask
+            yield Box({**inside, name: outside}, box.opens, box.overlay, box.met)
+            inside[name] &= mask
 
 
 def _cells(space: Space, atom: Atom) -> tuple[str, int]:
