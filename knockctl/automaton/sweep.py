@@ -32,7 +32,11 @@ Masks = Mapping[str, int]
 Overlay = tuple[tuple[str, Any], ...]
 """Fields that rules have changed, and the values they have now."""
 
+Asked = tuple[dict[str, int], frozenset[Open]]
+"""Packets that a condition matches, and what must hold besides."""
+
 MARK = "mark"
+_NOTHING: frozenset[Open] = frozenset()
 _REMEMBERED = ("ours", "theirs")
 MOST_BOXES = 4_096
 """Sets of packets that are told apart at one place, before the walk is given up."""
@@ -111,6 +115,8 @@ class Sweep:
     """Cells of sources that a rule may be about to be about a few; see ``_Live``."""
     _known: dict[tuple[str, Overlay], _Outcome] = field(default_factory=dict)
     _walking: set[str] = field(default_factory=set)
+    _rule: ChainRule | None = None
+    _matches: dict[Overlay, Sequence[Asked]] = field(default_factory=dict)
 
     def run(self, start: Iterable[Masks]) -> Swept:
         """Walk all sections with the packets of these boxes."""
@@ -179,10 +185,18 @@ class Sweep:
                 break
         return live.rest(whole=whole)
 
+    def asked(self, rule: ChainRule, overlay: Overlay) -> Sequence[Asked]:
+        """Return what a rule matches; it is asked for several boxes, one after the other."""
+        if self._rule is not rule:
+            self._rule, self._matches = rule, {}
+        if overlay not in self._matches:
+            self._matches[overlay] = self.boxes(rule.condition, overlay)
+        return self._matches[overlay]
+
     def rule(self, rule: ChainRule, box: Box, out: _Outcome, on: list[Box]) -> list[Box]:
         """Let a rule see a box; return what it leaves alone, and put into ``on`` what goes on."""
         left = [box]
-        for masks, opens in self.boxes(rule.condition, box.overlay):
+        for masks, opens in self.asked(rule, box.overlay):
             left = [rest for one in left for rest in self._hit(rule, one, masks, opens, out, on)]
         return left
 
@@ -199,7 +213,8 @@ class Sweep:
         hit = box.cut(masks)
         if hit is None:
             return (box,)
-        matching = Box(hit, box.opens | _needed(opens), box.overlay, box.met)
+        needed = box.opens | _needed(opens) if opens else box.opens
+        matching = Box(hit, needed, box.overlay, box.met)
         gone = self._act(rule, matching, out, on)
         if not opens:
             left = [box]
@@ -254,9 +269,7 @@ class Sweep:
 
     # --- conditions ---
 
-    def boxes(
-        self, condition: Condition, overlay: Overlay
-    ) -> Sequence[tuple[dict[str, int], frozenset[Open]]]:
+    def boxes(self, condition: Condition, overlay: Overlay) -> Sequence[Asked]:
         """Return boxes that together hold what the condition matches."""
         match condition:
             case Is():
@@ -268,33 +281,39 @@ class Sweep:
             case Every():
                 return self._every(condition.parts, overlay)
 
-    def _every(
-        self, parts: Iterable[Condition], overlay: Overlay
-    ) -> list[tuple[dict[str, int], frozenset[Open]]]:
-        found: list[tuple[dict[str, int], frozenset[Open]]] = [({}, frozenset())]
+    def _every(self, parts: Iterable[Condition], overlay: Overlay) -> Sequence[Asked]:
+        plain: dict[str, int] = {}
+        others: list[Condition] = []
         for part in parts:
-            joined = []
-            for masks, opens in self.boxes(part, overlay):
-                for mine, some in found:
-                    both = dict(mine)
-                    for name, mask in masks.items():
-                        both[name] = both[name] & mask if name in both else mask
-                    if all(both.values()):
-                        joined.append((both, opens | some))
-            found = joined
+            place = self.space.places.get(part.atom) if isinstance(part, Is) else None
+            if overlay or place is None:
+                others.append(part)
+                continue
+            name, mask = place
+            if not part.wanted:  # type: ignore[union-attr]
+                mask = self.space.fields[name].all & ~mask
+            plain[name] = mask & plain[name] if name in plain else mask
+        if not all(plain.values()):
+            return ()
+        found: list[Asked] = [(plain, _NOTHING)]
+        for part in others:
+            found = [
+                both
+                for one in self.boxes(part, overlay)
+                for mine in found
+                for both in _and(mine, one)
+            ]
             if len(found) > MOST_BOXES:
                 raise TooTangled("a rule asks too many things at once")
         return found
 
-    def _asked(
-        self, question: Is, overlay: Overlay
-    ) -> Sequence[tuple[dict[str, int], frozenset[Open]]]:
+    def _asked(self, question: Is, overlay: Overlay) -> Sequence[Asked]:
         atom = question.atom
         changed = dict(overlay) if overlay else {}
         if atom.field == MARK or (atom.field in changed and not question.original):
             value = changed.get(atom.field, 0)
             holds = _marked(atom, value) if atom.field == MARK else _holds(atom, value)
-            return (({}, frozenset()),) if holds == question.wanted else ()
+            return (({}, _NOTHING),) if holds == question.wanted else ()
         if atom.field == "chance":
             name = str(atom.test)
             kind = "guess" if name.startswith(UNINTERPRETED) else "chance"
@@ -302,7 +321,7 @@ class Sweep:
         name, mask = _cells(self.space, atom)
         if not question.wanted:
             mask = self.space.fields[name].all & ~mask
-        return (({name: mask}, frozenset()),) if mask else ()
+        return (({name: mask}, _NOTHING),) if mask else ()
 
 
 @dataclass(slots=True)
@@ -364,7 +383,7 @@ class _Live:
         """Return the sources a rule is about; None where it treats all alike."""
         found, asked = 0, False
         for overlay in {box.overlay for box in self.boxes}:
-            for masks, _ in self.sweep.boxes(rule.condition, overlay):
+            for masks, _ in self.sweep.asked(rule, overlay):
                 asked = asked or "source" in masks
                 found |= masks.get("source", self.sweep.space.fields["source"].all)
         return found if asked else None
@@ -372,7 +391,7 @@ class _Live:
     def _narrow(self, place: int, rule: ChainRule, sources: int) -> None:
         waiting: dict[int, _Few] = {}
         for cell in _bits(sources & self.known):
-            waiting.update((id(one), one) for one in self.few.get(cell, ()))
+            waiting.update((id(one), one) for one in self.few[cell])
         for one in waiting.values():
             self._show(one, place)
             one.boxes = self._shown(rule, one.boxes)
@@ -462,6 +481,14 @@ def _alike(one: Box, other: Box) -> bool:
 def _but_sources(box: Box) -> tuple[object, ...]:
     rest = tuple(item for item in box.masks.items() if item[0] != "source")
     return rest, box.opens, box.overlay, box.met
+
+
+def _and(one: Asked, other: Asked) -> Iterator[Asked]:
+    both = dict(one[0])
+    for name, mask in other[0].items():
+        both[name] = both[name] & mask if name in both else mask
+    if all(both.values()):
+        yield both, one[1] | other[1]
 
 
 def _ends(rule: ChainRule) -> bool:
