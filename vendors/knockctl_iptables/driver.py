@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from knockctl.errors import (
     CommandRefused,
     Conflict,
@@ -16,8 +18,7 @@ from knockctl.vendor.session import OverSession
 from knockctl_iptables import facts as fact_sheet
 from knockctl_iptables.boot import persist_script
 from knockctl_iptables.config import FAMILIES, WARM, Family, LinuxConfig
-from knockctl_iptables.modeller import IPV4, IPV6, SETS
-from knockctl_iptables.parse import Dump, parse
+from knockctl_iptables.parse import LEGACY, NATIVE, NO_NFT, TERSE, Dump, parse
 from knockctl_iptables.plan import LinuxRemediation, Payload
 from knockctl_iptables.revert import (
     LOCK,
@@ -36,18 +37,49 @@ from knockctl_iptables.revert import (
 )
 from knockctl_iptables.session import Answer, Section, Session
 
-_READ = r"""
-look save4 iptables-save -t filter
-if [ -e /proc/net/if_inet6 ]; then look save6 ip6tables-save -t filter; fi
-sets() { ipset save > /dev/null && ipset save | grep -E '^create KC[46]_' || [ $? = 1 ]; }
+MOST_NATIVE = 4_000_000
+"""Characters of native tables that are read with the members of their sets."""
+# Headers of sets, as members may be a million.
+_SETS = r"""
+sets() {
+  kc_all=$(ipset list -t) || return 1
+  printf '%s\n' "$kc_all" | while read -r kc_word kc_rest; do
+    case $kc_word in
+      Name:) kc_set=$kc_rest ;;
+      Type:) kc_type=$kc_rest ;;
+      Header:) printf 'create %s %s %s\n' "$kc_set" "$kc_type" "$kc_rest" ;;
+    esac
+  done
+}
 look sets sets
 """
-# All tables, and the headers of all sets; members come and go, so that they prove nothing.
-_EVERYTHING = r"""
+_READ = rf"""
+look save4 iptables-save -t filter
+if [ -e /proc/net/if_inet6 ]; then look save6 ip6tables-save -t filter; fi
+{_SETS}
+"""
+# All tables, the headers of all sets, and what native tables there are. Members of native sets
+# come along up to a size; what has more is printed without.
+_WHOLE = rf"""
 look save4 iptables-save
 if [ -e /proc/net/if_inet6 ]; then look save6 ip6tables-save; fi
-all_sets() { ipset save > /dev/null && ipset save | grep ^create || [ $? = 1 ]; }
-look sets all_sets
+{_SETS}
+kind() {{ iptables -V | grep -q nf_tables && echo nft || echo legacy; }}
+look kind kind
+native() {{
+  if ! command -v nft > /dev/null; then
+    [ ! -e /sys/module/nf_tables ] || echo absent
+    return 0
+  fi
+  kc_list=$(nft -j list ruleset) || return 1
+  kc_form=whole
+  if [ ${{#kc_list}} -gt {MOST_NATIVE} ]; then
+    kc_form=terse
+    kc_list=$(nft -j -t list ruleset) || return 1
+  fi
+  printf '%s\n%s\n' "$kc_form" "$kc_list"
+}}
+look native native
 """
 TOOLS: dict[Family, str] = {4: "iptables", 6: "ip6tables"}
 
@@ -68,32 +100,20 @@ class LinuxDriver(OverSession[Session]):
 
     def facts(self) -> Facts:
         """Ask what the host is; what runs comes in the same answer, for the ``read`` after it."""
-        answer = self._session.script(fact_sheet.SCRIPT + _READ + pending_script())
+        answer = self._session.script(fact_sheet.SCRIPT + _WHOLE + pending_script())
         self._facts = fact_sheet.facts(answer, self.target.name)
         self._fresh = self._reading(answer), _pending(answer)
         return self._facts
 
-    def read(self) -> Reading[LinuxConfig]:
-        """Read what is ours; right after ``facts``, what came along with it."""
-        if self._fresh is None:
-            answer = self._session.script(_READ + pending_script())
-            self._fresh = self._reading(answer), _pending(answer)
-        reading, _ = self._fresh
-        self._fresh = (reading, self._fresh[1])
-        result, self._fresh = self._fresh, None
-        self._pending = result[1]
-        return result[0]
-
-    def everything(self) -> str:
-        """Return all tables of both families, and all sets, as ``parse.sections`` splits them."""
-        answer = self._session.script(_EVERYTHING)
-        self._reading(answer)
-        parts = (("sets", SETS), ("save6", IPV6), ("save4", IPV4))
-        return "".join(
-            f"# {title}\n{_uncommented(answer.output(name))}"
-            for name, title in parts
-            if name in answer.sections
-        )
+    def read(self, *, whole: bool = True) -> Reading[LinuxConfig]:
+        """Read what is ours, and all else; right after ``facts``, what came along with it."""
+        known = self._fresh
+        if known is None or (whole and not known[0].text):
+            answer = self._session.script((_WHOLE if whole else _READ) + pending_script())
+            known = self._reading(answer), _pending(answer)
+        self._fresh = None
+        reading, self._pending = known
+        return reading
 
     def pending(self) -> tuple[PendingChange, ...]:
         """List the unsettled changes, as of the last ``facts`` or ``read``."""
@@ -102,15 +122,17 @@ class LinuxDriver(OverSession[Session]):
     _pending: tuple[PendingChange, ...] = ()
 
     def _reading(self, answer: Answer) -> Reading[LinuxConfig]:
-        for name in ("save4", "save6", "sets"):
+        for name in ("save4", "save6", "sets", "native"):
             if name in answer.sections and not answer.ok(name):
                 section = Section(answer.errors, answer.sections[name].status)
                 raise self._refused(section, f"the rules can't be read ({name})")
-        reading = parse(
-            Dump({4: answer.output("save4"), 6: answer.output("save6")}, answer.output("sets"))
-        )
+        try:
+            reading = parse(_dump(answer))
+        except DeviceError as error:
+            where = Where(device=self.target.name)
+            raise type(error)(error.message, hint=error.hint, where=where) from None
         self._running = reading.config
-        return reading
+        return reading if "native" in answer.sections else replace(reading, text="")
 
     # --- the revert timer ---
 
@@ -215,7 +237,7 @@ class LinuxDriver(OverSession[Session]):
         """Write what runs to where the boot loader reads it."""
         if self._running is None or self._running.revision == change_id:
             self._fresh = None
-        running = self.read().config
+        running = self.read(whole=False).config
         answer = self._session.script(persist_script(running))
         if not all(section.status == 0 for section in answer.sections.values()):
             bad = next(s for s in answer.sections.values() if s.status)
@@ -252,11 +274,22 @@ def _pending(answer: Answer) -> tuple[PendingChange, ...]:
     return tuple(found)
 
 
+def _dump(answer: Answer) -> Dump:
+    """Put together what was printed; of nftables where the whole was asked for."""
+    tables: dict[Family, str] = {4: answer.output("save4")}
+    if "save6" in answer.sections:
+        tables[6] = answer.output("save6")
+    more = {LEGACY: ""} if answer.output("kind").strip() == "legacy" else {}
+    form, _, listed = answer.output("native").partition("\n")
+    title = {"absent": NO_NFT, "whole": NATIVE, "terse": TERSE}.get(form.strip())
+    if title:
+        more[title] = listed
+    return Dump(tables, answer.output("sets"), more)
+
+
 def _lost_the_race(section: Section, answer: Answer, remediation: LinuxRemediation) -> bool:
     """Tell whether the mark planned against is gone: look, the tools' words differ."""
-    reading = parse(
-        Dump({4: answer.output("save4"), 6: answer.output("save6")}, answer.output("sets"))
-    )
+    reading = parse(_dump(answer))
     del section
     return any(
         reading.config.table(family).mark != remediation.before.table(family).mark
@@ -338,7 +371,3 @@ def _writing(forward: Payload, change: str) -> str:
 def _fed(name: str, command: str, text: str) -> str:
     document = put_file("-", text).partition("\n")[2]
     return f"run {name} {command} <<'KC-END' || status=1\n{document}"
-
-
-def _uncommented(text: str) -> str:
-    return "".join(f"{line}\n" for line in text.splitlines() if not line.startswith("#"))

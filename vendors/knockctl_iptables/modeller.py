@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from knockctl.automaton.wire import Scope
+from knockctl.errors import CommandRefused
 from knockctl.vendor import Placement, Running
-from knockctl_iptables.config import Family, LinuxConfig
-from knockctl_iptables.parse import parse_text, sections
+from knockctl_iptables.config import FAMILIES, Family, LinuxConfig
+from knockctl_iptables.parse import (
+    IPV4,
+    IPV6,
+    LEGACY,
+    NATIVE,
+    NO_NFT,
+    SETS,
+    TERSE,
+    dumped,
+    parse_text,
+    sections,
+)
 from knockctl_iptables.placement import LinuxPlacement
-from knockctl_iptables.semantics import LinuxModel, ours, saved
+from knockctl_iptables.placing import places
+from knockctl_iptables.semantics import BadAnswer, LinuxModel, Native, ours, read_native, saved
+from knockctl_iptables.semantics.ruleset import standing
 
 
 class LinuxModeller:
@@ -18,8 +34,9 @@ class LinuxModeller:
         "no set is full and no recent list forgets an address for want of room",
         "packets are whole: what connection tracking calls invalid is a stray TCP segment",
         "a text that rules search for stands in a packet's data, not by chance in its headers",
-        "nothing outside these tables judges packets: no other nftables base chain, no eBPF",
+        "nothing but these tables and the native ones that nft prints judges packets: no eBPF",
     )
+    remedy = "narrow or remove the rule, or set placement.position to first"
 
     def scope(self, placement: Placement) -> Scope:
         """Return which packets are the policies' at all."""
@@ -34,14 +51,46 @@ class LinuxModeller:
         """Return the machine that our chains alone make."""
         return LinuxModel(ours(config), self.evidence)
 
-    def running(self, text: str) -> Running[LinuxConfig]:
-        """Read ``iptables-save``, ``ip6tables-save`` and the headers of all sets."""
+    def running(self, text: str, intended: LinuxConfig | None = None) -> Running[LinuxConfig]:
+        """Read all tables of both families, the headers of all sets, and native tables."""
         found = sections(text)
         texts: dict[Family, str] = {4: found.get(IPV4, "")}
         if IPV6 in found:
             texts[6] = found[IPV6]
-        model = LinuxModel(saved(texts, found.get(SETS, "")), self.evidence)
-        return Running(parse_text(text), model, tuple(texts))
+        reading = dumped(text)
+        rules = saved(texts, found.get(SETS, ""), _native(found, texts))
+        if intended is not None:
+            rules = standing(rules, intended, places(reading, intended))
+        model = LinuxModel(rules, self.evidence)
+        return Running(reading.config, model, tuple(texts), _unread(found))
 
 
-SETS, IPV6, IPV4 = "ipset restore", "ip6tables-restore", "iptables-restore"
+def _native(found: Mapping[str, str], texts: Mapping[Family, str]) -> Native:
+    """Read the native tables; those that iptables printed aren't."""
+    title = NATIVE if NATIVE in found else TERSE
+    if not found.get(title, "").strip():
+        return Native()
+    printed = (
+        () if LEGACY in found else [(f, t) for f in FAMILIES for t in tables(texts.get(f, ""))]
+    )
+    try:
+        return read_native(found[title], printed, terse=title == TERSE)
+    except BadAnswer as error:
+        raise CommandRefused(str(error), hint=f"look at `{title}` on the host") from None
+
+
+def tables(text: str) -> list[str]:
+    """Return the names of the tables that a tool printed."""
+    return [line[1:] for line in text.splitlines() if line.startswith("*")]
+
+
+def _unread(found: Mapping[str, str]) -> tuple[str, ...]:
+    if NO_NFT not in found:
+        return ()
+    return (_WITHOUT_NFT,)
+
+
+_WITHOUT_NFT = (
+    "nft is not installed there: native nftables chains, if there are any, were not read; "
+    "install nftables to have them judged"
+)

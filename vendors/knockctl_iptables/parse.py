@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from knockctl.vendor import Neighbour, Reading
+from knockctl.errors import Unsupported
+from knockctl.vendor import Reading
 from knockctl_iptables.config import (
     FAMILIES,
     JUMP,
@@ -25,7 +26,16 @@ from knockctl_iptables.config import (
     Rule,
     Table,
 )
-from knockctl_iptables.neighbours import Foreign, above
+
+SETS, IPV6, IPV4 = "ipset restore", "ip6tables-restore", "iptables-restore"
+NATIVE = "nft -j list ruleset"
+TERSE = "nft -j -t list ruleset"
+"""Without the members of sets: they are too many."""
+NO_NFT = "nft is not installed"
+LEGACY = "iptables-legacy"
+"""Its tables are none of nftables'."""
+
+_FILE = {4: IPV4, 6: IPV6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,42 +43,71 @@ class Dump:
     """What a host printed; a family it does not have is an empty text."""
 
     tables: Mapping[Family, str] = field(default_factory=dict)
-    """``iptables-save -t filter`` and ``ip6tables-save -t filter``."""
+    """``iptables-save`` and ``ip6tables-save``, the ``filter`` table at least."""
     sets: str = ""
     """``ipset save``, headers at least."""
+    more: Mapping[str, str] = field(default_factory=dict)
+    """What else there is, by title."""
+
+    def text(self) -> str:
+        """Return all of it as one text, which ``sections`` splits again."""
+        parts = {SETS: self.sets, **{_FILE[f]: text for f, text in self.tables.items()}}
+        both = {**parts, **self.more}
+        return "".join(f"# {title}\n{_uncommented(text)}" for title, text in both.items())
 
 
 @dataclass(frozen=True, slots=True)
 class LinuxReading(Reading[LinuxConfig]):
-    """A reading that also knows how many rules ``INPUT`` holds, ours included."""
+    """A reading that also knows how the rules of ``INPUT`` stand to ours."""
 
     input_rules: Mapping[Family, int] = field(default_factory=dict)
-    foreign: Mapping[Family, Foreign] = field(default_factory=dict)
+    """How many there are, ours included."""
+    above: Mapping[Family, int] = field(default_factory=dict)
+    """How many foreign ones stand above our jump, the last one if there are several."""
 
 
 def parse(dump: Dump) -> LinuxReading:
-    """Read what is ours, and the foreign rules that stand above our jump."""
+    """Read what is ours, and where in ``INPUT`` it is.
+
+    Raises ``Unsupported`` for a table that iptables can't print.
+    """
     tables: dict[Family, Table] = {}
-    neighbours: list[Neighbour] = []
     lengths: dict[Family, int] = {}
-    rest: dict[Family, Foreign] = {}
+    above: dict[Family, int] = {}
     for family in FAMILIES:
-        table, foreign = parse_table(dump.tables.get(family, ""))
+        text = dump.tables.get(family, "")
+        _refuse_unprinted(text, family)
+        section = _filter_section(text)
+        table = parse_table(section)
         if not table.empty:
             tables[family] = table
-        neighbours.extend(above(foreign, table, family))
-        lengths[family] = foreign.section.count(_INPUT)
-        rest[family] = foreign
+        lengths[family] = section.count(_INPUT)
+        if table.jumps:
+            above[family] = section.count(_INPUT, 0, section.rfind(_JUMP)) - table.jumps + 1
     config = LinuxConfig(tables, frozenset(parse_sets(dump.sets)))
-    return LinuxReading(config, tuple(neighbours), lengths, rest)
+    return LinuxReading(config, dump.text(), lengths, above)
 
 
-def parse_table(text: str) -> tuple[Table, Foreign]:
-    """Split one family's ``filter`` table into ours and somebody else's.
+def _refuse_unprinted(text: str, family: Family) -> None:
+    """Raise where ``iptables-save`` says of a table only that it can't print it."""
+    found = _UNPRINTED.search(text)
+    if not found:
+        return
+    tool, native = ("iptables", "ip") if family == 4 else ("ip6tables", "ip6")
+    raise Unsupported(
+        f"{tool} can't print its table {found[1]}: somebody has put a native nftables rule into it"
+        f" (`{tool}-save` says it is incompatible)",
+        hint=f"look at it with `nft -a list table {native} {found[1]}`; take the native rule out"
+        f" (`nft delete rule {native} {found[1]} CHAIN handle N`) and put it into a table of its"
+        " own",
+    )
 
-    Foreign rules are not taken apart: of several thousand only those above our jump matter.
+
+def parse_table(section: str) -> Table:
+    """Return what is ours of one family's ``filter`` table.
+
+    Foreign rules are not taken apart: there may be several thousand.
     """
-    section = _filter_section(text)
     declared = section[: section.find("\n-A ") + 1 or None]
     chains: dict[str, list[Rule]] = {name: [] for name in _OWN_CHAINS.findall(declared)}
     for name, rule in _OWN_RULES.findall(_between(section, f"\n-A {OWN_CHAIN}")):
@@ -79,7 +118,7 @@ def parse_table(text: str) -> tuple[Table, Foreign]:
     jumps = section.count(_JUMP)
     place = section.count(_INPUT, 0, section.find(_JUMP)) + 1 if jumps else None
     owned = {name: tuple(rules) for name, rules in chains.items()}
-    return Table(owned, jumps, mark, place), Foreign(section, place and place - 1)
+    return Table(owned, jumps, mark, place)
 
 
 def _between(text: str, mark: str) -> str:
@@ -94,6 +133,7 @@ _OWN_RULES = re.compile(rf"^-A ({OWN_CHAIN}\S+) ?(.*)$", re.MULTILINE)
 _COUNTERS = re.compile(r"^\[\d+:\d+\] ", re.MULTILINE)
 _INPUT = "\n-A INPUT "
 _JUMP = f"{_INPUT}{Rule(JUMP)}"
+_UNPRINTED = re.compile(r"^# Table `(\S+)' is incompatible", re.MULTILINE)
 
 
 def _filter_section(text: str) -> str:
@@ -146,9 +186,21 @@ def sections(text: str) -> dict[str, str]:
 
 def parse_text(text: str) -> LinuxConfig:
     """Read back what ``LinuxConfig.text`` prints."""
+    return dumped(text).config
+
+
+def dumped(text: str) -> LinuxReading:
+    """Read back what ``Dump.text`` made of everything a host runs."""
+    six = text.partition(f"# {IPV6}\n")[2].partition(f"# {IPV4}\n")[0]
+    _refuse_unprinted(six, 6)
+    _refuse_unprinted(text, 4)
     found = sections(text)
-    tables: dict[Family, str] = {
-        4: found.get("iptables-restore", ""),
-        6: found.get("ip6tables-restore", ""),
-    }
-    return parse(Dump(tables, found.get("ipset restore", ""))).config
+    tables: dict[Family, str] = {4: found.get(IPV4, "")}
+    if IPV6 in found:
+        tables[6] = found[IPV6]
+    more = {t: found[t] for t in (NATIVE, TERSE, NO_NFT, LEGACY) if t in found}
+    return parse(Dump(tables, found.get(SETS, ""), more))
+
+
+def _uncommented(text: str) -> str:
+    return "".join(f"{line}\n" for line in text.splitlines() if not line.startswith("#"))

@@ -11,7 +11,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from knockctl.vendor import Change, Neighbour, Reading
+from knockctl.vendor import Change, Reading
 from knockctl_iptables.config import (
     FAMILIES,
     JUMP,
@@ -24,8 +24,8 @@ from knockctl_iptables.config import (
     mark_rule,
 )
 from knockctl_iptables.generations import adopt
-from knockctl_iptables.neighbours import above
 from knockctl_iptables.parse import LinuxReading
+from knockctl_iptables.placing import moves as families_to_move
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +54,17 @@ class LinuxRemediation:
     backward: Payload
     changes: tuple[Change, ...]
     keeps_grants: bool
-    shadows: tuple[Neighbour, ...] = ()
 
 
 def plan(running: Reading[LinuxConfig], intended: LinuxConfig, change_id: str) -> LinuxRemediation:
     """Return the way from running to intended.
 
-    A foreign rule above our jump that may accept what we govern counts as a difference where
+    A foreign rule above our jump that may let in what our rules name counts as a difference where
     we are meant to be first: the jump is moved up, the foreign rule stays where it is.
     """
     before = running.config
     goal = adopt(before, intended, change_id)
-    moves = _moves(running, goal)
+    moves = families_to_move(running, goal)
     changes = tuple(_changes(before, goal, moves))
     if not changes:
         nothing = Payload("", {}, ())
@@ -83,29 +82,7 @@ def plan(running: Reading[LinuxConfig], intended: LinuxConfig, change_id: str) -
         _payload(goal, before, moves, {}),
         changes,
         keeps_grants=_grants(goal) >= _grants(before),
-        shadows=_shadows(running, goal, moves),
     )
-
-
-def _shadows(
-    running: Reading[LinuxConfig], goal: LinuxConfig, moves: frozenset[Family]
-) -> tuple[Neighbour, ...]:
-    """Return the foreign rules that will stand above our jump and may accept our packets."""
-    if not isinstance(running, LinuxReading):
-        return ()
-    found: list[Neighbour] = []
-    for family, foreign in running.foreign.items():
-        will, was = goal.table(family), running.config.table(family)
-        if will.jumps and family not in moves:
-            place = (was.place if was.jumps else will.place) or 1
-            found.extend(above(replace(foreign, jump=place - 1), will, family))
-    return tuple(found)
-
-
-def _moves(running: Reading[LinuxConfig], goal: LinuxConfig) -> frozenset[Family]:
-    """Return the families whose jump must go back to the first place."""
-    shadowed: set[Family] = {6 if n.place.startswith("ip6") else 4 for n in running.neighbours}
-    return frozenset(f for f in shadowed if goal.table(f).jumps and not goal.table(f).place)
 
 
 def _grants(config: LinuxConfig) -> frozenset[str]:

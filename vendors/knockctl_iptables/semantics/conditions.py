@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from knockctl.automaton.alphabet import Atom
+from knockctl.automaton.alphabet import Atom, flow
 
+FRESH = flow("fresh", "related")
+"""A flow's first packet: no other meets what translates addresses."""
 # Targets that let the packet go on and change nothing any rule of these tables looks at.
 PASSING = frozenset(
     (
@@ -101,13 +103,22 @@ class SetAction:
 class CompiledRule:
     """A rule as the kernel works through it."""
 
-    place: str
-    """``iptables INPUT rule 3: -p tcp … -j ACCEPT``"""
+    where: str
+    """Its chain, as people look for it: ``iptables INPUT``."""
+    number: int
+    """Its place there, from 1."""
+    text: object
+    """The rule in normal form, by ``str()``."""
     conditions: tuple[Condition, ...]
     target: str | None
     goto: bool = False
     options: tuple[str, ...] = ()
     """What follows the target."""
+
+    @cached_property
+    def place(self) -> str:
+        """Name the rule: ``iptables INPUT rule 3: -p tcp … -j ACCEPT``."""
+        return f"{self.where} rule {self.number}: {self.text}"
 
     @cached_property
     def changes(self) -> bool:
@@ -117,9 +128,14 @@ class CompiledRule:
     @cached_property
     def idle(self) -> bool:
         """Tell whether it does nothing at all, matching or not."""
-        if self.target == "NOTRACK" or "--notrack" in self.options:
+        if self.untracks:
             return False
         return (self.target is None or self.target in PASSING) and not self.changes
+
+    @cached_property
+    def untracks(self) -> bool:
+        """Tell whether it exempts packets from connection tracking, where that begins."""
+        return self.target == "NOTRACK" or "--notrack" in self.options
 
     @cached_property
     def stateful(self) -> bool:

@@ -9,11 +9,14 @@ from functools import cached_property
 from ipaddress import ip_network
 
 from knockctl.automaton.alphabet import UNINTERPRETED, Ask, Atom, Of, within
+from knockctl.automaton.chains import Program as ChainProgram
 from knockctl.automaton.model import ClockName, Clocks, Reaction
 from knockctl.automaton.wire import WirePacket
 from knockctl_iptables.config import FAMILIES, Family
 from knockctl_iptables.semantics import memory
+from knockctl_iptables.semantics.chained import Chainer
 from knockctl_iptables.semantics.conditions import (
+    FRESH,
     CompiledRule,
     Condition,
     InSet,
@@ -24,17 +27,19 @@ from knockctl_iptables.semantics.conditions import (
     set_action,
 )
 from knockctl_iptables.semantics.memory import Memory, State, Stores
+from knockctl_iptables.semantics.nft import UNKNOWN
 from knockctl_iptables.semantics.program import Route, Run, shape
 from knockctl_iptables.semantics.ruleset import Chain, Ruleset
 from knockctl_iptables.semantics.specialise import (
-    FRESH,
     HERE,
     TRANSLATED_BEFORE,
     Specialiser,
     guesses,
 )
-from knockctl_iptables.semantics.words import compiled
+from knockctl_iptables.semantics.way import Way, named, way
+from knockctl_iptables.semantics.words import TRANSLATED, compiled
 
+_TRANSLATING = ("DNAT", "SNAT", "REDIRECT", "MASQUERADE", "NETMAP", UNKNOWN)
 _MOST_ROUTES = 20_000
 _Compiled = dict[tuple[Family, str], dict[str, tuple[CompiledRule, ...]]]
 
@@ -53,13 +58,18 @@ class LinuxModel:
 
     @cached_property
     def _chains(self) -> _Compiled:
-        return _with_guesses(
-            {
-                key: {name: tuple(_compile(key, name, chain)) for name, chain in chains.items()}
-                for key, chains in self.rules.tables.items()
-            },
-            self.rules,
-        )
+        found: _Compiled = {
+            key: {name: tuple(_compile(key, name, chain)) for name, chain in chains.items()}
+            for key, chains in self.rules.tables.items()
+        }
+        for family in FAMILIES:
+            for table, compiled_ in self.rules.native.compiled(family):
+                found[family, table] = compiled_
+        return _with_guesses(found, self.rules)
+
+    @cached_property
+    def _ways(self) -> Mapping[Family, Way]:
+        return {family: way(self.rules.native.stages(family)) for family in FAMILIES}
 
     @cached_property
     def _policies(self) -> Mapping[tuple[Family, str, str], str | None]:
@@ -72,6 +82,7 @@ class LinuxModel:
             # A table nobody touched is not even printed: its chains accept.
             for family in FAMILIES:
                 policies.setdefault((family, "filter", "INPUT"), "ACCEPT")
+                policies.update(self.rules.native.policies(family))
         return policies
 
     @cached_property
@@ -105,6 +116,18 @@ class LinuxModel:
                 for rule in (r for rules in chains.values() for r in rules if not r.idle):
                     yield from atoms(rule)
                     yield from guesses(rule, table, chains)
+
+    def program(self, family: int) -> ChainProgram:
+        """Return the same rules as chains, up to where our rules are called."""
+        return self._chainer(family).program()
+
+    def untracks(self, family: int) -> bool:
+        """Tell whether some rule may exempt packets of an IP version from connection tracking."""
+        return self._chainer(family).untracks
+
+    def _chainer(self, family: int) -> Chainer:
+        which: Family = 4 if family == 4 else 6
+        return Chainer(self._chains, self._policies, self._ways[which], which)
 
     def signature(self, family: int, ask: Ask, *, verdict: bool = True) -> Hashable:
         """Return the shape of what is left of the rules for such packets."""
@@ -141,17 +164,17 @@ class LinuxModel:
 
     def _specialised(self, family: int, ask: Ask, *, verdict: bool = True) -> Route:
         which: Family = 4 if family == 4 else 6
-        return Specialiser(self._chains, self._policies, which, ask, verdict).route()
+        ways = self._ways[which]
+        return Specialiser(self._chains, self._policies, ways, which, ask, verdict).route()
 
 
 # --- from text to compiled rules --------------------------------------------------------------
 
 
 def _compile(key: tuple[Family, str], name: str, chain: Chain) -> Iterator[CompiledRule]:
-    tool = "iptables" if key[0] == 4 else "ip6tables"
-    table = "" if key[1] == "filter" else f"-t {key[1]} "
+    where = named(key[1], name, key[0])
     for number, rule in enumerate(chain.rules, start=1):
-        yield compiled(rule, f"{tool} {table}{name} rule {number}")
+        yield compiled(rule, where, number)
 
 
 def _recents(chains: _Compiled) -> Iterator[Recent]:
@@ -167,8 +190,13 @@ def _with_guesses(chains: _Compiled, rules: Ruleset) -> _Compiled:
         rule.target == "CONNMARK" and "--restore-mark" in rule.options for rule in _every(chains)
     )
 
+    translating = any(rule.target in _TRANSLATING for rule in _every(chains))
+
     def known(condition: Condition, place: str) -> Condition:
         guess = Stateless((Atom("chance", UNINTERPRETED + place),))
+        if isinstance(condition, Stateless) and TRANSLATED in condition.atoms:
+            more = guess.atoms if translating else ()
+            return replace(condition, atoms=(condition.atoms[0], *more))
         if isinstance(condition, Recent):
             return guess if condition.name in unsure else condition
         if isinstance(condition, Marked):

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from knockctl_iptables.config import FAMILIES, JUMP, Family, LinuxConfig, Rule
+from knockctl_iptables.config import (
+    FAMILIES,
+    JUMP,
+    OWN_CHAIN,
+    OWN_SET,
+    Family,
+    LinuxConfig,
+    Rule,
+    Table,
+)
+from knockctl_iptables.semantics.nft import Native
 
 INPUT = "INPUT"
 
@@ -39,6 +49,8 @@ class Ruleset:
     whole: bool = False
     """Everything the host has: where nothing decides, the packet is accepted. Otherwise what
     comes behind our rules is not ours to tell."""
+    native: Native = field(default_factory=Native)
+    """The tables that iptables doesn't print."""
 
 
 def ours(config: LinuxConfig) -> Ruleset:
@@ -53,7 +65,7 @@ def ours(config: LinuxConfig) -> Ruleset:
     return Ruleset(tables, sets)
 
 
-def saved(texts: Mapping[Family, str], sets: str = "") -> Ruleset:
+def saved(texts: Mapping[Family, str], sets: str = "", native: Native | None = None) -> Ruleset:
     """Read ``iptables-save`` and ``ip6tables-save``, any tables, and ``ipset save``."""
     tables: dict[tuple[Family, str], Mapping[str, Chain]] = {}
     for family, text in texts.items():
@@ -61,7 +73,31 @@ def saved(texts: Mapping[Family, str], sets: str = "") -> Ruleset:
             tables[family, section[1]] = dict(_chains(section[2]))
     for family in FAMILIES:
         tables.setdefault((family, "filter"), {})
-    return Ruleset(tables, dict(_sets(sets)), whole=True)
+    return Ruleset(tables, dict(_sets(sets)), whole=True, native=native or Native())
+
+
+def standing(rules: Ruleset, config: LinuxConfig, places: Mapping[Family, int]) -> Ruleset:
+    """Return the rules with all that is ours exchanged for a config.
+
+    ``places`` are the numbers of the jump among the rules of ``INPUT`` that aren't ours, from 1.
+    """
+    tables = dict(rules.tables)
+    for family in FAMILIES:
+        known = tables.get((family, "filter"), {})
+        tables[family, "filter"] = _exchanged(known, config.table(family), places.get(family, 1))
+    kept = {name: header for name, header in rules.sets.items() if not OWN_SET.match(name)}
+    mine = {s.name: SetHeader(s.type, s.family, s.timeout) for s in config.sets}
+    return replace(rules, tables=tables, sets={**kept, **mine})
+
+
+def _exchanged(chains: Mapping[str, Chain], table: Table, place: int) -> dict[str, Chain]:
+    kept = {name: chain for name, chain in chains.items() if not name.startswith(OWN_CHAIN)}
+    known = kept.get(INPUT, Chain())
+    others = [rule for rule in known.rules if rule.words != JUMP]
+    others[place - 1 : place - 1] = [Rule(JUMP)] * table.jumps
+    if others or INPUT in kept:
+        kept[INPUT] = replace(known, rules=tuple(others))
+    return {**kept, **{name: Chain(rules) for name, rules in table.chains.items()}}
 
 
 def _chains(text: str) -> Iterator[tuple[str, Chain]]:

@@ -14,6 +14,7 @@ from knockctl.automaton.alphabet import UNINTERPRETED, Ask, Atom, flow, passes
 from knockctl.automaton.verdict import Verdict
 from knockctl_iptables.config import Family
 from knockctl_iptables.semantics.conditions import (
+    FRESH,
     PASSING,
     CompiledRule,
     InSet,
@@ -35,28 +36,17 @@ from knockctl_iptables.semantics.program import (
     Translate,
     Untrack,
 )
+from knockctl_iptables.semantics.way import Stage, Way, named
 
-FRESH = flow("fresh", "related")
 TRANSLATED_BEFORE = flow("unanswered", "known")
 HERE = Atom("destination_type", frozenset(("LOCAL", "BROADCAST", "MULTICAST")))
-# What a packet for the host meets: `man iptables`, TABLES.
-_WAY = (
-    ("raw", "PREROUTING"),
-    ("mangle", "PREROUTING"),
-    ("nat", "PREROUTING"),
-    ("mangle", "INPUT"),
-    ("filter", "INPUT"),
-)
-_ROUTED = 3
-"""From here on the packet is known to be for the host itself."""
-
 Chains = Mapping[tuple[Family, str], Mapping[str, tuple[CompiledRule, ...]]]
 
 
 def guesses(rule: CompiledRule, table: str, chains: Mapping[str, object]) -> Iterator[Atom]:
     """Yield the questions put about a rule that is not understood, or not followed."""
     if rule.target in ("DNAT", "REDIRECT"):
-        address, _ = _new_destination(rule) or (None, "")
+        address, _ = new_destination(rule) or (None, "")
         if address:
             yield _exactly(address)
     stateful = not all(isinstance(c, Stateless) for c in rule.conditions)
@@ -77,6 +67,7 @@ class Specialiser:
 
     chains: Chains
     policies: Mapping[tuple[Family, str, str], str | None]
+    way: Way
     family: Family
     asked: Ask
     verdict: bool = True
@@ -92,72 +83,73 @@ class Specialiser:
     def route(self, first: int = 0) -> Route:
         """Return what the packet meets from the ``first`` table of its way on."""
         sections: list[Section] = []
-        for number in range(first, len(_WAY)):
-            table, chain = _WAY[number]
-            if number == _ROUTED and not self.ask(HERE):
+        for number in range(first, len(self.way)):
+            stage = self.way[number]
+            if number == _routed(self.way) and not self.ask(HERE):
                 elsewhere = Instruction((), Stop(Verdict.PASS), "not for this host")
                 return (*sections, Section((), elsewhere))
-            if table != "filter" and (self.family, table) not in self.chains:
+            if not stage.ours and (self.family, stage.table) not in self.chains:
                 continue
-            section = self._section(number, table, chain)
+            section = self._section(number, stage)
             if section:
                 sections.append(section)
-            if section and _refuses(section):
+            if (section and _refuses(section)) or (stage.ours and not self.verdict):
                 break
         return tuple(sections)
 
-    def _section(self, number: int, table: str, chain: str) -> Section | None:
-        if table == "nat":
-            return self._nat()
-        walked = self._changed(flow="invalid") if table == "raw" else self
-        program = tuple(walked.instructions(number, chain))
-        end = self._end(table, chain)
-        if table == "filter" and not self.verdict:
+    def _section(self, number: int, stage: Stage) -> Section | None:
+        if stage.table == "nat":
+            return self._nat(number)
+        walked = self._changed(flow="invalid") if stage.early else self
+        program = tuple(walked.instructions(number, stage.chain))
+        end = self._end(stage)
+        if stage.ours and not self.verdict:
             end = Instruction((), Stop(Verdict.PASS), "")
         untracked = None
         if any(_untracks(i) for i in program):
             untracked = self._changed(flow="untracked").route(number + 1)
-        return Section(program, end, untracked) if program or _decides(end, table) else None
+        return Section(program, end, untracked) if program or _decides(end, stage) else None
 
-    def _nat(self) -> Section | None:
+    def _nat(self, number: int) -> Section | None:
         """Only a flow's first packet meets the nat table; the others share its fate."""
-        number = [table for table, _ in _WAY].index("nat")
+        stage = self.way[number]
         if self.ask(FRESH):
-            program = tuple(self.instructions(number, "PREROUTING"))
-            end = self._end("nat", "PREROUTING")
-            return Section(program, end) if program or _decides(end, "nat") else None
+            program = tuple(self.instructions(number, stage.chain))
+            end = self._end(stage)
+            return Section(program, end) if program or _decides(end, stage) else None
         if not self.ask(TRANSLATED_BEFORE):
             return None
         first = self._changed(flow="fresh")
         first.later = self
-        program = tuple(first.instructions(number, "PREROUTING"))
+        program = tuple(first.instructions(number, stage.chain))
         return Section(program, Instruction((), Stop(Verdict.ACCEPT), "")) if program else None
 
     def _changed(self, **fields: Any) -> Specialiser:
         return Specialiser(
             self.chains,
             self.policies,
+            self.way,
             self.family,
             self.asked,
             self.verdict,
             {**self.fixed, **fields},
         )
 
-    def _end(self, table: str, chain: str) -> Instruction:
-        policy = self.policies.get((self.family, table, chain))
+    def _end(self, stage: Stage) -> Instruction:
+        policy = self.policies.get((self.family, stage.table, stage.chain))
         verdict = {"ACCEPT": Verdict.ACCEPT, "DROP": Verdict.REFUSE}.get(policy or "", Verdict.PASS)
-        tool = "iptables" if self.family == 4 else "ip6tables"
-        where = chain if table == "filter" else f"-t {table} {chain}"
-        name = f"{tool} {where}'s policy {policy}" if policy else "the end of our rules"
+        where = named(stage.table, stage.chain, self.family)
+        name = f"{where}'s policy {policy}" if policy else "the end of our rules"
         return Instruction((), Stop(verdict), name)
 
     # --- chains ---
 
     def instructions(self, number: int, chain: str) -> Iterator[Instruction]:
         """Yield what is left of a chain of the table at ``number`` on the way."""
-        tables = self.chains.get((self.family, _WAY[number][0]), {})
+        stage = self.way[number]
+        tables = self.chains.get((self.family, stage.table), {})
         rules = tables.get(chain, ())
-        if number == len(_WAY) - 1 and chain == "INPUT" and not self.verdict:
+        if stage.ours and chain == stage.chain and not self.verdict:
             rules = rules[: last_stateful(tables, rules)]
         for rule in rules:
             if rule.idle or self._refuted(rule):
@@ -203,15 +195,14 @@ class Specialiser:
 
     def _action(self, rule: CompiledRule, number: int) -> Action | None:
         target = rule.target
-        table = _WAY[number][0]
-        if target in _FATES:
-            return _FATES[target]
+        stage = self.way[number]
+        if target in FATES:
+            return FATES[target]
         if target is None or target in PASSING:
-            exempts = target == "NOTRACK" or "--notrack" in rule.options
-            return Untrack() if exempts and table == "raw" else None
+            return Untrack() if rule.untracks and stage.early else None
         if target in ("DNAT", "REDIRECT"):
             return self._translate(rule, number)
-        if target in self.chains[self.family, table]:
+        if target in self.chains[self.family, stage.table]:
             program: Program = tuple(self.instructions(number, target))
             return Call(program, rule.goto) if program or rule.goto else None
         read = _READ.get(target)
@@ -219,7 +210,7 @@ class Specialiser:
 
     def _translate(self, rule: CompiledRule, number: int) -> Action | None:
         """Change the destination; the first rule that does ends the nat table for the packet."""
-        found = _new_destination(rule)
+        found = new_destination(rule)
         if found is None:
             return self._guess(rule)
         address, port = found
@@ -242,9 +233,14 @@ class Specialiser:
         return None
 
 
-def _decides(end: Instruction, table: str) -> bool:
-    """Tell whether the end of a table's chain can end the packet's way."""
-    return table == "filter" or end.action == Stop(Verdict.REFUSE)
+def _routed(way: Way) -> int:
+    """Return the first stage before which it is decided whether the packet is for the host."""
+    return next(number for number, stage in enumerate(way) if stage.hook == "input")
+
+
+def _decides(end: Instruction, stage: Stage) -> bool:
+    """Tell whether the end of a base chain can end the packet's way."""
+    return stage.ours or end.action == Stop(Verdict.REFUSE)
 
 
 def _refuses(section: Section) -> bool:
@@ -299,7 +295,7 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, (int, str)) else int(value)
 
 
-def _set_mark(rule: CompiledRule) -> SetMark | None:
+def set_mark(rule: CompiledRule) -> SetMark | None:
     """Read ``--set-xmark value/mask``, the one form ``iptables-save`` prints."""
     words = dict(zip(rule.options, rule.options[1:], strict=False))
     if "--set-xmark" in words:
@@ -312,7 +308,7 @@ def _set_mark(rule: CompiledRule) -> SetMark | None:
     return None
 
 
-def _new_destination(
+def new_destination(
     rule: CompiledRule,
 ) -> tuple[IPv4Address | IPv6Address | None, str] | None:
     """Return the one address and port it leads to; None where it may choose among several."""
@@ -335,13 +331,13 @@ def _split(target: str) -> tuple[str, str]:
     return address, port
 
 
-_FATES: dict[str | None, Stop | Leave] = {
+FATES: dict[str | None, Stop | Leave] = {
     "ACCEPT": Stop(Verdict.ACCEPT),
     "RETURN": Leave(),
     **dict.fromkeys(("DROP", "REJECT", "TARPIT"), Stop(Verdict.REFUSE)),
 }
 _READ: dict[str, Callable[[CompiledRule], Action | None]] = {
-    "MARK": _set_mark,
+    "MARK": set_mark,
     "SET": lambda rule: set_action(rule.options),
 }
-_KNOWN_TARGETS = frozenset((*PASSING, *_FATES, "MARK", "DNAT", "REDIRECT", "SET", None))
+_KNOWN_TARGETS = frozenset((*PASSING, *FATES, "MARK", "DNAT", "REDIRECT", "SET", None))

@@ -39,16 +39,20 @@ STATUSES = {
     "EXPECTED": ("related",),
     "NONE": ("fresh", "invalid", "untracked"),
 }
+TRANSLATED = Atom("chance", f"{UNINTERPRETED}translated")
+"""Whether the packet's flow was translated; for whoever knows all rules to answer."""
 # Matches that depend on load, number or hour: whether they hold is anybody's guess, and fine.
 CHANCES = ("limit", "hashlimit", "connlimit", "statistic", "quota", "time", "nth", "random")
 
 
-def compiled(rule: Rule, place: str) -> CompiledRule:
+def compiled(rule: Rule, where: str, number: int) -> CompiledRule:
     """Take a rule apart."""
-    reader = _Reader(list(rule.words), f"{place}: {rule}")
+    reader = _Reader(list(rule.words), lambda: f"{where} rule {number}: {rule}")
     reader.read()
     return CompiledRule(
-        reader.place,
+        where,
+        number,
+        rule,
         tuple(sorted(reader.conditions, key=_first)),
         reader.target,
         reader.goto,
@@ -68,7 +72,8 @@ class _Reader:
     """Reads one rule from left to right."""
 
     words: list[str]
-    place: str
+    named: Callable[[], str]
+    """Names the rule."""
     conditions: list[Condition] = field(default_factory=list)
     target: str | None = None
     goto: bool = False
@@ -98,7 +103,7 @@ class _Reader:
             self._end_module()
             self.module = self.words.pop(0)
             if self.module in CHANCES:
-                self._chance(f"{self.module} of {self.place}")
+                self._chance(f"{self.module} of {self.named()}")
             elif self.module not in _KNOWN_MODULES:
                 self._uninterpreted()
         elif word == "--comment":
@@ -149,7 +154,7 @@ class _Reader:
         if self.module == "string":
             # An option that changes where it is looked for, such as --from: nothing is known.
             self.strange = True
-        condition = Stateless((Atom("chance", UNINTERPRETED + self.place),))
+        condition = Stateless((Atom("chance", UNINTERPRETED + self.named()),))
         if condition not in self.conditions:
             self.conditions.append(condition)
 
@@ -206,7 +211,7 @@ _KNOWN_MODULES = (
 _AMBIGUOUS = {("connmark", "--mark"), ("conntrack", "--sport"), ("conntrack", "--dport")}
 _ARGUMENTS = {"--tcp-flags": 2, "--match-set": 2, "--syn": 0}
 # Change nothing about which packets match.
-_IGNORED = ("--algo", "--return-nomatch")
+_IGNORED = ("--algo",)
 
 Atoms = tuple[Atom, ...]
 
@@ -227,7 +232,10 @@ def _protocol(_: _Reader, text: str) -> Atoms | None:
 
 def _states(known: dict[str, tuple[str, ...]]) -> Callable[[_Reader, str], Atoms | None]:
     def read(_: _Reader, text: str) -> Atoms | None:
-        return (flow(*(name for state in text.split(",") for name in known[state])),)
+        states = text.split(",")
+        plain = [state for state in states if state not in ("DNAT", "SNAT")]
+        asked = flow(*(name for state in plain for name in known[state]))
+        return (asked,) if plain == states else (asked, TRANSLATED)
 
     return read
 
@@ -289,7 +297,14 @@ def _iprange(name: str) -> Callable[[_Reader, str], Atoms | None]:
 
 
 def _network(name: str) -> Callable[[_Reader, str], Atoms | None]:
-    return lambda _, text: (within(name, ip_network(text, strict=False)),)
+    def read(_: _Reader, text: str) -> Atoms | None:
+        network = ip_network(text, strict=False)
+        # A mask may have holes, or its ones at the end, which is then taken for a host mask.
+        mask = text.partition("/")[2]
+        plain = mask.isdigit() or not mask or ip_address(mask) == network.netmask
+        return (within(name, network),) if plain else None
+
+    return read
 
 
 def _ports(name: str) -> Callable[[_Reader, str], Atoms | None]:
