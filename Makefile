@@ -3,6 +3,7 @@ PYTHON ?= python3
 UV ?= uv
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation
 STAMP := $(VENV)/.ready
 
 .PHONY: help demo test lint bench soak env lock clean
@@ -37,8 +38,11 @@ env: $(STAMP)  ## Build the environment in .venv
 $(STAMP): requirements.lock pyproject.toml
 	@tools/ensure-system python $(PYTHON)
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@# What comes as source is built by the locked setuptools, not by whatever is the newest one.
+	@sed -n '/^setuptools==/,/[^\\]$$/p' requirements.lock >$(VENV)/build.lock
+	$(PIP) --require-hashes -r $(VENV)/build.lock
+	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) --no-deps -e .
 	@touch $@
 
 lock:  ## Bring the lock up to date with pyproject.toml (needs uv; UV=... names another)

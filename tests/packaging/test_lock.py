@@ -1,6 +1,7 @@
 """The lock leaves nothing open that a later release of anything could break."""
 
 import re
+import subprocess
 import tomllib
 from itertools import product
 from pathlib import Path
@@ -35,6 +36,17 @@ def test_every_locked_version_has_a_hash_and_nothing_names_a_host():
     blocks = re.split(r"\n(?=\S)", LOCK.strip())
     assert all("==" in block and "--hash=sha256:" in block for block in blocks)
     assert "://" not in LOCK
+
+
+def test_pip_is_never_left_to_choose_a_release():
+    """Neither what is installed nor what builds it, where a distribution comes as source."""
+    argv = ("make", "--dry-run", "--always-make", "env")
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True)
+    commands = [line for line in done.stdout.splitlines() if "pip install" in line]
+    assert len(commands) >= 2
+    for command in commands:
+        assert "--no-build-isolation" in command
+        assert "--require-hashes" in command or "--no-deps" in command
 
 
 # A registry of three, where the first asks for the second with an extra, and that for the third.
