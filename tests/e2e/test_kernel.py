@@ -3,7 +3,6 @@
 ``make test`` plays a seeded, bounded part; ``make soak`` the full counts.
 """
 
-import os
 import random
 
 import pytest
@@ -13,11 +12,10 @@ from knockctl.ports import Span
 from knockctl_iptables.placement import LinuxPlacement
 from tests.fixtures.duel import Duel, Tally, random_policies, sources
 from tests.fixtures.lab import INVENTORY
+from tests.fixtures.seed import SEED
 from tests.fixtures.world import nft_and_in_soak_legacy
 
 pytestmark = pytest.mark.lab
-
-SEED = int(os.environ.get("KNOCKCTL_SEED", "20261121"))
 
 
 def agree(tally):

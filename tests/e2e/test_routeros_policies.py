@@ -5,7 +5,6 @@ paths reach every state and send every kind of packet there. `make test` plays a
 part; `make soak` the full counts.
 """
 
-import os
 import random
 from collections import Counter
 from dataclasses import replace
@@ -21,11 +20,11 @@ from tests.fixtures.duel import Tally, random_policies, sources
 from tests.fixtures.paths import Chorus, answered, listen, paths, sing
 from tests.fixtures.routeros_duel import RouterDuel
 from tests.fixtures.routeros_policies import Corner, random_corner, small_corner
+from tests.fixtures.seed import SEED
 from tests.fixtures.world import nft_and_in_soak_legacy
 
 pytestmark = [pytest.mark.lab, pytest.mark.no_cover]
 
-SEED = int(os.environ.get("KNOCKCTL_SEED", "20261121"))
 FRIENDS = (ip_network("198.18.1.0/26"), ip_network("2001:db8:7::1000/122"))
 MANAGERS = ["198.18.2.0/26", "2001:db8:7::2000/122"]
 

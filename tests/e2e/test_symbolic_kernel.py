@@ -5,7 +5,6 @@ and every kind of packet sent in it. `make test` plays a seeded, bounded part; `
 full counts.
 """
 
-import os
 import random
 from collections import Counter
 from dataclasses import replace
@@ -25,11 +24,10 @@ from tests.fixtures.paths import (
     sing,
     verdict_trace,
 )
+from tests.fixtures.seed import SEED
 from tests.fixtures.world import nft_and_in_soak_legacy
 
 pytestmark = [pytest.mark.lab, pytest.mark.no_cover]
-
-SEED = int(os.environ.get("KNOCKCTL_SEED", "20261121"))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -15,7 +15,7 @@ from knockctl.policy.resolved import Generation, Knock
 from knockctl.ports import Span
 from knockctl_panos.placement import PanosPlacement
 from knockctl_panos.times import LONGEST
-from tests.fixtures.panos_dice import SEED, TRAP, P, Q, dice
+from tests.fixtures.panos_dice import TRAP, P, Q, dice
 from tests.fixtures.panos_policies import (
     HERE,
     INSIDE,
@@ -26,6 +26,7 @@ from tests.fixtures.panos_policies import (
     random_corner,
     small_corner,
 )
+from tests.fixtures.seed import SEED
 
 # --- proofs ---
 

@@ -1,6 +1,5 @@
 """What is rendered for what a policy asks: proved, tight, and nothing left over."""
 
-import os
 import random
 from collections import Counter
 from dataclasses import replace
@@ -21,8 +20,8 @@ from knockctl_routeros.placement import RouterPlacement
 from knockctl_routeros.render import render
 from tests.fixtures.lab import INVENTORY
 from tests.fixtures.routeros_policies import Corner, mutant, random_corner, small_corner
+from tests.fixtures.seed import SEED
 
-SEED = int(os.environ.get("KNOCKCTL_SEED", "20261121"))
 GOLDEN = Path(__file__).parent / "golden"
 
 P = ResolvedPolicy(
