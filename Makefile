@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation
 STAMP := $(VENV)/.ready
 
-.PHONY: help demo test lint bench soak env lock clean
+.PHONY: help demo test lint bench soak soak-parts env lock clean
 
 help:  ## Say what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: $(STAMP)  ## Bring the lab up, deploy, knock, look, roll back
 	@tools/ensure-system demo
@@ -29,9 +29,12 @@ bench: $(STAMP)  ## Benchmarks, each with its ratio
 	@tools/ensure-system test
 	@tools/in-lab $(BIN)/pytest tests/bench -m bench -s
 
-soak: $(STAMP)  ## The full counts of the property and kernel tests
+soak: $(STAMP)  ## The full counts, by part: PART=name; FRESH=1 runs what has passed, too
 	@tools/ensure-system test
-	@KNOCKCTL_SOAK=1 tools/in-lab $(BIN)/pytest -m soak -s
+	@tools/in-lab $(BIN)/python -m tests.soak $(if $(FRESH),--fresh) $(PART)
+
+soak-parts: $(STAMP)  ## Name the parts of the soak, and which have passed
+	@$(BIN)/python -m tests.soak list
 
 env: $(STAMP)  ## Build the environment in .venv
 

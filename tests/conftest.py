@@ -61,6 +61,17 @@ def pytest_make_collect_report(collector):
     return report
 
 
+@pytest.fixture
+def note(record_property):
+    """Print what was seen, and have it in the soak's table."""
+
+    def say(text):
+        print(f"\n{text}")
+        record_property("noted", text)
+
+    return say
+
+
 @pytest.fixture(autouse=True)
 def _no_secrets_left():
     """Secrets registered in one test must not blank the output of the next."""

@@ -166,9 +166,9 @@ def rare(rows):
     return [kind for kind, count in rows.items() if count < 50]
 
 
-@pytest.mark.soak
-def test_a_hundred_thousand_verdicts(world):
-    """Prints what it saw; the result is recorded in docs/evidence.md with the seed."""
+@pytest.mark.soak("routeros-walks-{world}")
+def test_a_hundred_thousand_verdicts(world, note):
+    """What it saw is recorded in docs/evidence.md."""
     rng = random.Random(SEED)
     tally, rows = walk(world, rng, rounds=16, size=400, length=7)
     # On until every kind of row was hit often enough, too: policies that bring the rare ones.
@@ -177,8 +177,8 @@ def test_a_hundred_thousand_verdicts(world):
         more, hits = chorus(world, rng, rounds=2, most=1500, fill=1200, wanted=wanted)
         tally.add(more)
         rows.update(hits)
-    print(
-        f"\nseed {SEED}, {world.back_end}: {tally.verdicts} verdicts,"
+    note(
+        f"{tally.verdicts} verdicts,"
         f" {tally.discarded} discarded, {len(tally.disagreements)} disagreements,"
         f" {tally.granted} of {tally.traces} traces granted; {dict(tally.rules)};"
         f" {len(rows)} kinds of rows; hit fewer than 50 times: {rare(rows)}"
