@@ -3,12 +3,13 @@ PYTHON ?= python3
 UV ?= uv
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation
 STAMP := $(VENV)/.ready
 
-.PHONY: help demo test lint bench soak env lock clean
+.PHONY: help demo test lint bench soak soak-parts env lock clean
 
 help:  ## Say what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: $(STAMP)  ## Bring the lab up, deploy, knock, look, roll back
 	@tools/ensure-system demo
@@ -28,17 +29,23 @@ bench: $(STAMP)  ## Benchmarks, each with its ratio
 	@tools/ensure-system test
 	@tools/in-lab $(BIN)/pytest tests/bench -m bench -s
 
-soak: $(STAMP)  ## The full counts of the property and kernel tests
+soak: $(STAMP)  ## The full counts, by part: PART=name; FRESH=1 runs what has passed, too
 	@tools/ensure-system test
-	@KNOCKCTL_SOAK=1 tools/in-lab $(BIN)/pytest -m soak -s
+	@tools/in-lab $(BIN)/python -m tests.soak $(if $(FRESH),--fresh) $(PART)
+
+soak-parts: $(STAMP)  ## Name the parts of the soak, and which have passed
+	@$(BIN)/python -m tests.soak list
 
 env: $(STAMP)  ## Build the environment in .venv
 
 $(STAMP): requirements.lock pyproject.toml
 	@tools/ensure-system python $(PYTHON)
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@# What comes as source is built by the locked setuptools, not by whatever is the newest one.
+	@sed -n '/^setuptools==/,/[^\\]$$/p' requirements.lock >$(VENV)/build.lock
+	$(PIP) --require-hashes -r $(VENV)/build.lock
+	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) --no-deps -e .
 	@touch $@
 
 lock:  ## Bring the lock up to date with pyproject.toml (needs uv; UV=... names another)

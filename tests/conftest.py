@@ -3,13 +3,16 @@
 import os
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from knockctl.policy import redaction
 
+# The one place that says how property tests run. None fails for being slow: how long an example
+# takes to draw or to run is the machine's affair.
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # The same examples in every run: what fails once fails again. `make soak` looks further.
-settings.register_profile("seeded", derandomize=True, deadline=None)
-settings.register_profile("soak", max_examples=2000, deadline=None)
+settings.register_profile("seeded", UNHURRIED, derandomize=True)
+settings.register_profile("soak", UNHURRIED, max_examples=2000)
 settings.load_profile("soak" if os.environ.get("KNOCKCTL_SOAK") else "seeded")
 
 REQUIRE_LAB = os.environ.get("KNOCKCTL_REQUIRE_LAB") == "1"
@@ -56,6 +59,17 @@ def pytest_make_collect_report(collector):
         report.outcome = "failed"
         report.longrepr = f"{collector.nodeid} skipped where nothing may be: {report.longrepr}"
     return report
+
+
+@pytest.fixture
+def note(record_property):
+    """Print what was seen, and have it in the soak's table."""
+
+    def say(text):
+        print(f"\n{text}")
+        record_property("noted", text)
+
+    return say
 
 
 @pytest.fixture(autouse=True)

@@ -32,3 +32,8 @@ def mentions(pattern):
 @pytest.mark.parametrize("pattern", [HOSTS, HOMES], ids=["registry", "machine path"])
 def test_no_tracked_file_names_a(pattern):
     assert list(mentions(pattern)) == []
+
+
+def test_only_one_profile_says_how_long_a_property_test_may_take():
+    said = mentions(r"settings\(.*dead" + "line|suppress_" + "health_check")
+    assert {line.split(":")[0] for line in said} == {"tests/conftest.py"}

@@ -76,7 +76,7 @@ def test_a_plain_scan_that_opens_is_told(gate):
 
 
 @pytest.mark.no_cover
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     scannable,
     st.integers(1, 30),
@@ -94,7 +94,7 @@ def test_a_scan_that_opens_at_any_rate_is_told(gate, lockout, rate, again):
             assert any(f"ordinary {name} scan" in warned.message for warned in told)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(scannable, st.integers(1, 30), st.sampled_from(["", scans.TWICE, scans.AGAIN]))
 def test_a_range_of_rates_that_is_told_opens_at_its_fastest(gate, lockout, again):
     """The whole scan is played, with every port of every trap."""

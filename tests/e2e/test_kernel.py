@@ -3,7 +3,6 @@
 ``make test`` plays a seeded, bounded part; ``make soak`` the full counts.
 """
 
-import os
 import random
 
 import pytest
@@ -13,11 +12,10 @@ from knockctl.ports import Span
 from knockctl_iptables.placement import LinuxPlacement
 from tests.fixtures.duel import Duel, Tally, random_policies, sources
 from tests.fixtures.lab import INVENTORY
+from tests.fixtures.seed import SEED
 from tests.fixtures.world import nft_and_in_soak_legacy
 
 pytestmark = pytest.mark.lab
-
-SEED = int(os.environ.get("KNOCKCTL_SEED", "20261121"))
 
 
 def agree(tally):
@@ -78,12 +76,12 @@ def test_trusted_public_and_management_mean_the_same_to_the_kernel(world):
         agree(duel.duel(rng, list(dict.fromkeys(crowd)), 8, (0.0, 0.02, 0.2, 1.2)))
 
 
-@pytest.mark.soak
-def test_a_hundred_thousand_verdicts(world):
-    """Prints what it saw; the result is recorded in docs/evidence.md with the seed."""
+@pytest.mark.soak("linux-walks-{world}")
+def test_a_hundred_thousand_verdicts(world, note):
+    """What it saw is recorded in docs/evidence.md."""
     tally = play(world, random.Random(SEED), rounds=50, crowd=100, length=10)
-    print(
-        f"\nseed {SEED}, {world.back_end}: {tally.verdicts} verdicts,"
+    note(
+        f"{tally.verdicts} verdicts,"
         f" {tally.discarded} discarded, {len(tally.disagreements)} disagreements,"
         f" {tally.granted} of {tally.traces} traces granted; {dict(tally.rules)}"
     )

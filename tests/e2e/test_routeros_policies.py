@@ -5,7 +5,6 @@ paths reach every state and send every kind of packet there. `make test` plays a
 part; `make soak` the full counts.
 """
 
-import os
 import random
 from collections import Counter
 from dataclasses import replace
@@ -21,11 +20,11 @@ from tests.fixtures.duel import Tally, random_policies, sources
 from tests.fixtures.paths import Chorus, answered, listen, paths, sing
 from tests.fixtures.routeros_duel import RouterDuel
 from tests.fixtures.routeros_policies import Corner, random_corner, small_corner
+from tests.fixtures.seed import SEED
 from tests.fixtures.world import nft_and_in_soak_legacy
 
 pytestmark = [pytest.mark.lab, pytest.mark.no_cover]
 
-SEED = int(os.environ.get("KNOCKCTL_SEED", "20261121"))
 FRIENDS = (ip_network("198.18.1.0/26"), ip_network("2001:db8:7::1000/122"))
 MANAGERS = ["198.18.2.0/26", "2001:db8:7::2000/122"]
 
@@ -167,9 +166,9 @@ def rare(rows):
     return [kind for kind, count in rows.items() if count < 50]
 
 
-@pytest.mark.soak
-def test_a_hundred_thousand_verdicts(world):
-    """Prints what it saw; the result is recorded in docs/evidence.md with the seed."""
+@pytest.mark.soak("routeros-walks-{world}")
+def test_a_hundred_thousand_verdicts(world, note):
+    """What it saw is recorded in docs/evidence.md."""
     rng = random.Random(SEED)
     tally, rows = walk(world, rng, rounds=16, size=400, length=7)
     # On until every kind of row was hit often enough, too: policies that bring the rare ones.
@@ -178,8 +177,8 @@ def test_a_hundred_thousand_verdicts(world):
         more, hits = chorus(world, rng, rounds=2, most=1500, fill=1200, wanted=wanted)
         tally.add(more)
         rows.update(hits)
-    print(
-        f"\nseed {SEED}, {world.back_end}: {tally.verdicts} verdicts,"
+    note(
+        f"{tally.verdicts} verdicts,"
         f" {tally.discarded} discarded, {len(tally.disagreements)} disagreements,"
         f" {tally.granted} of {tally.traces} traces granted; {dict(tally.rules)};"
         f" {len(rows)} kinds of rows; hit fewer than 50 times: {rare(rows)}"

@@ -5,7 +5,6 @@ and every kind of packet sent in it. `make test` plays a seeded, bounded part; `
 full counts.
 """
 
-import os
 import random
 from collections import Counter
 from dataclasses import replace
@@ -25,11 +24,10 @@ from tests.fixtures.paths import (
     sing,
     verdict_trace,
 )
+from tests.fixtures.seed import SEED
 from tests.fixtures.world import nft_and_in_soak_legacy
 
 pytestmark = [pytest.mark.lab, pytest.mark.no_cover]
-
-SEED = int(os.environ.get("KNOCKCTL_SEED", "20261121"))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -203,9 +201,9 @@ def rare(rules):
     return [rule for rule, count in rules.items() if count < 50 and "-m limit" not in rule]
 
 
-@pytest.mark.soak
-def test_a_hundred_thousand_symbolic_verdicts(world):
-    """Prints what it saw; the result is recorded in docs/evidence.md with the seed."""
+@pytest.mark.soak("linux-paths-{world}")
+def test_a_hundred_thousand_symbolic_verdicts(world, note):
+    """What it saw is recorded in docs/evidence.md."""
     rng = random.Random(SEED)
     tally, rules = Chorus(), Counter()
     # On until every kind of rule was hit often enough, too: policies that bring the rare ones.
@@ -214,10 +212,10 @@ def test_a_hundred_thousand_symbolic_verdicts(world):
         more, hits = chorus(world, rng, rounds=2, most=1500, fill=1200, wanted=wanted)
         tally.add(more)
         rules.update(hits)
-    print(f"\n{len(rules)} kinds of rendered rules; hit fewer than 50 times: {rare(rules)}")
+    note(f"{len(rules)} kinds of rendered rules; hit fewer than 50 times: {rare(rules)}")
     confirmed, equivalent = confirm(world, rng, 200)
-    print(
-        f"\nseed {SEED}, {world.back_end}: {tally.verdicts} verdicts,"
+    note(
+        f"{tally.verdicts} verdicts,"
         f" {tally.discarded} discarded, {len(tally.disagreements)} disagreements,"
         f" {tally.granted} of {tally.traces} traces granted; {dict(tally.rules)};"
         f" {confirmed} mutants confirmed, {equivalent} shown equivalent"

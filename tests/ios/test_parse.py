@@ -168,7 +168,7 @@ INSERTS = ENTRIES.map(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.one_of(LIST, APPLET), max_size=4), INSERTS, st.sampled_from([None, "0a1b2c"]))
 def test_every_config_is_read_back(objects, inserts, revision):
     config = IosConfig(tuple(objects), inserts, revision)

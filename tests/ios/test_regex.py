@@ -41,7 +41,7 @@ def test_what_matches_is_told_with_its_groups():
 
 
 @pytest.mark.parametrize("text", UNDERSTOOD)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.text(alphabet="0123456789.()-> DROPUTC%:6x", max_size=30))
 def test_lines_read_piece_by_piece_match_as_whole_ones_do(text, line):
     looked = pattern(text)
@@ -65,7 +65,7 @@ PORT = st.one_of(st.integers(0, 65535), st.sampled_from([46543, 4, 43, 4003, 22,
 
 @pytest.mark.parametrize("style", ["spaced", "tight", "with-ttl"])
 @pytest.mark.parametrize("text", UNDERSTOOD)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(PORT, PORT, PORT, PORT)
 def test_ports_that_are_not_told_apart_match_alike(text, style, one, other, two, another):
     looked, kind, form = pattern(text), Kind("control-plane", "udp", "DROP"), Format(style)

@@ -364,7 +364,7 @@ NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,19}", fullmatch=True) | st.sampled_from
 
 
 @given(NAMES, st.integers(1, 8))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_names_never_meet(name, knocks):
     ports = tuple(Knock("udp", 1000 + n) for n in range(knocks))
     one = corner(replace(P, name=name, generations=(Generation(1, ports),)), access_list=None)

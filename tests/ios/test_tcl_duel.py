@@ -82,5 +82,5 @@ def test_each_relaxation_is_needed(name, interpreter):
 
 
 @pytest.mark.soak
-def test_so_it_is_for_many(interpreter):
-    print(scripts(range(16, 1500), interpreter))
+def test_so_it_is_for_many(interpreter, note):
+    note(scripts(range(16, 1500), interpreter))

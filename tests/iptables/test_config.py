@@ -27,7 +27,7 @@ def config_of(seed):
 
 
 @given(seeds)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_what_is_rendered_is_parsed_back(seed):
     config = config_of(seed)
     assert parse_text(config.text()).same(config)
@@ -35,7 +35,7 @@ def test_what_is_rendered_is_parsed_back(seed):
 
 
 @given(seeds)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_nothing_is_planned_where_nothing_differs(seed):
     config = config_of(seed)
     first = plan(LinuxReading(LinuxConfig()), config, "aaaaaaaaaa").intended
@@ -46,7 +46,7 @@ def test_nothing_is_planned_where_nothing_differs(seed):
 
 
 @given(seeds, seeds)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_stage_of_an_old_sequence_never_counts_in_a_new_one(one, two):
     before = plan(LinuxReading(LinuxConfig()), config_of(one), "aaaaaaaaaa").intended
     after = plan(LinuxReading(before), config_of(two), "bbbbbbbbbb").intended

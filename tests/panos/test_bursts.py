@@ -148,7 +148,7 @@ def random_trace(rng, policy):
 
 
 @given(st.sampled_from(sorted(POLICIES)), st.integers(0, 10**9))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_nobody_gets_in_but_by_the_sound_reading(name, seed):
     trace = random_trace(random.Random(seed), POLICIES[name])
     for (at, span), got in zip(trace, play(config_of(name), trace), strict=True):

@@ -75,7 +75,7 @@ NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,19}", fullmatch=True) | st.sampled_from
 
 
 @given(st.lists(NAMES, min_size=1, max_size=4, unique=True), st.integers(1, 12))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_names_are_short_and_never_meet(names, knocks):
     """Whatever two policies are called, nothing of the one has the name of something else."""
     policies = []

@@ -81,7 +81,7 @@ CONFIGS = st.builds(
 )
 
 
-@settings(max_examples=60, derandomize=True, deadline=None)
+@settings(max_examples=60)
 @given(CONFIGS)
 def test_what_is_printed_is_read_back(config):
     assert all(entry.ours for entry in config.entries)
@@ -89,7 +89,7 @@ def test_what_is_printed_is_read_back(config):
     assert load(config.dump()) == config
 
 
-@settings(max_examples=30, derandomize=True, deadline=None)
+@settings(max_examples=30)
 @given(entries())
 def test_reading_twice_changes_nothing(entry):
     assert Entry.of(entry.kind, entry.name, entry.node) == entry

@@ -15,7 +15,7 @@ from knockctl.policy.resolved import Generation, Knock
 from knockctl.ports import Span
 from knockctl_panos.placement import PanosPlacement
 from knockctl_panos.times import LONGEST
-from tests.fixtures.panos_dice import SEED, TRAP, P, Q, dice
+from tests.fixtures.panos_dice import TRAP, P, Q, dice
 from tests.fixtures.panos_policies import (
     HERE,
     INSIDE,
@@ -26,6 +26,7 @@ from tests.fixtures.panos_policies import (
     random_corner,
     small_corner,
 )
+from tests.fixtures.seed import SEED
 
 # --- proofs ---
 
@@ -100,8 +101,8 @@ def test_who_is_trusted_by_one_policy_only_is_judged_by_the_others():
 
 
 @pytest.mark.soak
-def test_random_policies_in_every_corner():
-    """Prints what it saw; a proof that is not ended in its budget is counted, never passed."""
+def test_random_policies_in_every_corner(note):
+    """A proof that is not ended in its budget is counted, never passed."""
     seen = Counter()
     for number in range(400):
         one = random_corner(dice(f"soak {number}"), None if number % 5 == 0 else 1)
@@ -110,7 +111,7 @@ def test_random_policies_in_every_corner():
             result = prove(one.claim(family, late=late), budget=400_000)
             assert result.status is not Status.COUNTEREXAMPLE, (one, family, result.findings)
             seen[len(one.policies), late, result.status.value] += 1
-    print(f"\nseed {SEED}: {dict(seen)}")
+    note(f"{dict(seen)}")
     assert seen[1, False, "proved"] >= 0.97 * (seen[1, False, "proved"] + seen[1, False, "unknown"])
 
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -56,14 +56,12 @@ policies = st.fixed_dictionaries(
         "log": st.booleans(),
     },
 )
-shared_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @given(policies)
-@shared_folder
-def test_a_policy_written_to_yaml_reads_as_the_same(tmp_path, data):
+def test_a_policy_written_to_yaml_reads_as_the_same(tmp_path_factory, data):
     policy = Policy.model_validate(data)
-    path = tmp_path / "p.yaml"
+    path = tmp_path_factory.getbasetemp() / "p.yaml"
     yaml = YAML(typ="safe")
     # In flow style ruamel writes a text such as ?0 bare, and does not read it back.
     yaml.default_flow_style = False

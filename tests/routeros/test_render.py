@@ -1,6 +1,5 @@
 """What is rendered for what a policy asks: proved, tight, and nothing left over."""
 
-import os
 import random
 from collections import Counter
 from dataclasses import replace
@@ -21,8 +20,8 @@ from knockctl_routeros.placement import RouterPlacement
 from knockctl_routeros.render import render
 from tests.fixtures.lab import INVENTORY
 from tests.fixtures.routeros_policies import Corner, mutant, random_corner, small_corner
+from tests.fixtures.seed import SEED
 
-SEED = int(os.environ.get("KNOCKCTL_SEED", "20261121"))
 GOLDEN = Path(__file__).parent / "golden"
 
 P = ResolvedPolicy(
@@ -93,8 +92,8 @@ def test_the_placement_that_has_everything(raw):
 
 
 @pytest.mark.soak
-def test_random_policies_in_every_corner():
-    """Prints what it saw; a proof that is not ended in its budget is counted, never passed."""
+def test_random_policies_in_every_corner(note):
+    """A proof that is not ended in its budget is counted, never passed."""
     seen = Counter()
     for number in range(600):
         one = random_corner(dice(f"soak {number}"), most=2 if number % 20 == 0 else 1)
@@ -102,7 +101,7 @@ def test_random_policies_in_every_corner():
             result = prove(one.claim(family), budget=400_000)
             assert result.status is not Status.COUNTEREXAMPLE, (one, family, result.findings)
             seen[len(one.policies), result.status.value] += 1
-    print(f"\nseed {SEED}: {dict(seen)}")
+    note(f"{dict(seen)}")
     assert seen[1, "proved"] >= 0.97 * (seen[1, "proved"] + seen[1, "unknown"])
 
 

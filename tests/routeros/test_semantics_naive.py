@@ -165,7 +165,7 @@ def _packet(rng):
 
 
 @given(SEEDS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_model_reads_rows_as_one_would_by_hand(seed):
     rng = random.Random(seed)
     rows = _rows(rng)
@@ -177,7 +177,7 @@ def test_the_model_reads_rows_as_one_would_by_hand(seed):
 
 
 @given(SEEDS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_what_looks_alike_is_treated_alike_in_every_state(seed):
     """Signatures with verdicts and without, in a state that random packets led to."""
     rng = random.Random(seed)
@@ -195,7 +195,7 @@ def test_what_looks_alike_is_treated_alike_in_every_state(seed):
 
 
 @given(SEEDS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_packet_that_is_keyed_is_none_of_anybody_elses_business(seed):
     """Take everybody else from the lists: the reaction stays, and so does what was taken."""
     rng = random.Random(seed)
