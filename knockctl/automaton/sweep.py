@@ -381,11 +381,13 @@ class _Live:
 
     def _sources(self, rule: ChainRule) -> int | None:
         """Return the sources a rule is about; None where it treats all alike."""
+        cells = self.sweep.space.fields.get("source")
+        every = cells.all if cells else 0
         found, asked = 0, False
         for overlay in {box.overlay for box in self.boxes}:
             for masks, _ in self.sweep.asked(rule, overlay):
                 asked = asked or "source" in masks
-                found |= masks.get("source", self.sweep.space.fields["source"].all)
+                found |= masks.get("source", every)
         return found if asked else None
 
     def _narrow(self, place: int, rule: ChainRule, sources: int) -> None:
@@ -576,8 +578,8 @@ def _without(box: Box, masks: Masks) -> Iterator[Box]:
         yield box
         return
     inside = dict(box.masks)
-    for name in ("source", *(name for name in masks if name != "source")):
-        mask = masks.get(name, inside[name])
+    for name in sorted(masks, key="source".__ne__):
+        mask = masks[name]
         outside = inside[name] & ~mask
         if outside:
             yield Box({**inside, name: outside}, box.opens, box.overlay, box.met)
