@@ -332,7 +332,7 @@ class _Question:
                 rules=(rule,),
                 via=tuple(
                     sorted(
-                        {step for one in chosen for step in one[0].via},
+                        {s for one in chosen for s in one[0].via if s.place != rule.place},
                         key=lambda step: step.place,
                     )
                 ),

@@ -112,6 +112,12 @@ def test_nothing_above_ours_is_nothing_to_tell():
     assert found(program(rule(ACCEPT, TCP, port(80)))) == []
 
 
+def test_a_rule_in_two_parts_does_not_lead_to_itself():
+    parts = {"parts": [rule(ACCEPT, TCP, port(22))]}
+    (one,) = found(program(rule(Call("parts"), Open("who knows")), chains=parts))
+    assert (one.via, one.rules) == ((), tuple(parts["parts"]))
+
+
 def test_an_accept_for_a_service_is_told_with_its_rule():
     (one, *rest) = found(program(rule(ACCEPT, TCP, port(22), text="-p tcp --dport 22 -j ACCEPT")))
     assert not rest

@@ -13,9 +13,10 @@ from knockctl.automaton.verify import Status, prove
 from knockctl.automaton.wire import WirePacket
 from knockctl.policy.resolved import Generation, Knock
 from knockctl.ports import Span
+from knockctl_ios import tree
 from knockctl_ios.modeller import IosModeller
 from knockctl_ios.parse import parse_text
-from knockctl_ios.reader import Reader
+from knockctl_ios.reader import judging
 from tests.fixtures.ios_policies import METHODS, SETTLED, P, corner
 
 SMALL = replace(
@@ -390,17 +391,7 @@ snmp-server community hidden
 """
 
 
-class Session:
-    """One that shows a text."""
-
-    def __init__(self, text):
-        self.text = text
-
-    def show(self, _):
-        return self.text
-
-
 def test_nothing_secret_is_read_with_what_decides():
-    read = Reader(Session(SHOWN), corner(SMALL).place).everything()
+    read = judging(tree.read(SHOWN), {})
     wanted = [line for line in SHOWN.splitlines() if line and "hidden" not in line]
     assert read.splitlines() == wanted

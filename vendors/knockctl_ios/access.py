@@ -14,7 +14,7 @@ from typing import Literal
 
 from knockctl.errors import CommandRefused, GuardError, Unsupported
 from knockctl.vendor import Access, Address
-from knockctl_ios import listing, neighbours
+from knockctl_ios import foreign, listing
 from knockctl_ios.config import IosConfig
 from knockctl_ios.listing import LIST, Temporary
 from knockctl_ios.room import dynamic
@@ -177,13 +177,12 @@ class IosAccess:
 
     def _cut(self, source: Address, policy: str | None) -> Iterator[str]:
         """Cut a source's sessions one by one, but not the one we are in; yield each."""
-        groups = {o.text: o for o in self.config.objects if o.text.startswith("object-group ")}
+        named = {line.text: line for line in self.config.objects}
         served = [
             span
             for name in self._policies(policy)
             for one in self._of(name, "granted")
-            if (match := neighbours.read(one.entry, groups)) is not None
-            for span in match.ports
+            for span in foreign.spans(one.entry, named)
         ]
         mine = self.session.local
         for tcb, _, port, host, far, _ in _ROW.findall(self.session.ask("show tcp brief")):

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -232,8 +232,8 @@ def _concerns(raw: Line) -> bool:
 def _inserts(raw: Line, line: Line) -> Iterator[Insert]:
     if line.text.startswith(_LISTS):
         entries = [normal.entry(child.text) for child in raw.below]
-        for number, entry in zip(_ours_among(entries), entries, strict=True):
-            if number:
+        for mine, entry in zip(owned([e.text for e in entries]), entries, strict=True):
+            if mine:
                 yield Insert(line.text, Line(entry.text), entry.number)
     elif line.text.startswith(("policy-map ", "interface ", "control-plane")):
         for child in line.below:
@@ -241,9 +241,9 @@ def _inserts(raw: Line, line: Line) -> Iterator[Insert]:
                 yield Insert(line.text, child)
 
 
-def _ours_among(entries: Iterable[normal.Entry]) -> Iterator[bool]:
+def owned(listed: Sequence[str]) -> Iterator[bool]:
+    """Tell of each entry of an access list, remarks included, whether it is ours."""
     inside = False
-    listed = [entry.text for entry in entries]
     for at, text in enumerate(listed):
         if text.startswith(BEGIN):
             # Without an end, nothing but names tells how far it goes.

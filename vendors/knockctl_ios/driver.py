@@ -103,8 +103,9 @@ class IosDriver:
         judged = address in self.placement.addresses
         return Endpoint(ip_address(mine), address, port, judged=judged)
 
-    def read(self) -> Reading[IosConfig]:
-        """Read what is ours, the entries above, and the change that is not settled."""
+    def read(self, *, whole: bool = True) -> Reading[IosConfig]:
+        """Read what runs, and the change that is not settled; a router tells all of it at once."""
+        del whole
         before = self._reader.last
         found = self._scripts.filled(self._reader.read())
         if self._held is not None and found.held is None:
@@ -118,11 +119,6 @@ class IosDriver:
         timer = self._timer.pending()
         left = self._timer.seconds_left(timer) if timer else None
         return (PendingChange(self._held.change_id, left, by=timer.user if timer else None),)
-
-    def everything(self) -> str:
-        """Return what judges packets, as the running configuration has it."""
-        text = self._reader.everything()
-        return text + self._scripts.written(text)
 
     def pending(self) -> tuple[PendingChange, ...]:
         """List the change that was not settled at the last ``read``."""

@@ -36,13 +36,8 @@ class Scripts:
     def filled(self, found: IosReading) -> IosReading:
         """Return a reading with the texts of the scripts that are registered."""
         texts = self._texts(directory_of(found.shared), scripts_of(found.config))
-        return replace(found, config=replace(found.config, files=texts))
-
-    def written(self, text: str) -> str:
-        """Return the scripts that a configuration registers, as a config's text has them."""
-        lines = tree.read(text)
-        folder = directory_of(line.text for line in lines)
-        return files.written(self._texts(folder, scripts_of(own(lines))))
+        config = replace(found.config, files=texts)
+        return replace(found, config=config, text=found.text + files.written(texts))
 
     def _texts(self, folder: str | None, names: Sequence[str]) -> tuple[File, ...]:
         found = []

@@ -7,17 +7,21 @@ from dataclasses import replace
 from knockctl.automaton.wire import Scope
 from knockctl.vendor import Placement, Running
 from knockctl_ios import tree
-from knockctl_ios.config import IosConfig
+from knockctl_ios.config import IosConfig, own
+from knockctl_ios.files import read as read_files
 from knockctl_ios.parse import parse_text
 from knockctl_ios.placement import IosPlacement
+from knockctl_ios.reading import reading
 from knockctl_ios.remarks import remarks
 from knockctl_ios.semantics import Document, IosModel, Switches
+from knockctl_ios.standing import standing
 
 
 class IosModeller:
     """Satisfies ``knockctl.vendor.Modeller``; its machines are made with the same switches."""
 
     evidence = "fact sheet"
+    remedy = "narrow or remove the line, or set placement.position to first"
     assumptions: tuple[str, ...] = (
         "a log line has reached the applets within the placement's log_delay, and none is lost",
         "the control plane writes its lines in the placement's log_style",
@@ -55,10 +59,14 @@ class IosModeller:
         document = Document(config.lines(), told=config.bound, files=files)
         return IosModel(document, self.evidence, self.switches)
 
-    def running(self, text: str) -> Running[IosConfig]:
-        """Read a whole running configuration."""
-        config = parse_text(text)
+    def running(self, text: str, intended: IosConfig | None = None) -> Running[IosConfig]:
+        """Read a whole running configuration; with ``intended``, as it will be."""
+        lines, scripts = tree.read(text), read_files(text)
+        config = replace(own(lines), files=scripts)
+        if intended is not None:
+            found = standing(lines, replace(reading(lines), config=config), intended)
+            lines, config = found.lines, found.config
         files = {one.name: one.text for one in config.files}
-        document = Document(tree.read(text), whole=True, files=files)
+        document = Document(lines, whole=True, files=files)
         model = IosModel(document, self.evidence, self.switches)
         return Running(config, model, warnings=tuple(remarks(document, config)))

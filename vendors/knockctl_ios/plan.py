@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from knockctl.vendor import Change, Neighbour, Reading
+from knockctl.vendor import Change, Reading
 from knockctl_ios.commands import Commands
 from knockctl_ios.config import ENVIRONMENT, IosConfig, key
 from knockctl_ios.files import File, differences
+from knockctl_ios.foreign import taking
 from knockctl_ios.listing import LIST
-from knockctl_ios.neighbours import judging
 from knockctl_ios.numbering import Edit, edit
 from knockctl_ios.reading import (
     DIRECTORY,
@@ -26,7 +26,7 @@ from knockctl_ios.reading import (
     scripts_of,
 )
 from knockctl_ios.room import above as above_ours
-from knockctl_ios.room import adopted, dynamic, free, may_match, only_dynamic
+from knockctl_ios.room import adopted, dynamic, first_class, free, only_dynamic
 from knockctl_ios.tree import Line
 
 Action = Literal["add", "remove"]
@@ -47,7 +47,6 @@ class IosRemediation:
     settled: str | None
     changes: tuple[Change, ...]
     keeps_grants: bool
-    shadows: tuple[Neighbour, ...] = ()
     text: str = ""
     """The file that is merged."""
     sent: tuple[File, ...] = ()
@@ -72,11 +71,8 @@ def plan(running: Reading[IosConfig], intended: IosConfig, change_id: str) -> Io
     intended = _with_directory(there, intended)
     difference = _Difference(there, before, intended)
     difference.find()
-    shadows = tuple(difference.shadows())
     if not difference.changes:
-        return IosRemediation(
-            change_id, before, before, before.revision, (), keeps_grants=True, shadows=shadows
-        )
+        return IosRemediation(change_id, before, before, before.revision, (), keeps_grants=True)
     settled = None if intended.empty else intended.revision or change_id
     marked = intended.marked(settled)
     return IosRemediation(
@@ -86,7 +82,6 @@ def plan(running: Reading[IosConfig], intended: IosConfig, change_id: str) -> Io
         settled,
         tuple(difference.changes),
         keeps_grants=difference.keeps_grants,
-        shadows=shadows,
         text=difference.commands.text(settled),
         sent=tuple(one for one in intended.files if one not in before.files),
         directory=directory_of(there.shared) or DIRECTORY,
@@ -111,7 +106,7 @@ def _alone(running: Reading[IosConfig]) -> IosReading:
         for line in running.config.lines()
         if line.text.startswith(LIST)
     }
-    return IosReading(running.config, running.neighbours, lists)
+    return IosReading(running.config, lists=lists)
 
 
 class _Difference:
@@ -123,7 +118,6 @@ class _Difference:
         self.commands = Commands()
         self.seen: list[tuple[str, tuple[tuple[int, str], ...]]] = []
         self.keeps_grants = True
-        self._above: dict[str, int] = {}
         self._removed: list[tuple[str, str]] = []
 
     def find(self) -> None:
@@ -137,16 +131,6 @@ class _Difference:
         self._freed()
         if not self.before.empty and self.before.revision is None and not self.goal.empty:
             self.changes.append(Change("add", "event manager environment", "a revision mark"))
-
-    def shadows(self) -> Iterator[Neighbour]:
-        """Yield the foreign entries that will stand above ours and may let packets past."""
-        for parent in self.goal.parents:
-            if parent.startswith(LIST):
-                foreign = [p.text for p in self.reading.lists.get(parent, ()) if not p.ours]
-                mine = [one.line.text for one in self.goal.within(parent)]
-                above = foreign[: self._above.get(parent, 0)]
-                found = judging(parent, above, mine, self.reading.groups)
-                yield from (n for n in found if n.effect != "refuses")
 
     # --- what is ours whole ---
 
@@ -239,13 +223,12 @@ class _Difference:
             texts = [line.text for line in new]
             places = adopted(parent, self.reading.lists.get(parent, ()), texts)
             above = above_ours(parent, places, self.reading, self.goal) if new else 0
-            self._above[parent] = above
             if new:
                 only_dynamic(parent, places, texts)
             self._list(parent, places, texts, above)
             return
-        taking = [n.text for n in self.reading.neighbours if n.place == parent and new]
-        if old == new and not taking:
+        takes = list(taking(self.before, parent, self.reading.named)) if new else []
+        if old == new and not takes:
             return
         free(parent, self.reading, self.before, new)
         gone = [line for line in old if line not in new]
@@ -253,29 +236,15 @@ class _Difference:
         if not gone and not come:
             gone, come = old, new
         if old == new:
-            self.changes += [Change("move", parent, f"above {text}") for text in taking]
+            self.changes += [Change("move", parent, f"above {text}") for text in takes]
         else:
             self._said("remove", parent, [line.text for line in gone])
             self._said("add", parent, [line.text for line in come])
         if parent.startswith("policy-map "):
             # Only what is entered anew goes to the end, or before a class.
             gone, come = old, new
-        first = self._first_class(parent)
+        first = first_class(parent, self.reading, self.before, self.goal)
         self.commands.bind(parent, gone, come, first)
-
-    def _first_class(self, parent: str) -> str | None:
-        """Return the class of somebody else's policy map that ours go before; None: none.
-
-        Where no class may match what ours do, ours go to the end: that is known on every router.
-        """
-        mine = {one.line.text for one in (*self.before.within(parent), *self.goal.within(parent))}
-        at = dict(self.goal.place).get(parent, "first")
-        others = [c for c in self.reading.classes.get(parent, ()) if c not in mine]
-        others = [c for c in others if c != "class class-default"]
-        meets = at != "last" and any(
-            may_match(one, parent, self.reading, self.goal) for one in others
-        )
-        return others[0] if meets else None
 
     # --- access lists ---
 

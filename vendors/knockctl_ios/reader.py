@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from knockctl.errors import Conflict
-from knockctl_ios import listing, tree
+from knockctl_ios import listing, normal, tree
 from knockctl_ios.config import own
 from knockctl_ios.listing import LIST, Listed
 from knockctl_ios.placement import IosPlacement
-from knockctl_ios.reading import IosReading, reading
+from knockctl_ios.reading import IosReading, Place, reading
 from knockctl_ios.session import Session
 from knockctl_ios.tree import Line
 
@@ -68,18 +70,22 @@ class Reader:
         if asked != self._session.round_trips:
             lines = self.running()
         try:
-            return reading(lines, self._numbers(lines))
+            return self._reading(lines)
         except ValueError:
             # Somebody was at work between the two; once may happen.
             lines = self.running()
         try:
-            return reading(lines, self._numbers(lines))
+            return self._reading(lines)
         except ValueError as error:
             raise Conflict(
                 f"the access list {error} changes while it is read",
                 hint="somebody else is configuring the router: wait for them",
                 where=self._session.where,
             ) from None
+
+    def _reading(self, lines: tuple[Line, ...]) -> IosReading:
+        found = reading(lines, self._numbers(lines))
+        return replace(found, text=judging(lines, found.lists))
 
     def ahead(self) -> tuple[Line, ...]:
         """Read the configuration that a ``read`` will be of which is asked for next."""
@@ -114,11 +120,22 @@ class Reader:
         found = listing.read(self._session.ask(f"show ip access-lists {name}", 600))
         return [one for one in found if one.name == name]
 
-    def everything(self) -> str:
-        """Return what judges packets, in the router's own words."""
-        lines = self.running()
-        found = (_judging(line) for line in lines if line.text.startswith(_JUDGING))
-        return tree.written(line for line in found if line)
+
+def judging(lines: Iterable[Line], lists: Mapping[str, tuple[Place, ...]]) -> str:
+    """Return what judges packets, in the router's own words, with the numbers that are known."""
+    found = (_judging(line) for line in lines if line.text.startswith(_JUDGING))
+    return tree.written(_numbered(line, lists) for line in found if line)
+
+
+def _numbered(line: Line, lists: Mapping[str, tuple[Place, ...]]) -> Line:
+    """Return an access list with the numbers that the configuration hides."""
+    if not line.text.startswith(LIST) or not _hides(line):
+        return line
+    places = lists.get(normal.plain(line.text), ())
+    if not any(place.number for place in places):
+        return line
+    said = (f"{place.number} {place.text}" if place.number else place.text for place in places)
+    return Line(line.text, tuple(map(Line, said)))
 
 
 def _judging(line: Line) -> Line | None:

@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 
 from knockctl.vendor import Reading
 from knockctl_ios import normal
-from knockctl_ios.classes import taking
 from knockctl_ios.config import ENVIRONMENT, IosConfig, own
 from knockctl_ios.listing import LIST, Listed
-from knockctl_ios.neighbours import neighbours
 from knockctl_ios.tree import Line
 
 PENDING = f"{ENVIRONMENT}_kc_pending"
@@ -62,14 +60,12 @@ class IosReading(Reading[IosConfig]):
     those that ours are in or are meant to go into."""
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The classes of policy maps, in their order."""
-    maps: Mapping[str, Line] = field(default_factory=dict)
-    """Class maps, by their names."""
     bindings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What interfaces and the control plane are bound to by others."""
     shared: frozenset[str] = frozenset()
     """Lines of the top."""
-    groups: Mapping[str, Line] = field(default_factory=dict)
-    """Object groups, whosever they are."""
+    named: Mapping[str, Line] = field(default_factory=dict)
+    """All lines of the top, by their texts."""
     held: Held | None = None
 
 
@@ -86,26 +82,21 @@ def reading(lines: Iterable[Line], listed: Iterable[Listed] = ()) -> IosReading:
     numbers = {f"{LIST}{one.name}": one for one in listed}
     opened = (line for line in kept if line.text.startswith(LIST))
     lists = _Lists({normal.plain(line.text): line for line in opened}, config, numbers)
-    groups = {line.text: line for line in kept if line.text.startswith("object-group ")}
-    near = {name: [(p.text, p.ours) for p in lists.get(name, ())] for name in config.parents}
-    above = neighbours(config, near, groups)
     return IosReading(
         config,
-        (*above, *taking(config, kept, groups)),
         lists=lists,
         classes={
             line.text: tuple(c.text for c in line.below if c.text.startswith("class "))
             for line in kept
             if line.text.startswith("policy-map ")
         },
-        maps={line.text.split()[-1]: line for line in kept if line.text.startswith("class-map ")},
         bindings={
             line.text: tuple(child.text for child in line.below)
             for line in kept
             if line.text.startswith(("interface ", "control-plane"))
         },
         shared=frozenset(line.text for line in kept),
-        groups=groups,
+        named={normal.plain(line.text): line for line in kept},
         held=held,
     )
 

@@ -41,12 +41,12 @@ def remarks(document: Document, config: IosConfig) -> Iterator[str]:
 
 def _logging(document: Document) -> Iterator[str]:
     """Yield what keeps knocks from being logged, or applets from running."""
-    for line in document.lines:
+    for text in document.tops:
         for prefix, what in _TOP.items():
-            if f"{line.text} ".startswith(prefix) and "rate-limit console" not in line.text:
-                yield f"{line.text}: {what}"
-        if line.text.startswith(_FILTERED) and " discriminator " in line.text:
-            yield f"{line.text}: {_LOST}"
+            if f"{text} ".startswith(prefix) and "rate-limit console" not in text:
+                yield f"{text}: {what}"
+        if text.startswith(_FILTERED) and " discriminator " in text:
+            yield f"{text}: {_LOST}"
     for policy, classes in document.policies(logging=True):
         said = ((one, action.text) for one in classes for action in one.below)
         for one, action in said:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from knockctl.errors import GuardError
-from knockctl_ios.classes import hit
 from knockctl_ios.config import BEGIN, END, IosConfig
-from knockctl_ios.listing import LIST
-from knockctl_ios.neighbours import judging, read
+from knockctl_ios.foreign import entries_meet, may_take
 from knockctl_ios.reading import IosReading, Place
 from knockctl_ios.tree import Line
-
-_BY_LIST = "match access-group name "
 
 
 def dynamic(text: str) -> str | None:
@@ -76,7 +72,7 @@ def above(parent: str, places: Sequence[Place], reading: IosReading, goal: IosCo
         texts = [place.text for place in foreign[: there or 0]]
         mine = [one.line.text for one in goal.within(parent)]
         # Entries above ours that can't judge our packets may stay there.
-        return there if there and not list(judging(parent, texts, mine, reading.groups)) else 0
+        return there if there and not entries_meet(texts, mine, reading.named) else 0
     if there is not None or at is None:
         return there or 0
     found = next((n for n, place in enumerate(foreign) if place.number == at), None)
@@ -111,43 +107,17 @@ def free(parent: str, reading: IosReading, before: IosConfig, new: Iterable[Line
                 )
 
 
-def may_match(text: str, parent: str, reading: IosReading, goal: IosConfig) -> bool:
-    """Tell whether a class of somebody else's may match what classes of ours do beside it.
+def first_class(parent: str, reading: IosReading, before: IosConfig, goal: IosConfig) -> str | None:
+    """Return the class of somebody else's policy map that ours go before; None: none.
 
-    ``text`` names it as the policy map ``parent`` does. What is not known may match.
+    Where no class may match what ours do, ours go to the end: that is known on every router.
     """
-    found = reading.maps.get(text.removeprefix("class "))
-    if found is None:
-        return True
-    ours = [
-        match
-        for name in _matched(parent, goal)
-        for entry in _below(goal, f"{LIST}{name}")
-        if (match := read(entry.text, reading.groups)) is not None
-    ]
-    criteria = (child.text for child in found.below)
-    asked = [text.removeprefix("match ") for text in criteria if text.startswith("match ")]
-
-    def entries(name: str) -> list[str] | None:
-        places = reading.lists.get(f"{LIST}{name}")
-        return None if places is None else [place.text for place in places]
-
-    every = " match-all " in found.text
-    return hit(asked, entries, ours, reading.groups, every=every) is not None
-
-
-def _matched(parent: str, goal: IosConfig) -> Iterator[str]:
-    """Yield the access lists that our classes of a policy map match."""
-    for one in goal.within(parent):
-        name = one.line.text.removeprefix("class ")
-        for how in ("match-any", "match-all"):
-            for criterion in _below(goal, f"class-map {how} {name}"):
-                yield criterion.text.removeprefix(_BY_LIST)
-
-
-def _below(goal: IosConfig, name: str) -> tuple[Line, ...]:
-    found = goal.get(name)
-    return found.below if found else ()
+    mine = {one.line.text for one in (*before.within(parent), *goal.within(parent))}
+    at = dict(goal.place).get(parent, "first")
+    others = [c for c in reading.classes.get(parent, ()) if c not in mine]
+    others = [c for c in others if c != "class class-default"]
+    meets = at != "last" and any(may_take(c, parent, reading.named, goal) for c in others)
+    return others[0] if meets else None
 
 
 def _binds_in(text: str) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 from knockctl.automaton.alphabet import Ask, Atom, Of
+from knockctl.automaton.chains import Program
 from knockctl.automaton.model import ClockName, Clocks, ConcreteClocks, Reaction
 from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import WirePacket
@@ -19,6 +20,7 @@ from knockctl_ios.semantics.fates import INSIDE, LOCAL, Decided, Fate, Judged, M
 from knockctl_ios.semantics.lists import addressed
 from knockctl_ios.semantics.logs import Kind, Message
 from knockctl_ios.semantics.memory import State, Switches
+from knockctl_ios.semantics.program import program
 from knockctl_ios.semantics.router import Memory
 from knockctl_ios.semantics.settling import settled, thresholds
 from knockctl_ios.semantics.surroundings import Surroundings
@@ -127,6 +129,15 @@ class IosModel:
         """Return the machine whose applets act so many seconds after a line was logged."""
         switches = replace(self.switches, delay=seconds, together=True)
         return IosModel(self.document, self.evidence, switches, self.interpreter)
+
+    def program(self, family: int) -> Program:
+        """Return what packets for the router itself meet, as chains of rules."""
+        return program(self.around, family)
+
+    def untracks(self, family: int) -> bool:
+        """Tell whether some rule exempts packets from tracking: here no flow is tracked."""
+        del family
+        return False
 
     # --- what a kind of packet meets ---
 

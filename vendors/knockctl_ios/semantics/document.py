@@ -6,12 +6,13 @@ name each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from ipaddress import IPv4Address
 
 from knockctl_ios import normal
+from knockctl_ios.config import owned
 from knockctl_ios.tree import Line
 
 ENVIRONMENT = "event manager environment "
@@ -20,55 +21,106 @@ Bound = Mapping[tuple[str, int], str]
 """Access lists that judge what comes in, by interface and IP version."""
 
 
+class Texts(Mapping[str, tuple[str, ...]]):
+    """The entries of access lists by their names, put into normal form once somebody asks."""
+
+    def __init__(self, known: Mapping[str, Callable[[], tuple[str, ...]]]) -> None:
+        """Take what reads each list."""
+        self._known = known
+        self._read: dict[str, tuple[str, ...]] = {}
+
+    def __getitem__(self, name: str) -> tuple[str, ...]:
+        if name not in self._read:
+            self._read[name] = self._known[name]()
+        return self._read[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._known
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
 @dataclass
 class Document:
-    """The lines of a running configuration, or of ours alone."""
+    """The lines of a running configuration, or of ours alone.
 
-    lines: tuple[Line, ...]
+    A line is put into normal form once somebody asks for it: of long lists nobody may.
+    """
+
+    raw: tuple[Line, ...]
     whole: bool = False
     """Whether nothing else runs."""
     told: tuple[tuple[str, str], ...] = ()
     """Interfaces and their access lists, where the lines themselves don't say."""
     files: Mapping[str, str] = field(default_factory=dict)
     """The texts of scripts, as far as they are known."""
-    _heads: dict[str, list[Line]] = field(init=False, repr=False)
+    _known: dict[str, Line] = field(default_factory=dict, init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        """Join what is configured in several places; in normal form."""
+    @cached_property
+    def _heads(self) -> Mapping[str, list[Line]]:
+        """What is below each line of the top, that of several places joined."""
         joined: dict[str, list[Line]] = {}
-        for raw in self.lines:
+        for raw in self.raw:
             text, below = _numbered(raw)
-            joined.setdefault(text, []).extend(below)
-        self._heads = joined
-        self.lines = tuple(normal.line(Line(text, tuple(b))) for text, b in joined.items())
+            known = joined.get(text)
+            if known is None:
+                joined[text] = list(below)
+            else:
+                known.extend(below)
+        return joined
+
+    def _line(self, head: str) -> Line:
+        if head not in self._known:
+            self._known[head] = normal.line(Line(head, tuple(self._heads[head])))
+        return self._known[head]
+
+    def _starting(self, prefix: str) -> Iterator[Line]:
+        return (self._line(head) for head in self._heads if head.startswith(prefix))
 
     def _named(self, prefix: str) -> Iterator[tuple[str, Line]]:
-        for line in self.lines:
-            if line.text.startswith(prefix):
-                yield line.text.removeprefix(prefix), line
+        for line in self._starting(prefix):
+            yield line.text.removeprefix(prefix), line
+
+    @property
+    def tops(self) -> Iterable[str]:
+        """The lines of the top, as they are."""
+        return self._heads
 
     # --- what is named ---
 
     @cached_property
     def access_lists(self) -> Mapping[str, tuple[str, ...]]:
         """The entries of each list of IPv4, without remarks; of a standard one as if extended."""
-        extended = {
-            name: tuple(e.text for e in line.below if not e.text.startswith("remark"))
-            for name, line in self._named("ip access-list extended ")
-        }
-        standard = {
-            name: tuple(_extended(e.text) for e in line.below if not e.text.startswith("remark"))
-            for name, line in self._named("ip access-list standard ")
-        }
-        return standard | extended
+        standard = self._lists("ip access-list standard ", _extended)
+        return Texts(standard | self._lists("ip access-list extended "))
 
     @cached_property
     def access_lists_6(self) -> Mapping[str, tuple[str, ...]]:
         """The same for IPv6."""
-        return {
-            name: tuple(e.text for e in line.below if not e.text.startswith("remark"))
-            for name, line in self._named("ipv6 access-list ")
-        }
+        return Texts(self._lists("ipv6 access-list "))
+
+    def _lists(
+        self, prefix: str, form: Callable[[str], str] = str
+    ) -> dict[str, Callable[[], tuple[str, ...]]]:
+        heads = [head for head in self._heads if head.startswith(prefix)]
+        return {h.removeprefix(prefix): partial(self._entries, h, form) for h in heads}
+
+    def _entries(self, head: str, form: Callable[[str], str]) -> tuple[str, ...]:
+        texts = (line.text for line in self._line(head).below)
+        return tuple(form(text) for text in texts if not text.startswith("remark"))
+
+    def owned(self, name: str) -> tuple[bool, ...]:
+        """Tell of each entry of an extended list whether it is ours."""
+        head = f"ip access-list extended {name}"
+        if head not in self._heads:
+            return ()
+        texts = [line.text for line in self._line(head).below]
+        marked = zip(texts, owned(texts), strict=True)
+        return tuple(ours for text, ours in marked if not text.startswith("remark"))
 
     def groups(self, kind: str) -> Mapping[str, tuple[str, ...]]:
         """Return the members of object groups of a kind: ``service`` or ``network``."""
@@ -131,21 +183,17 @@ class Document:
     def planes(self) -> Mapping[str, Line]:
         """The control plane, and the part of it that packets for the router itself meet."""
         known = ("control-plane", "control-plane host")
-        return {line.text: line for line in self.lines if line.text in known}
+        return {line.text: line for line in self._starting("control-plane") if line.text in known}
 
     @cached_property
     def terminals(self) -> Mapping[str, Line]:
         """The lines that people log in by."""
-        return {line.text: line for line in self.lines if line.text.startswith("line vty ")}
+        return {line.text: line for line in self._starting("line vty ")}
 
     @cached_property
     def nightly(self) -> Mapping[str, tuple[Line, ...]]:
         """Lists of commands that are run at set times."""
-        return {
-            line.text: line.below
-            for line in self.lines
-            if line.text.startswith("kron policy-list ")
-        }
+        return {line.text: line.below for line in self._starting("kron policy-list ")}
 
     @cached_property
     def shells(self) -> tuple[int, ...]:
@@ -160,7 +208,7 @@ class Document:
 
     def starting(self, prefix: str) -> Iterator[str]:
         """Yield the lines of the top that begin so."""
-        return (line.text for line in self.lines if line.text.startswith(prefix))
+        return (line.text for line in self._starting(prefix))
 
     def says(self, prefix: str) -> bool:
         """Tell whether a line of the top begins so."""
@@ -208,7 +256,7 @@ class Document:
             found[place] = next((w[-1] for w in said if w[:-1] == kind), "")
         names = [name for name in found.values() if name]
         if not names and not self.whole:
-            heads = (line.text for line in self.lines if line.text.startswith("policy-map "))
+            heads = (line.text for line in self._starting("policy-map "))
             names = [t.split()[-1] for t in heads if t.startswith(LOGGING) is logging]
         return tuple((name, self.policy_maps.get(name, ())) for name in names)
 

@@ -8,9 +8,11 @@ whether the entry matches.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, ip_address, ip_network
+from socket import inet_aton
 
 from knockctl.automaton.alphabet import Atom, Ranges, protocol
 from knockctl.automaton.wire import FLAGS
@@ -26,6 +28,7 @@ from knockctl_ios.semantics.conditions import (
     guess,
 )
 from knockctl_ios.semantics.document import Document
+from knockctl_ios.semantics.overlap import Boxes, boxes
 
 HIGHEST = 65535
 _ESTABLISHED = Either(
@@ -35,28 +38,72 @@ _IP = ("ip", "ipv6")
 _SIDES = (("source", "source_port"), ("destination", "port"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class Tail:
+    """What an entry asks besides its source, and what it logs; one object where it is the same."""
+
+    rest: tuple[Condition, ...] = ()
+    """What isn't about addresses."""
+    destination: Condition = ALWAYS
+    logs: bool = False
+    tag: str = ""
+    condition: Condition = ALWAYS
+    boxes: Boxes = ({},)
+    """The same, as far as ranges tell it."""
+
+
+@dataclass(slots=True, eq=False)
 class Entry:
     """One entry of a list."""
 
-    place: str
+    where: str
+    text: str
     permits: bool
-    condition: Condition
-    """For a template: all of it, addresses included."""
-    logs: bool = False
-    tag: str = ""
+    ranges: Ranges
+    """The sources that it is about, where those are one network or host."""
+    tail: Tail
+    others: Condition = ALWAYS
+    """What it asks of the source, where that is something else."""
     dynamic: str = ""
     """The name of a template; empty for an ordinary entry."""
     minutes: int = 0
     """How long its temporary entries last at most; 0: no limit."""
-    unaddressed: Condition = ALWAYS
-    """Of a template, the condition without its addresses."""
-    text: str = ""
+    understood: bool = True
+    """Whether it permits or denies at all."""
+    _condition: Condition | None = None
+
+    @property
+    def place(self) -> str:
+        """Name it for people."""
+        return f"{self.where}: {self.text}"
+
+    @property
+    def condition(self) -> Condition:
+        """All that it asks; for a template, its addresses included."""
+        if self._condition is None:
+            tail = self.tail
+            source = Atom("source", self.ranges) if self.ranges else self.others
+            self._condition = all_of([*tail.rest, source, tail.destination])
+        return self._condition
+
+    @property
+    def unaddressed(self) -> Condition:
+        """Of a template, the condition without its addresses."""
+        return all_of(self.tail.rest)
+
+    @property
+    def logs(self) -> bool:
+        """Whether it logs what it matches."""
+        return self.tail.logs
+
+    @property
+    def tag(self) -> str:
+        """What is appended to its lines."""
+        return self.tail.tag
 
     def questions(self) -> Iterator[Atom]:
         """Yield all it asks."""
         yield from atoms(self.condition)
-        yield from atoms(self.unaddressed)
 
 
 @dataclass
@@ -65,6 +112,8 @@ class Lists:
 
     document: Document
     _compiled: dict[tuple[str, int], tuple[Entry, ...] | None] = field(default_factory=dict)
+    _tails: dict[tuple[str, str], Tail] = field(default_factory=dict)
+    """What was read already, by the words before and behind the source."""
 
     def entries(self, name: str, family: int = 4) -> tuple[Entry, ...] | None:
         """Return a list's entries; None where there is no such list."""
@@ -74,32 +123,65 @@ class Lists:
         return self._compiled[name, family]
 
     def _list(self, texts: tuple[str, ...] | None, name: str) -> tuple[Entry, ...] | None:
-        if texts is None:
-            return None
-        return tuple(self._entry(text, f"{name}: {text}") for text in texts)
+        return None if texts is None else tuple(self.entry(text, name) for text in texts)
 
-    def _entry(self, text: str, place: str) -> Entry:
-        said = text.split()
+    def entry(self, text: str, where: str = "") -> Entry:
+        """Compile one entry of a list of that name."""
+        found = _PLAIN.fullmatch(text)
+        if found:
+            action, kind, source, rest = found.groups()
+            tail = self._tails.get((kind, rest)) or self._tail(kind, rest)
+            if tail and source == "any":
+                return Entry(where, text, action == "permit", (), tail)
+            ranges = _sources(source) if tail else ()
+            if tail and ranges:
+                return Entry(where, text, action == "permit", ranges, tail)
+        return self._slowly(text, where)
+
+    def _tail(self, kind: str, rest: str) -> Tail | None:
+        """Read what stands around a source; None where that can't be read whole."""
+        reader = _Reader([kind, "any", *rest.split()], "", self.document)
+        tail, _ = reader.read()
+        if reader.guessed:
+            return None
+        self._tails[kind, rest] = tail
+        return tail
+
+    def _slowly(self, text: str, where: str) -> Entry:
+        said, place = text.split(), f"{where}: {text}"
         dynamic, minutes = "", 0
         if said[0] == "dynamic":
             dynamic, said = said[1], said[2:]
             if said[0] == "timeout":
                 minutes, said = int(said[1]), said[2:]
-        if said[0] not in ("permit", "deny"):
-            return Entry(place, permits=False, condition=guess(place, "what it does"), text=text)
-        reader = _Reader(said[1:], place, self.document)
-        condition = reader.read()
-        return Entry(
-            place,
-            said[0] == "permit",
-            condition,
-            reader.logs,
-            reader.tag,
-            dynamic,
-            minutes,
-            all_of(reader.rest),
-            text,
-        )
+        if said[:1] not in (["permit"], ["deny"]):
+            tail = _tail([guess(place, "what it does")], ALWAYS)
+            return Entry(where, text, permits=False, ranges=(), tail=tail, understood=False)
+        tail, source = _Reader(said[1:], place, self.document).read()
+        return Entry(where, text, said[0] == "permit", (), tail, source, dynamic, minutes)
+
+
+_PLAIN = re.compile(
+    r"(permit|deny) (ip|tcp|udp|icmp|esp|gre|\d+) (any|host [\d.]+|[\d.]+ [\d.]+) (.+)"
+)
+"""Most entries of most lists: an address, and no source ports."""
+
+
+def _sources(said: str) -> Ranges:
+    """Return the numbers of ``host A`` or ``A WILDCARD``; none where that is neither."""
+    first, second = said.split()
+    try:
+        if first == "host":
+            number = int.from_bytes(inet_aton(second))
+            return ((number, number),)
+        return wildcard(first, second)
+    except (ValueError, OSError):
+        return ()
+
+
+def _tail(rest: list[Condition], destination: Condition, log: str | None = None) -> Tail:
+    condition = all_of([*rest, destination])
+    return Tail(tuple(rest), destination, log is not None, log or "", condition, boxes(condition))
 
 
 @dataclass(slots=True)
@@ -109,13 +191,14 @@ class _Reader:
     words: list[str]
     place: str
     document: Document
-    logs: bool = False
-    tag: str = ""
+    log: str | None = None
     rest: list[Condition] = field(default_factory=list)
     """What isn't about addresses."""
+    guessed: bool = False
 
-    def read(self) -> Condition:
-        kind = self.words.pop(0)
+    def read(self) -> tuple[Tail, Condition]:
+        """Return what is asked, and apart from that what is asked of the source."""
+        kind = self.words.pop(0) if self.words else "ip"
         if kind == "object-group":
             self.rest.append(self._services(self.words.pop(0)))
         elif kind not in _IP:
@@ -127,28 +210,32 @@ class _Reader:
             self._port(port)
         while self.words:
             self._option()
-        return all_of([*self.rest, *addresses])
+        return _tail(self.rest, addresses[1], self.log), addresses[0]
+
+    def _guess(self, why: str) -> Condition:
+        self.guessed = True
+        return guess(self.place, why)
 
     def _address(self, side: str) -> Condition:
         word = self.words.pop(0) if self.words else "any"
         if word == "any":
             return ALWAYS
-        if word == "host":
-            return Atom(side, _span(self.words.pop(0)))
         if word == "object-group":
             return self._network(self.words.pop(0), side)
         try:
+            if word == "host":
+                return Atom(side, _span(self.words.pop(0)))
             if "/" in word:
                 network = ip_network(word, strict=False)
                 return Atom(side, ((int(network[0]), int(network[-1])),))
             return Atom(side, wildcard(word, self.words.pop(0)))
         except (ValueError, IndexError):
-            return guess(self.place, f"whether the {side} is {word}")
+            return self._guess(f"whether the {side} is {word}")
 
     def _network(self, name: str, side: str) -> Condition:
         members = self.document.groups("network").get(name)
         if members is None:
-            return guess(self.place, f"whether the {side} is in {name}")
+            return self._guess(f"whether the {side} is in {name}")
         found = []
         for member in members:
             said = member.split()
@@ -169,12 +256,16 @@ class _Reader:
             numbers = []
             while self.words and self.words[0].isdigit():
                 numbers.append(int(self.words.pop(0)))
+            if len(numbers) < (2 if operator == "range" else 1):
+                self.rest.append(self._guess(f"which port {' '.join(self.words[:1])} is"))
+                self.words.clear()
+                return
             self.rest.append(ported(operator, numbers, name))
 
     def _services(self, name: str) -> Condition:
         members = self.document.groups("service").get(name)
         if members is None:
-            return guess(self.place, f"what {name} holds")
+            return self._guess(f"what {name} holds")
         return Either(tuple(self._service(member.split()) for member in members))
 
     def _service(self, said: list[str]) -> Condition:
@@ -188,7 +279,7 @@ class _Reader:
         if rest and rest[0] in ("eq", "lt", "gt", "range"):
             parts.append(ported(rest[0], [int(n) for n in rest[1:] if n.isdigit()], port))
         elif rest:
-            parts.append(guess(self.place, f"what {' '.join(said)} matches"))
+            parts.append(self._guess(f"what {' '.join(said)} matches"))
         return all_of(parts)
 
     def _option(self) -> None:
@@ -196,12 +287,11 @@ class _Reader:
         if word == "established":
             self.rest.append(_ESTABLISHED)
         elif word in ("log", "log-input"):
-            self.logs = True
-            self.tag = self.words.pop(0) if self.words else ""
+            self.log = self.words.pop(0) if self.words else ""
         elif word in FLAGS:
             self.rest.append(Atom("flags", (FLAGS[word], FLAGS[word])))
         else:
-            self.rest.append(guess(self.place, f"what {' '.join([word, *self.words])!r} asks"))
+            self.rest.append(self._guess(f"what {' '.join([word, *self.words])!r} asks"))
             self.words.clear()
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from knockctl.automaton.alphabet import Atom
-from knockctl_ios.semantics.conditions import ALWAYS, Condition, Not, guess
+from knockctl_ios.semantics.conditions import ALWAYS, NEVER, Condition, Not, guess
 from knockctl_ios.semantics.document import Document
 from knockctl_ios.tree import Line
 
@@ -25,6 +25,7 @@ class Match:
     access_list: str = ""
     condition: Condition = ALWAYS
     negated: bool = False
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,16 @@ class LogClass:
 def classes(document: Document) -> tuple[tuple[Class, ...], ...]:
     """Return the classes of each policy on the control plane."""
     found = document.policies(logging=False)
-    return tuple(tuple(_class(document, line, policy) for line in lines) for policy, lines in found)
+    return tuple(
+        tuple(class_of(document, line, f"policy-map {policy}") for line in lines)
+        for policy, lines in found
+    )
 
 
-def _class(document: Document, line: Line, policy: str) -> Class:
+def class_of(document: Document, line: Line, policy: str) -> Class:
+    """Return what a line ``class …`` of a policy map makes."""
     name = line.text.split()[1]
-    place = f"policy-map {policy}, class {name}"
+    place = f"{policy}, class {name}"
     actions = tuple(action.text for action in line.below)
     drops = any(_drops(action) for action in actions)
     known = drops or not any(action.startswith("police") for action in actions)
@@ -88,10 +93,13 @@ def _match(text: str, place: str) -> Match:
     negated = said[:1] == ["not"]
     said = said[1:] if negated else said
     if said[:1] == ["access-group"]:
-        return Match(access_list=said[-1], negated=negated)
+        return Match(access_list=said[-1], negated=negated, text=text)
     if said == ["any"]:
-        return Match(negated=negated)
-    return Match(condition=guess(place, f"what match {text!r} asks"), negated=negated)
+        return Match(negated=negated, text=text)
+    if said == ["protocol", "arp"]:
+        # That is no packet of IP.
+        return Match(condition=NEVER, negated=negated, text=text)
+    return Match(condition=guess(place, f"what match {text!r} asks"), negated=negated, text=text)
 
 
 def log_classes(document: Document, *, by_interface: bool = True) -> tuple[LogClass, ...]:

@@ -1,0 +1,345 @@
+"""What packets for the router itself meet, as chains of rules, made of what ``fates`` asks.
+
+One chain leads through everything: what decides before the interface's list, then that list. What
+an entry permits goes on to the chain ``behind``: translations, the classes of the control plane,
+the lists of terminal lines. Where that decides nothing, the entry has let the packet in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from itertools import groupby
+from operator import itemgetter
+
+from knockctl.automaton.alphabet import UNINTERPRETED, Atom
+from knockctl.automaton.chains import (
+    Action,
+    Anything,
+    Call,
+    ChainRule,
+    Leave,
+    Ours,
+    Program,
+    Section,
+    Stop,
+)
+from knockctl.automaton.conditions import Condition, Every, Is, Open, every, negated, some
+from knockctl.automaton.verdict import Verdict
+from knockctl_ios.config import OWN_NAME
+from knockctl_ios.semantics import conditions, plane
+from knockctl_ios.semantics.lists import Entry, Tail
+from knockctl_ios.semantics.overlap import Boxes, meet
+from knockctl_ios.semantics.surroundings import Surroundings
+from knockctl_ios.semantics.ways import Stage, Way
+
+_TOP, _BEHIND = "in", "behind"
+_NO_LIST = "no ip access-group judges what comes in"
+_TEMPORARY = "who has a temporary entry of {}"
+
+
+def program(around: Surroundings, family: int) -> Program:
+    """Return what packets of an IP version meet; of IPv6 none is for any policy."""
+    if family != 4:
+        return Program()
+    found = _Chains(around)
+    chains = {_TOP: tuple(found.top()), _BEHIND: found.behind, **found.chains}
+    return Program((Section(_TOP),), chains)
+
+
+def asked(condition: conditions.Condition) -> Condition:
+    """Return a condition in the words that chains are written in."""
+    if isinstance(condition, Atom):
+        return Is(condition)
+    if isinstance(condition, conditions.Not):
+        return negated(asked(condition.part))
+    parts = tuple(asked(part) for part in condition.parts)
+    return every(parts) if isinstance(condition, conditions.All) else some(parts)
+
+
+@dataclass
+class _Chains:
+    """Puts together what a router is configured with."""
+
+    around: Surroundings
+    chains: dict[str, Sequence[ChainRule]] = field(default_factory=dict)
+
+    # --- by which interface a packet comes in ---
+
+    def top(self) -> Iterator[ChainRule]:
+        """Yield what decides before the lists, then the lists, one with lines of ours last."""
+        yield from self._ways("before")
+        bound = self.around.bound(4)
+        mine = [interface for interface, name in bound.items() if self._owned(name)]
+        for interface, name in bound.items():
+            if interface not in mine[:1]:
+                chain = f"{_TOP} {name}"
+                if chain not in self.chains:
+                    self.chains[chain] = tuple(self._list(name))
+                text = f"ip access-group {name} in"
+                comes = Is(Atom("interface", interface))
+                yield ChainRule(Call(chain, goto=True), comes, f"interface {interface}", 0, text)
+        free = every(Is(Atom("interface", one), wanted=False) for one in bound)
+        yield from self._permitted(free, "interface", _NO_LIST)
+        if mine:
+            yield from self._list(bound[mine[0]])
+
+    def _owned(self, name: str) -> bool:
+        return any(self.around.document.owned(name))
+
+    def _ways(self, stage: Stage) -> Iterator[ChainRule]:
+        for way in self.around.ways:
+            if way.stage == stage:
+                yield _of_way(way)
+
+    # --- an interface's list ---
+
+    def _list(self, name: str) -> Iterator[ChainRule]:
+        document = self.around.document
+        entries = self.around.lists.entries(name) or ()
+        standard = f"ip access-list standard {name}" in document.tops
+        where = f"ip access-list {'standard' if standard else 'extended'} {name}"
+        if not entries:
+            yield from self._permitted(Every(), where, "there is no such list: it permits all")
+            return
+        owned = document.owned(name) or (False,) * len(entries)
+        last = max((at for at, ours in enumerate(owned) if ours), default=None)
+        hull: Boxes = ({},) if last is None else self._hull
+        for mine, some_ in groupby(zip(entries[: _end(last)], owned, strict=False), itemgetter(1)):
+            for row in _rows(entry for entry, _ in some_):
+                if mine or row[0].dynamic or not row[0].understood:
+                    for entry in row:
+                        yield from self._single(entry, where, ours=mine)
+                else:
+                    for alike in _alike(row, hull):
+                        yield from self._plain(alike, where)
+        if last is None:
+            yield ChainRule(Stop(Verdict.REFUSE), Every(), where, 0, "the end of the list")
+
+    def _plain(self, entries: Sequence[Entry], where: str) -> Iterator[ChainRule]:
+        parts = partial(_parts, entries, where) if len(entries) > 1 else None
+        first, condition = entries[0], _joined(entries)
+        if first.permits:
+            yield from self._permitted(condition, where, first.text, parts=parts)
+        else:
+            yield ChainRule(Stop(Verdict.REFUSE), condition, where, 0, first.text, parts=parts)
+
+    def _single(self, entry: Entry, where: str, *, ours: bool) -> Iterator[ChainRule]:
+        """Yield what stands for an entry of ours, a dynamic one, or one that isn't understood."""
+        if not entry.understood:
+            yield ChainRule(Anything(), Every(), where, 0, entry.text)
+            return
+        how = self.around.switches
+        if entry.dynamic and not (entry.permits or how.denying):
+            return
+        condition = entry.condition
+        if entry.dynamic and how.destination == "given":
+            condition = entry.unaddressed
+        if not entry.dynamic:
+            found = asked(condition)
+        else:
+            if ours:
+                yield from self._let_in(asked(condition), permits=entry.permits)
+            kind = "ours" if ours else "theirs"
+            found = every([asked(condition), Open(_TEMPORARY.format(entry.dynamic), kind)])
+        if entry.permits:
+            yield from self._permitted(found, where, entry.text, ours=ours)
+        else:
+            yield ChainRule(Stop(Verdict.REFUSE), found, where, 0, entry.text, ours=ours)
+
+    def _let_in(self, condition: Condition, *, permits: bool) -> Iterator[ChainRule]:
+        """Yield what else may make temporary entries of ours, and nobody here understands."""
+        for atom in self.around.unsettled if permits else ():
+            where, _, text = str(atom.test).removeprefix(UNINTERPRETED).partition(": ")
+            if OWN_NAME not in where:
+                yield from self._permitted(every([condition, Is(atom)]), where, text)
+
+    def _permitted(
+        self,
+        condition: Condition,
+        where: str,
+        text: str,
+        *,
+        ours: bool = False,
+        parts: partial[Sequence[ChainRule]] | None = None,
+    ) -> Iterator[ChainRule]:
+        """Yield what becomes of packets that are permitted: what is behind may still refuse."""
+        action: Action = Ours() if ours else Stop(Verdict.ACCEPT)
+        if not self.behind:
+            yield ChainRule(action, condition, where, 0, text, ours, parts)
+        elif not ours and _open(condition):
+            # Asked once: what it leaves open is the same for both rules.
+            chain = f"{where}: {text}"
+            accepts = ChainRule(action, Every(), where, 0, text)
+            self.chains[chain] = (ChainRule(Call(_BEHIND)), accepts)
+            yield ChainRule(Call(chain), condition, where, 0, text)
+        else:
+            yield ChainRule(Call(_BEHIND), condition, where, 0, text, ours)
+            yield ChainRule(action, condition, where, 0, text, ours, parts)
+
+    # --- behind it ---
+
+    @cached_property
+    def behind(self) -> tuple[ChainRule, ...]:
+        """What packets meet that a list permits."""
+        return (*self._ways("behind"), *self._policies(), *self._ways("last"))
+
+    def _policies(self) -> Iterator[ChainRule]:
+        """Yield the policies of the control plane, that with a class of ours last."""
+        policies = sorted(self.around.policies, key=lambda some_: any(map(_is_ours, some_)))
+        for number, classes in enumerate(policies):
+            rules = tuple(self._policy(classes))
+            if any(isinstance(rule.action, Stop) for rule in rules):
+                chain = f"policy {number}"
+                self.chains[chain] = rules
+                yield ChainRule(Call(chain), Every(), "control-plane", 0, "service-policy input")
+
+    def _policy(self, classes: Sequence[plane.Class]) -> Iterator[ChainRule]:
+        """Yield the classes of a policy: what drops knocks that ours would drop is as good as ours.
+
+        What is dropped is logged, and counts; from a class that doesn't drop it, a knock comes
+        through to the router. That policing drops something now and then is nobody's concern.
+        """
+        last = max((at for at, one in enumerate(classes) if _is_ours(one)), default=-1)
+        for at, one in enumerate(classes):
+            found = self._class(one)
+            where, _, text = one.name.partition(", ")
+            knocks = every([found, self._knocks])
+            rule = partial(ChainRule, where=where, text=text)
+            if _is_ours(one):
+                yield rule(Stop(Verdict.REFUSE) if one.drops else Leave(), found, ours=True)
+            elif one.drops:
+                yield rule(Stop(Verdict.REFUSE), knocks, ours=True)
+                yield rule(Stop(Verdict.REFUSE), found)
+            else:
+                if at < last:
+                    unsure = [Is(one.unsure, wanted=False)] if one.unsure else []
+                    yield from self._taken(every([knocks, *unsure]), where, text)
+                    yield rule(Stop(Verdict.REFUSE), knocks, ours=True)
+                yield rule(Leave(), found)
+
+    def _taken(self, condition: Condition, where: str, text: str) -> Iterator[ChainRule]:
+        """Yield what becomes of knocks that never come to a class of ours."""
+        for rule in self._ways("last"):
+            yield replace(rule, condition=every([condition, rule.condition]))
+        yield ChainRule(Stop(Verdict.ACCEPT), condition, where, 0, text)
+
+    @cached_property
+    def _knocks(self) -> Condition:
+        """What classes of ours ask for."""
+        mine = (one for classes in self.around.policies for one in classes if _is_ours(one))
+        return some(self._class(one) for one in mine)
+
+    def _class(self, one: plane.Class) -> Condition:
+        found = []
+        for match in one.matches:
+            part = self._match(match)
+            found.append(negated(part) if match.negated else part)
+        return every(found) if one.every else some(found)
+
+    def _match(self, match: plane.Match) -> Condition:
+        if not match.access_list:
+            return asked(match.condition)
+        entries = self.around.lists.entries(match.access_list)
+        if entries is None:
+            return Is(self.around.unknown(match.access_list))
+        return some(self._matched(entries))
+
+    def _matched(self, entries: Sequence[Entry]) -> Iterator[Condition]:
+        """Yield what the entries of a list match that permit, and no entry above denies."""
+        denied: list[tuple[Boxes, Condition]] = []
+        for run in _rows(entries):
+            for alike in _alike(run, self._hull):
+                first, asks = alike[0], _joined(alike)
+                if first.dynamic:
+                    kind = "ours" if first.dynamic.startswith(OWN_NAME) else "theirs"
+                    asks = every([asks, Open(_TEMPORARY.format(first.dynamic), kind)])
+                if not first.permits:
+                    denied.append((first.tail.boxes, negated(asks)))
+                    continue
+                above = (no for found, no in denied if meet(found, first.tail.boxes))
+                yield every([asks, *above])
+
+    @cached_property
+    def _hull(self) -> Boxes:
+        """What entries of ours match: what they don't mention they pass on."""
+        names = dict.fromkeys(self.around.bound(4).values())
+        mine = [entry for name in names for entry in self._of_ours(name)]
+        matches = (m for classes in self.around.policies for c in classes for m in c.matches)
+        named = {m.access_list for m in matches if m.access_list.startswith(OWN_NAME)}
+        mine += [entry for name in sorted(named) for entry in self.around.lists.entries(name) or ()]
+        return tuple(box for entry in mine for box in entry.tail.boxes) or ({},)
+
+    def _of_ours(self, name: str) -> Iterator[Entry]:
+        entries, owned = self.around.lists.entries(name) or (), self.around.document.owned(name)
+        return (entry for entry, ours in zip(entries, owned, strict=False) if ours)
+
+
+def _rows(entries: Iterable[Entry]) -> Iterator[Sequence[Entry]]:
+    """Yield entries in rows that all permit, or all deny: in a row their order means nothing."""
+    row: list[Entry] = []
+    for entry in entries:
+        if row and not _same(row[0], entry):
+            yield row
+            row = []
+        row.append(entry)
+    if row:
+        yield row
+
+
+def _same(one: Entry, other: Entry) -> bool:
+    plain = not (one.dynamic or other.dynamic)
+    return plain and one.understood and other.understood and one.permits is other.permits
+
+
+def _alike(row: Iterable[Entry], hull: Boxes) -> Iterator[Sequence[Entry]]:
+    """Yield the entries of a row that are alike but for their source, where they matter."""
+    found: dict[Tail, list[Entry]] = {}
+    for entry in row:
+        found.setdefault(entry.tail, []).append(entry)
+    for tail, entries in found.items():
+        if meet(tail.boxes, hull):
+            plain = [entry for entry in entries if not entry.ranges]
+            yield from ([entry] for entry in plain)
+            if len(plain) < len(entries):
+                yield [entry for entry in entries if entry.ranges]
+
+
+def _open(condition: Condition) -> bool:
+    """Tell whether more than the packet decides."""
+    if isinstance(condition, Is):
+        return condition.atom.field == "chance"
+    return isinstance(condition, Open) or any(map(_open, condition.parts))
+
+
+def _joined(entries: Sequence[Entry]) -> Condition:
+    """Return what alike entries ask, as one."""
+    first = entries[0]
+    if len(entries) == 1:
+        return asked(first.condition)
+    source = Atom("source", tuple(run for entry in entries for run in entry.ranges))
+    return every([Is(source), asked(first.tail.condition)])
+
+
+def _end(last: int | None) -> int | None:
+    return None if last is None else last + 1
+
+
+def _of_way(way: Way) -> ChainRule:
+    where, _, text = way.place.partition(": ")
+    if not text:
+        where, text = "configuration", way.place
+    return ChainRule(Stop(way.verdict), asked(way.condition), where, 0, text)
+
+
+def _is_ours(one: plane.Class) -> bool:
+    return one.name.rpartition(" ")[2].startswith(OWN_NAME)
+
+
+def _parts(entries: Iterable[Entry], where: str) -> Sequence[ChainRule]:
+    """Return entries that were joined, one by one."""
+    verdict = {True: Verdict.ACCEPT, False: Verdict.REFUSE}
+    return [
+        ChainRule(Stop(verdict[e.permits]), asked(e.condition), where, 0, e.text) for e in entries
+    ]
