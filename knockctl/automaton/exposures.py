@@ -123,10 +123,22 @@ class _Sources:
 class _Loss:
     """Rules that take the same away, and from what."""
 
+    accepts: bool = True
     rules: dict[ChainRule, None] = field(default_factory=dict)
     roles: dict[Role, None] = field(default_factory=dict)
+    groups: dict[int, _Sources] = field(default_factory=dict)
     sources: int = 0
-    accepts: bool = True
+    certain: bool = False
+    guesses: set[str] = field(default_factory=set)
+
+    def take(self, passage: Passage, group: _Sources, role: Role, sources: int) -> None:
+        """Add what one rule takes of one role."""
+        self.rules[passage.rule] = None
+        self.roles[role] = None
+        self.groups[group.mask] = group
+        self.sources |= sources
+        self.certain = self.certain or _certain(passage)
+        self.guesses |= {one.name for one in passage.box.opens}
 
 
 class _Question:
@@ -197,7 +209,7 @@ class _Question:
         return self.space.places[atom][1]
 
     def _groups(self) -> Iterator[_Sources]:
-        """Yield sources by who trusts them; those whom every policy trusts are nobody's concern."""
+        """Yield sources by who trusts them, and whether they manage the device."""
         site = self.claim.site
         parts = [self.space.fields["source"].all]
         for networks in (site.managers, *(policy.trusted for policy in site.policies)):
@@ -206,12 +218,10 @@ class _Question:
         states = list(postures(site))
         for part in parts:
             example = Region(self.space, {"source": part}).packet(self._likes()).source
-            trusting = [any(example in n for n in p.trusted) for p in site.policies]
-            if all(trusting):
-                continue
+            trusted = any(example in n for policy in site.policies for n in policy.trusted)
             group = _Sources(part, example)
             for role in self.roles:
-                if any(trusting) and role.segment is not Segment.OPENING:
+                if trusted and role.segment is not Segment.OPENING:
                     continue
                 found = stake(site, role, example, states)
                 group.stakes.append((role, self._role(role), found))
@@ -390,7 +400,9 @@ class _Question:
         lost: dict[tuple[Kind, str, bool], _Loss] = {}
         for passage in swept.passages:
             box = passage.box
-            if passage.rule.ours or box.met or passage.verdict is None:
+            # Whom a foreign list remembers, it refuses for a reason of its own.
+            remembered = any(o.kind == "theirs" for o in box.opens)
+            if passage.rule.ours or box.met or remembered or passage.verdict is None:
                 continue
             accepts = passage.verdict is Verdict.ACCEPT
             for group in groups:
@@ -399,24 +411,25 @@ class _Question:
                     hit = box.cut({**masks, "source": group.mask}) if kinds else None
                     for kind in kinds if hit else ():
                         loss = lost.setdefault((kind, role.name, accepts), _Loss(accepts=accepts))
-                        loss.rules[passage.rule] = None
-                        loss.roles[role] = None
-                        loss.sources |= hit["source"] if hit else 0
+                        loss.take(passage, group, role, hit["source"] if hit else 0)
         for (kind, _, _), loss in lost.items():
-            yield self._loss(kind, loss, groups, swept)
+            yield self._loss(kind, loss, swept)
 
-    def _loss(self, kind: Kind, loss: _Loss, groups: Sequence[_Sources], swept: Swept) -> Finding:
+    def _loss(self, kind: Kind, loss: _Loss, swept: Swept) -> Finding:
+        groups = list(loss.groups.values())
         shut = [role for role in loss.roles if self._never(role, groups, swept)]
         named = shut or list(loss.roles)
-        sources = loss.sources
-        every = not any(group.mask & ~sources for group in groups)
+        every = not any(group.mask & ~loss.sources for group in groups)
+        guesses = () if loss.certain else tuple(sorted(loss.guesses))
         return Finding(
             kind,
             self.family,
             merged(span for role in named for span in role.spans),
-            "anyone" if every else self._networks(sources),
-            everyone=bool(shut),
+            "anyone" if every else self._networks(loss.sources),
+            everyone=bool(shut) and loss.certain,
             rules=tuple(loss.rules),
+            certain=loss.certain,
+            why=guesses,
             accepts=loss.accepts,
         )
 
@@ -482,7 +495,9 @@ def _sentence(one: Finding) -> str:
         " before",
         Kind.UNKNOWN: "what foreign rules do to the policies' packets can't be told",
     }
-    return what[one.kind]
+    told = what[one.kind]
+    sure = one.certain or one.kind in (Kind.EXPOSED, Kind.UNKNOWN)
+    return told if sure else f"it may be that {told}"
 
 
 def _rests(one: Finding) -> str:

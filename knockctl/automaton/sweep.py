@@ -236,7 +236,9 @@ class Sweep:
             guess = Open(rule.place, "guess")
             some = replace(part, opens=part.opens | {guess})
             out.passages.append(Passage(some, None, rule))
-            return ()
+            # It may as well have done nothing: what follows rests on that.
+            on.append(some)
+            return (part.masks,)
         if isinstance(action, Ours) or (isinstance(action, Stop) and rule.ours):
             out.reached.append(part)
         elif isinstance(action, Stop):

@@ -284,6 +284,37 @@ def test_an_accept_for_another_port_lets_those_in_who_are_locked_out():
     assert told[Kind.LOCKOUT_LOST].startswith("who is locked out still reaches udp/53")
 
 
+def test_what_a_foreign_list_remembers_refuses_for_a_reason_of_its_own():
+    banned = rule(REFUSE, Open("the set banned", "theirs"), TCP)
+    assert found(program(banned)) == []
+
+
+def test_what_rests_on_a_guess_may_be_lost():
+    told = found(program(rule(REFUSE, Open("-m strange", "guess"))))
+    assert told
+    for one in told:
+        assert (one.certain, one.blocks, one.why) == (False, False, ("-m strange",))
+        assert str(one).startswith("it may be that ")
+
+
+def test_where_some_are_accepted_and_the_rest_refused_nobody_can_knock():
+    above = rule(ACCEPT, source("10.0.0.0/8"), TCP), rule(REFUSE, TCP), rule(REFUSE, UDP)
+    told = [one for one in found(program(*above)) if one.kind is Kind.KNOCK_LOST]
+    assert all(one.everyone for one in told)
+    assert any("nobody can knock" in str(one) for one in told)
+
+
+def test_behind_what_nobody_understands_nothing_is_certain():
+    (strange, late) = found(program(rule(Anything(), TCP), rule(ACCEPT, TCP, port(22))))[:2]
+    assert (strange.certain, late.certain) == (False, False)
+
+
+def test_trusted_sources_may_be_shut_out_too():
+    told = found(program(rule(REFUSE, source("192.0.2.0/30"), text="deny")))
+    assert [one.kind for one in told] == [Kind.SERVICE_SHUT]
+    assert "192.0.2.0/30" in str(told[0])
+
+
 def test_strays_have_a_name_of_their_own():
     policy = replace(SSH, wrong_knock="ignore", stray="revoke", lockout=None, traps=())
     assert kinds(found(program(rule(ACCEPT, UDP, port(53))), policy)) == ["stray-lost"]
