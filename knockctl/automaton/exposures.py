@@ -9,9 +9,10 @@ explores it. ``diff``, ``deploy``, ``verify --running`` and ``simulate`` all ask
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address, ip_address, summarize_address_range
 from typing import Any
 
@@ -110,13 +111,31 @@ def find(claim: Claim, program: Program) -> list[Finding]:
         return [Finding(Kind.UNKNOWN, claim.family, (), who, everyone=True, why=why)]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True)
 class _Sources:
     """Sources that the policies treat alike."""
 
     mask: int
     example: IPv4Address | IPv6Address
-    stakes: list[tuple[Role, Masks, Stake]] = field(default_factory=list)
+    stakes: list[tuple[Role, Masks, Stake]]
+    """For each role the packets, theirs alone."""
+
+    @cached_property
+    def refusals(self) -> list[tuple[Role, Masks]]:
+        """The roles of packets that the policies refuse from some."""
+        return [(role, some) for role, some, at in self.stakes if at.refused or at.held_off]
+
+    @cached_property
+    def losses(self) -> Mapping[bool, list[tuple[Role, Masks, list[Kind]]]]:
+        """What is lost of each role, by whether the packet is accepted or refused instead."""
+        return {
+            accepts: [
+                (role, masks, kinds)
+                for role, masks, at_stake in self.stakes
+                if (kinds := list(_taken(at_stake, accepts=accepts)))
+            ]
+            for accepts in (True, False)
+        }
 
 
 @dataclass(slots=True)
@@ -219,13 +238,15 @@ class _Question:
         for part in parts:
             example = Region(self.space, {"source": part}).packet(self._likes()).source
             trusted = any(example in n for policy in site.policies for n in policy.trusted)
-            group = _Sources(part, example)
-            for role in self.roles:
-                if trusted and role.segment is not Segment.OPENING:
-                    continue
-                found = stake(site, role, example, states)
-                group.stakes.append((role, self._role(role), found))
-            yield group
+            yield _Sources(
+                part,
+                example,
+                [
+                    (role, {**self._role(role), "source": part}, stake(site, role, example, states))
+                    for role in self.roles
+                    if role.segment is Segment.OPENING or not trusted
+                ],
+            )
 
     def _role(self, role: Role) -> Masks:
         kinds = {
@@ -264,12 +285,15 @@ class _Question:
         if scope.interfaces:
             by = [self._mask(Atom("interface", name)) for name in scope.interfaces]
             base["interface"] &= _union(by)
-        together: dict[tuple[int, int, int], int] = {}
+        # One box a protocol: what can't be, such as the first packet of a flow that fits no flow,
+        # is in it, too, and of no role.
+        together: dict[int, dict[str, int]] = {}
         for _, masks, _ in group.stakes:
-            key = masks["protocol"], masks["flags"], masks["flow"]
-            together[key] = together.get(key, 0) | masks["port"]
-        for (kind, flags, flows), some in together.items():
-            yield {**base, "protocol": kind, "flags": flags, "flow": flows, "port": some}
+            box = together.setdefault(masks["protocol"], dict.fromkeys(masks, 0))
+            for name, mask in masks.items():
+                box[name] |= mask
+        for box in together.values():
+            yield {**base, **box}
 
     def _likes(self) -> WirePacket:
         listed = self.claim.scope.listed(self.family)
@@ -287,9 +311,9 @@ class _Question:
             if passage.verdict is Verdict.REFUSE or passage.rule.ours:
                 continue
             for group in groups:
-                for role, masks, at_stake in group.stakes:
-                    hit = passage.box.cut({**masks, "source": group.mask})
-                    if hit and (at_stake.refused or at_stake.held_off):
+                for role, masks in group.refusals:
+                    hit = passage.box.cut(masks)
+                    if hit:
                         found.setdefault(passage.rule, []).append((passage, group, role, hit))
         for rule, some in found.items():
             for one in self._one_by_one(rule, some):
@@ -406,9 +430,8 @@ class _Question:
                 continue
             accepts = passage.verdict is Verdict.ACCEPT
             for group in groups:
-                for role, masks, at_stake in group.stakes:
-                    kinds = list(_taken(at_stake, accepts=accepts))
-                    hit = box.cut({**masks, "source": group.mask}) if kinds else None
+                for role, masks, kinds in group.losses[accepts]:
+                    hit = box.cut(masks)
                     for kind in kinds if hit else ():
                         loss = lost.setdefault((kind, role.name, accepts), _Loss(accepts=accepts))
                         loss.take(passage, group, role, hit["source"] if hit else 0)
@@ -439,8 +462,7 @@ class _Question:
             masks = next((found for one, found, _ in group.stakes if one is role), None)
             if masks is None:
                 continue
-            mine = {**masks, "source": group.mask}
-            if any(box.cut(mine) for box in swept.reached):
+            if any(box.cut(masks) for box in swept.reached):
                 return False
         return True
 

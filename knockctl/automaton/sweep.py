@@ -217,15 +217,12 @@ class Sweep:
         matching = Box(hit, needed, box.overlay, box.met)
         gone = self._act(rule, matching, out, on)
         if not opens:
-            left = [box]
-            for some in gone:
-                left = [piece for one in left for piece in _without(one, some)]
-            return left
+            return tuple(_apart(box, hit)) if gone else (box,)
         past = _spared(opens)
         met = box.met or rule.ours
         if past <= box.opens and met == box.met:
             return (box,)
-        return (Box(hit, box.opens | past, box.overlay, met), *_without(box, hit))
+        return (Box(hit, box.opens | past, box.overlay, met), *_apart(box, hit))
 
     def _act(self, rule: ChainRule, part: Box, out: _Outcome, on: list[Box]) -> Sequence[Masks]:
         """Do what a rule does to the packets that match; return those that don't go on as is."""
@@ -406,11 +403,16 @@ class _Live:
         for box in self.boxes:
             on: list[Box] = []
             left = self.sweep.rule(rule, box, self.out, on)
-            covered = covered or (left != [box] and not box.masks["source"] & ~sources)
+            if not on and left and left[0] is box:
+                kept.append(box)
+                continue
+            covered = covered or (not box.masks["source"] & ~sources)
             wider = [one for one in left if one.masks["source"] & ~sources]
             some = [one for one in left if not one.masks["source"] & ~sources]
             # Without a wider box that has all they have, pieces can't wait.
-            waits = any(_but_sources(one) == _but_sources(box) for one in wider)
+            waits = bool(some or on) and any(
+                _but_sources(one) == _but_sources(box) for one in wider
+            )
             kept += wider
             for piece in (*some, *on):
                 (pieces if waits and _alike(piece, box) else kept).append(piece)
@@ -571,21 +573,17 @@ def _fewer(boxes: list[Box]) -> list[Box]:
     return boxes
 
 
-def _without(box: Box, masks: Masks) -> Iterator[Box]:
-    """Yield what is left of a box without these packets, in parts that don't overlap.
+def _apart(box: Box, inner: Masks) -> Iterator[Box]:
+    """Yield what is left of a box without a part of it, in parts that don't overlap.
 
     First the other sources: what is left of these is a piece of a few, see ``_Live``.
     """
-    if box.cut(masks) is None:
-        yield box
-        return
     inside = dict(box.masks)
-    for name in sorted(masks, key="source".__ne__):
-        mask = masks[name]
-        outside = inside[name] & ~mask
-        if outside:
+    for name in ("source", *inner):
+        if name in inner and inside[name] != inner[name]:
+            outside = inside[name] & ~inner[name]
             yield Box({**inside, name: outside}, box.opens, box.overlay, box.met)
-            inside[name] &= mask
+            inside[name] = inner[name]
 
 
 def _cells(space: Space, atom: Atom) -> tuple[str, int]:
