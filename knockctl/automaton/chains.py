@@ -89,7 +89,8 @@ class ChainRule:
     def place(self) -> str:
         """Name the rule for a person."""
         number = f" rule {self.number}" if self.number else ""
-        return f"{self.where}{number}: {self.text}"
+        text = str(self.text)
+        return f"{self.where}{number}: {text}" if text else f"{self.where}{number}"
 
 
 @dataclass(frozen=True, slots=True)

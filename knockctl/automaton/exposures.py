@@ -8,22 +8,23 @@ explores it. ``diff``, ``deploy``, ``verify --running`` and ``simulate`` all ask
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address, ip_address, summarize_address_range
 from typing import Any
 
 from knockctl.automaton.alphabet import Atom, flow, ports, protocol, within
+from knockctl.automaton.boxes import Box, Masks, Matches, TooTangled
 from knockctl.automaton.cells import DESTINATION_TYPES, TooManyCells
 from knockctl.automaton.chains import ChainRule, Program
 from knockctl.automaton.conditions import atoms
+from knockctl.automaton.findings import MOST_NAMED, Finding, Kind
 from knockctl.automaton.letters import Claim
+from knockctl.automaton.passages import Passage, Swept
 from knockctl.automaton.regions import Region, Space
 from knockctl.automaton.roles import Role, Segment, Stake, postures, roles, stake
-from knockctl.automaton.sweep import Box, Masks, Passage, Sweep, Swept, TooTangled, cells_within
+from knockctl.automaton.sweep import Sweep
 from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import FLAGS, LOOPBACK, OPENING_MASK, WirePacket
 from knockctl.ports import Span, merged
@@ -33,20 +34,6 @@ _ANSWERS = tuple(Atom("flags", (FLAGS[one], FLAGS[one])) for one in ("ack", "rst
 _FIRST, _STRAY, _EXEMPT = flow("fresh"), flow("fresh", "invalid"), flow("untracked")
 _SOMEBODY = {4: "203.0.113.7", 6: "2001:db8:113::7"}
 _SOMEWHERE = {4: "192.0.2.1", 6: "2001:db8::1"}
-_MOST_NAMED = 3
-"""Networks, or rules, that one sentence lists."""
-
-
-class Kind(StrEnum):
-    """What a foreign rule does to the policies."""
-
-    EXPOSED = "exposed"
-    KNOCK_LOST = "knock-lost"
-    SERVICE_SHUT = "service-shut"
-    LOCKOUT_LOST = "lockout-lost"
-    RESET_LOST = "reset-lost"
-    STRAY_LOST = "stray-lost"
-    UNKNOWN = "unknown"
 
 
 _LOSSES = (
@@ -55,49 +42,6 @@ _LOSSES = (
     (Kind.RESET_LOST, "reset"),
     (Kind.STRAY_LOST, "stray"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that foreign rules do to the policies."""
-
-    kind: Kind
-    family: int
-    spans: tuple[Span, ...]
-    """The ports it is about, in full for what is exposed."""
-    who: str
-    """Whose packets: ``anyone``, or networks."""
-    everyone: bool
-    rules: tuple[ChainRule, ...] = ()
-    """For what is exposed the one rule that decides."""
-    via: tuple[ChainRule, ...] = ()
-    """The rules that lead to it."""
-    certain: bool = True
-    """False: whether it happens hangs on something that the rules alone don't tell."""
-    why: tuple[str, ...] = ()
-    """What that is."""
-    accepts: bool = True
-    """Whether the rules accept the packets, or refuse them."""
-    segments: bool = False
-    """It is about TCP segments that open nothing, and nothing else."""
-
-    @property
-    def blocks(self) -> bool:
-        """Tell whether a deploy stops here until it is accepted."""
-        shut = self.kind in (Kind.KNOCK_LOST, Kind.SERVICE_SHUT) and self.everyone
-        return shut or self.kind in (Kind.EXPOSED, Kind.UNKNOWN)
-
-    @property
-    def code(self) -> str:
-        """What ``--accept`` names: it is bound to the rules, wherever they stand."""
-        words = sorted(f"{rule.where}: {rule.text}" for rule in (*self.rules, *self.via))
-        words += self.why if not words else ()
-        said = "\n".join((self.kind, *words)).encode()
-        return f"{self.kind}:{hashlib.sha256(said).hexdigest()[:8]}"
-
-    def __str__(self) -> str:
-        """Say it in one sentence."""
-        return f"{_sentence(self)}{_rests(self)}"
 
 
 def find(claim: Claim, program: Program) -> list[Finding]:
@@ -120,6 +64,10 @@ class _Sources:
     stakes: list[tuple[Role, Masks, Stake]]
     """For each role the packets, theirs alone."""
 
+    def stake(self, role: Role) -> Stake:
+        """Return what is at stake of one role."""
+        return next(at for one, _, at in self.stakes if one is role)
+
     @cached_property
     def refusals(self) -> list[tuple[Role, Masks]]:
         """The roles of packets that the policies refuse from some."""
@@ -138,26 +86,38 @@ class _Sources:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    """Packets of one role whose fate a rule decides."""
+
+    passage: Passage
+    group: _Sources
+    role: Role
+    masks: Masks
+
+
 @dataclass(slots=True)
 class _Loss:
-    """Rules that take the same away, and from what."""
+    """Rules that take the same away of one role."""
 
-    accepts: bool = True
     rules: dict[ChainRule, None] = field(default_factory=dict)
-    roles: dict[Role, None] = field(default_factory=dict)
     groups: dict[int, _Sources] = field(default_factory=dict)
     sources: int = 0
     certain: bool = False
     guesses: set[str] = field(default_factory=set)
 
-    def take(self, passage: Passage, group: _Sources, role: Role, sources: int) -> None:
-        """Add what one rule takes of one role."""
+    def take(self, passage: Passage, group: _Sources, sources: int) -> None:
+        """Add what one rule takes."""
         self.rules[passage.rule] = None
-        self.roles[role] = None
         self.groups[group.mask] = group
         self.sources |= sources
         self.certain = self.certain or _certain(passage)
         self.guesses |= {one.name for one in passage.box.opens}
+
+    @property
+    def all_sources(self) -> bool:
+        """Whether it is taken from everybody who has it."""
+        return not any(mask & ~self.sources for mask in self.groups)
 
 
 class _Question:
@@ -174,13 +134,12 @@ class _Question:
 
     def findings(self) -> Iterator[Finding]:
         """Yield what there is, exposures first."""
-        groups = list(self._groups())
-        start = [masks for group in groups for masks in self._start(group)]
+        start = [masks for group in self.groups for masks in self._start(group)]
         if not start:
             return
         swept = Sweep(self.program, self.space).run(start)
-        yield from self._exposed(groups, swept)
-        yield from self._lost(groups, swept)
+        yield from self._exposed(swept)
+        yield from self._lost(swept)
 
     # --- the packets that are sent ---
 
@@ -226,6 +185,11 @@ class _Question:
 
     def _mask(self, atom: Atom) -> int:
         return self.space.places[atom][1]
+
+    @cached_property
+    def groups(self) -> tuple[_Sources, ...]:
+        """Sources by who trusts them, and whether they manage the device."""
+        return tuple(self._groups())
 
     def _groups(self) -> Iterator[_Sources]:
         """Yield sources by who trusts them, and whether they manage the device."""
@@ -305,103 +269,112 @@ class _Question:
 
     # --- what is exposed ---
 
-    def _exposed(self, groups: Sequence[_Sources], swept: Swept) -> Iterator[Finding]:
-        found: dict[ChainRule, list[tuple[Passage, _Sources, Role, Masks]]] = {}
+    def _exposed(self, swept: Swept) -> Iterator[Finding]:
+        found: dict[ChainRule, list[_Hit]] = {}
         for passage in swept.passages:
             if passage.verdict is Verdict.REFUSE or passage.rule.ours:
                 continue
-            for group in groups:
+            for group in self.groups:
                 for role, masks in group.refusals:
                     hit = passage.box.cut(masks)
                     if hit:
-                        found.setdefault(passage.rule, []).append((passage, group, role, hit))
+                        found.setdefault(passage.rule, []).append(_Hit(passage, group, role, hit))
         for rule, some in found.items():
-            for one in self._one_by_one(rule, some):
-                yield from self._of_rule(*one)
+            for part, mine in self._one_by_one(rule, some):
+                yield from self._of_rule(part, mine, swept)
 
     def _one_by_one(
-        self, rule: ChainRule, some: list[tuple[Passage, _Sources, Role, Masks]]
-    ) -> Iterator[tuple[ChainRule, list[tuple[Passage, _Sources, Role, Masks]]]]:
+        self, rule: ChainRule, some: list[_Hit]
+    ) -> Iterator[tuple[ChainRule, list[_Hit]]]:
         """Yield each rule of a run with what it does of it all."""
         if rule.parts is None:
             yield rule, some
             return
-        sweep = Sweep(self.program, self.space)
+        matches = Matches(self.space)
         for part in rule.parts():
-            mine = []
-            for passage, group, role, hit in some:
-                box = Box(hit)
-                for masks in cells_within(sweep, part.condition):
-                    inside = box.cut(masks)
-                    if inside:
-                        mine.append((passage, group, role, inside))
+            mine = [
+                replace(one, masks=inside)
+                for one in some
+                for masks, _ in matches.boxes(part.condition, ())
+                if (inside := Box(one.masks).cut(masks))
+            ]
             if mine:
                 yield part, mine
 
-    def _of_rule(
-        self, rule: ChainRule, some: list[tuple[Passage, _Sources, Role, Masks]]
-    ) -> Iterator[Finding]:
+    def _of_rule(self, rule: ChainRule, some: list[_Hit], swept: Swept) -> Iterator[Finding]:
+        """Yield what a rule opens: what it surely does, and apart what it may do besides."""
         for kind, flag in ((Kind.EXPOSED, True), (Kind.LOCKOUT_LOST, False)):
-            mine = [
-                one
-                for one in some
-                if next(s for r, _, s in one[1].stakes if r is one[2]).refused is flag
-            ]
-            if not mine:
-                continue
-            sure = [one for one in mine if _certain(one[0])]
-            chosen = sure or mine
-            opens = {} if sure else {o.name: None for one in chosen for o in one[0].box.opens}
-            if not sure and chosen[0][0].verdict is None:
-                opens = {rule.place: None}
-            sources = _union(hit["source"] for *_, hit in chosen)
-            everyone = not any(g.mask & ~sources for g in {id(o[1]): o[1] for o in chosen}.values())
-            opening = [role for _, _, role, _ in chosen if role.segment is Segment.OPENING]
-            yield Finding(
-                kind,
-                self.family,
-                self._spans(chosen if not opening else [o for o in chosen if o[2] in opening]),
-                self._who(sources, chosen[0][3], everyone=everyone),
-                everyone=everyone,
-                rules=(rule,),
-                via=tuple(
-                    sorted(
-                        {s for one in chosen for s in one[0].via if s.place != rule.place},
-                        key=lambda step: step.place,
-                    )
-                ),
-                certain=bool(sure),
-                why=tuple(opens),
-                segments=not opening,
-            )
+            mine = [one for one in some if one.group.stake(one.role).refused is flag]
+            sure = [one for one in mine if _certain(one.passage)]
+            unsure = [one for one in mine if not _certain(one.passage)]
+            surely = {(one.role, one.group.mask, one.masks["port"]) for one in sure}
+            more = [o for o in unsure if (o.role, o.group.mask, o.masks["port"]) not in surely]
+            if sure:
+                yield self._exposure(kind, rule, sure, swept, certain=True)
+            if more:
+                yield self._exposure(kind, rule, more, swept, certain=False)
 
-    def _spans(self, some: Iterable[tuple[Passage, _Sources, Role, Masks]]) -> tuple[Span, ...]:
+    def _exposure(
+        self, kind: Kind, rule: ChainRule, some: list[_Hit], swept: Swept, *, certain: bool
+    ) -> Finding:
+        why: dict[str, None] = {}
+        for one in some if not certain else ():
+            why.update((o.name, None) for o in one.passage.box.opens if o.kind != "chance")
+        sources = _union(one.masks["source"] for one in some)
+        groups = {one.group.mask for one in some}
+        everyone = not any(mask & ~sources for mask in groups)
+        opening = [one for one in some if one.role.segment is Segment.OPENING]
+        via = {step for one in some for step in one.passage.via if step.place != rule.place}
+        return Finding(
+            kind,
+            self.family,
+            self._spans(opening or some),
+            self._who(sources, some[0].masks, swept, everyone=everyone),
+            everyone=everyone,
+            rules=(rule,),
+            via=tuple(sorted(via, key=lambda step: step.place)),
+            certain=certain,
+            why=tuple(why),
+            segments=not opening,
+        )
+
+    def _spans(self, some: Iterable[_Hit]) -> tuple[Span, ...]:
         """Return the ports that are hit, as numbers."""
         cells = self.space.fields["port"].values
         found = []
-        for _, _, role, hit in some:
+        for one in some:
             for place, first in enumerate(cells):
-                if hit["port"] >> place & 1:
+                if one.masks["port"] >> place & 1:
                     last = cells[place + 1] - 1 if place + 1 < len(cells) else 65535
-                    found.append(Span(role.protocol, first, last))
+                    found.append(Span(one.role.protocol, first, last))
         return merged(found)
 
-    def _who(self, sources: int, hit: Masks, *, everyone: bool) -> str:
+    def _who(self, sources: int, hit: Masks, swept: Swept, *, everyone: bool) -> str:
         by = self.space.fields["interface"]
         names = [n for place, n in enumerate(by.values) if hit["interface"] >> place & 1]
         named = {atom.test for atom in self.space.places if atom.field == "interface"}
         scope = self.claim.scope.interfaces
         told = bool(names) and set(names) <= named and not scope
         where = f" by {', '.join(map(str, names))}" if told else ""
-        return f"{'anyone' if everyone else self._networks(sources)}{where}"
+        return f"{'anyone' if everyone else self._networks(sources, swept)}{where}"
 
-    def _networks(self, sources: int) -> str:
+    def _networks(self, sources: int, swept: Swept) -> str:
+        if swept.partial:
+            return "some sources"
+        found = self._named(sources)
+        if found:
+            return ", ".join(found)
+        others = self._named(self.space.fields["source"].all & ~sources)
+        return f"anyone but {', '.join(others)}" if others else "some sources"
+
+    def _named(self, sources: int) -> list[str]:
+        """Return the networks that make up these sources; none where they are many."""
         cells = self.space.fields["source"].values
         highest = 2 ** (32 if self.family == 4 else 128) - 1
         kind = IPv4Address if self.family == 4 else IPv6Address
         runs: list[tuple[int, int]] = []
         place = 0
-        while sources >> place:
+        while sources >> place and len(runs) <= MOST_NAMED:
             if sources >> place & 1:
                 last = cells[place + 1] - 1 if place + 1 < len(cells) else highest
                 if runs and runs[-1][1] + 1 == cells[place]:
@@ -409,19 +382,17 @@ class _Question:
                 else:
                     runs.append((cells[place], last))
             place += 1
-            if len(runs) > _MOST_NAMED:
-                return "some sources"
         found = [
             str(network)
             for first, last in runs
             for network in summarize_address_range(kind(first), kind(last))
         ]
-        return ", ".join(found) if len(found) <= _MOST_NAMED else "some sources"
+        return found if len(found) <= MOST_NAMED else []
 
     # --- what is lost ---
 
-    def _lost(self, groups: Sequence[_Sources], swept: Swept) -> Iterator[Finding]:
-        lost: dict[tuple[Kind, str, bool], _Loss] = {}
+    def _lost(self, swept: Swept) -> Iterator[Finding]:
+        lost: dict[tuple[Kind, bool, Role], _Loss] = {}
         for passage in swept.passages:
             box = passage.box
             # Whom a foreign list remembers, it refuses for a reason of its own.
@@ -429,34 +400,41 @@ class _Question:
             if passage.rule.ours or box.met or remembered or passage.verdict is None:
                 continue
             accepts = passage.verdict is Verdict.ACCEPT
-            for group in groups:
+            for group in self.groups:
                 for role, masks, kinds in group.losses[accepts]:
                     hit = box.cut(masks)
                     for kind in kinds if hit else ():
-                        loss = lost.setdefault((kind, role.name, accepts), _Loss(accepts=accepts))
-                        loss.take(passage, group, role, hit["source"] if hit else 0)
-        for (kind, _, _), loss in lost.items():
-            yield self._loss(kind, loss, swept)
+                        loss = lost.setdefault((kind, accepts, role), _Loss())
+                        loss.take(passage, group, hit["source"] if hit else 0)
+        yield from self._told(lost, swept)
 
-    def _loss(self, kind: Kind, loss: _Loss, swept: Swept) -> Finding:
-        groups = list(loss.groups.values())
-        shut = [role for role in loss.roles if self._never(role, groups, swept)]
-        named = shut or list(loss.roles)
-        every = not any(group.mask & ~loss.sources for group in groups)
-        guesses = () if loss.certain else tuple(sorted(loss.guesses))
-        return Finding(
-            kind,
-            self.family,
-            merged(span for role in named for span in role.spans),
-            "anyone" if every else self._networks(loss.sources),
-            everyone=bool(shut) and loss.certain,
-            rules=tuple(loss.rules),
-            certain=loss.certain,
-            why=guesses,
-            accepts=loss.accepts,
-        )
+    def _told(
+        self, lost: Mapping[tuple[Kind, bool, Role], _Loss], swept: Swept
+    ) -> Iterator[Finding]:
+        """Yield one finding for all roles of which the same rules take the same."""
+        alike: dict[Hashable, list[tuple[Kind, bool, Role]]] = {}
+        for key, loss in lost.items():
+            kind, accepts, role = key
+            shut = loss.certain and self._never(role, loss.groups.values(), swept)
+            same = kind, accepts, role.name, shut, tuple(loss.rules), loss.sources, loss.certain
+            alike.setdefault(same, []).append(key)
+        for (_, _, _, shut, *_), keys in alike.items():  # type: ignore[misc]
+            kind, accepts, _ = keys[0]
+            loss = lost[keys[0]]
+            yield Finding(
+                kind,
+                self.family,
+                merged(span for *_, role in keys for span in role.spans),
+                "anyone" if loss.all_sources else self._networks(loss.sources, swept),
+                everyone=bool(shut),
+                rules=tuple(loss.rules),
+                certain=loss.certain,
+                why=() if loss.certain else tuple(sorted(loss.guesses)),
+                accepts=accepts,
+            )
 
-    def _never(self, role: Role, groups: Sequence[_Sources], swept: Swept) -> bool:
+    @staticmethod
+    def _never(role: Role, groups: Iterable[_Sources], swept: Swept) -> bool:
         """Tell whether no packet of a role ever gets to the policies."""
         for group in groups:
             masks = next((found for one, found, _ in group.stakes if one is role), None)
@@ -485,47 +463,3 @@ def _taken(at_stake: Stake, *, accepts: bool) -> Iterator[Kind]:
             yield kind
     if at_stake.accepted and not accepts:
         yield Kind.SERVICE_SHUT
-
-
-# --- sentences --------------------------------------------------------------------------------
-
-
-def _sentence(one: Finding) -> str:
-    spans = _listed([str(span) for span in one.spans])
-    if one.segments:
-        spans = f"{spans}, for segments that open nothing,"
-    does = "accepts" if one.accepts else "refuses"
-    whom = "" if one.who == "anyone" else f" from {one.who}"
-    by = _listed([rule.place for rule in one.rules])
-    if one.via:
-        by += f", which is reached by {_listed([rule.place for rule in one.via])}"
-    what = {
-        Kind.EXPOSED: f"{spans} {'is' if one.certain else 'may be'} open to {one.who} without a"
-        f" knock: {by}",
-        Kind.LOCKOUT_LOST: f"who is locked out still reaches {spans}: {by}"
-        if one.accepts
-        else f"packets to {spans}{whom} no longer lock out: refused before by {by}",
-        Kind.KNOCK_LOST: f"knocks on {spans}{whom} never get to the policy: {by} {does} them"
-        if not one.everyone
-        else f"nobody can knock: {spans} never gets to the policy, {by} {does} it before",
-        Kind.SERVICE_SHUT: f"{spans} stays shut for who is in{whom}: {by}"
-        if not one.everyone
-        else f"nobody who is in reaches {spans}: {by} refuses it before",
-        Kind.RESET_LOST: f"packets to {spans}{whom} no longer count as wrong knocks: {by} {does}"
-        " them before",
-        Kind.STRAY_LOST: f"packets to {spans}{whom} no longer count as strays: {by} {does} them"
-        " before",
-        Kind.UNKNOWN: "what foreign rules do to the policies' packets can't be told",
-    }
-    told = what[one.kind]
-    sure = one.certain or one.kind in (Kind.EXPOSED, Kind.UNKNOWN)
-    return told if sure else f"it may be that {told}"
-
-
-def _rests(one: Finding) -> str:
-    return f" ({'; '.join(one.why)})" if one.why else ""
-
-
-def _listed(words: Sequence[str]) -> str:
-    some = ", ".join(words[:_MOST_NAMED])
-    return some if len(words) <= _MOST_NAMED else f"{some} and {len(words) - _MOST_NAMED} more"

@@ -8,7 +8,7 @@ from typing import Any, cast
 from pydantic import BaseModel, ConfigDict
 
 from knockctl.automaton import exposures
-from knockctl.automaton.exposures import Finding
+from knockctl.automaton.findings import Finding
 from knockctl.automaton.model import Chained
 from knockctl.policy.redaction import redact
 from knockctl.transaction.case import Case

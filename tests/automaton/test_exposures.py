@@ -8,7 +8,8 @@ import pytest
 from knockctl.automaton.alphabet import Atom, flow, ports, protocol, within
 from knockctl.automaton.chains import Anything, Call, ChainRule, Leave, Ours, Program, Section, Stop
 from knockctl.automaton.conditions import Every, Is, Open, negated
-from knockctl.automaton.exposures import Kind, find
+from knockctl.automaton.exposures import find
+from knockctl.automaton.findings import Kind
 from knockctl.automaton.letters import Claim
 from knockctl.automaton.reference import Site
 from knockctl.automaton.relaxations import Relaxations
@@ -137,11 +138,11 @@ def test_all_ways_in_are_told_each_with_its_own_rule():
     told = [one for one in found(ways) if one.kind is Kind.EXPOSED]
     assert [(str(one.rules[0].text), one.who, one.certain) for one in told] == [
         ("ten", "10.0.0.0/8", True),
-        ("mgmt", "some sources by mgmt0", True),
-        ("listed", "some sources", False),
-        ("rest", "some sources", True),
+        ("mgmt", "anyone but 10.0.0.0/8, 192.0.2.0/28 by mgmt0", True),
+        ("listed", "anyone but 10.0.0.0/8, 192.0.2.0/28", False),
+        ("rest", "anyone but 10.0.0.0/8, 192.0.2.0/28", True),
     ]
-    assert "may be open to some sources" in str(told[2])
+    assert "may be open to anyone but" in str(told[2])
     assert str(told[2]).endswith("(the list X)")
 
 
@@ -157,7 +158,7 @@ def test_negations_jumps_and_returns_are_followed():
     inner = {"X": [rule(Leave(), source("10.0.0.0/8")), rule(ACCEPT, where="X", text="all")]}
     (one,) = found(program(rule(Call("X"), TCP, port(22), text="jump"), chains=inner))
     assert "X rule 1: all, which is reached by INPUT rule 1: jump" in str(one)
-    assert one.who == "some sources"
+    assert one.who == "anyone but 10.0.0.0/8, 192.0.2.0/28"
 
 
 def test_what_is_never_a_first_packet_exposes_nothing():
@@ -223,6 +224,40 @@ def test_where_a_guess_may_refuse_before_nothing_is_certain():
     guessed = rule(REFUSE, Open("-m strange", "guess"))
     (one, *_) = found(program(guessed, rule(ACCEPT, TCP, port(22))))
     assert not one.certain
+
+
+def test_who_is_told_by_networks_or_by_who_is_not():
+    def who(*above):
+        return [one.who for one in found(program(*above)) if one.kind is Kind.EXPOSED]
+
+    net = source("203.0.113.0/25")
+    assert who(rule(ACCEPT, net, TCP, port(22))) == ["203.0.113.0/25"]
+    assert who(rule(ACCEPT, negated(net), TCP, port(22))) == [
+        "anyone but 192.0.2.0/28, 203.0.113.0/25"
+    ]
+    behind = rule(ACCEPT, negated(net), TCP, port(1001)), rule(ACCEPT, TCP, port(22, 1001))
+    assert who(*behind)[1] == "anyone"
+
+
+def test_what_is_open_for_sure_hides_nothing_that_may_be():
+    guess = rule(REFUSE, Open("u32", "guess"), port(22))
+    told = [one for one in found(program(guess, rule(ACCEPT, TCP))) if one.kind is Kind.EXPOSED]
+    sure, perhaps = told
+    assert (sure.certain, perhaps.certain) == (True, False)
+    assert "tcp/22" in [str(span) for span in perhaps.spans]
+    assert sure.code != perhaps.code
+
+
+def test_rules_are_told_only_for_what_they_take():
+    all_of_one, some_of_another = found(
+        program(
+            rule(REFUSE, UDP, port(1002), text="one"),
+            rule(REFUSE, source("10.0.0.0/8"), TCP, port(1001), text="two"),
+        )
+    )
+    assert [str(r.text) for r in all_of_one.rules] == ["one"]
+    assert [str(r.text) for r in some_of_another.rules] == ["two"]
+    assert (all_of_one.everyone, some_of_another.everyone) == (True, False)
 
 
 def test_what_happens_by_chance_happens():

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from knockctl.automaton.exposures import Kind
+from knockctl.automaton.findings import Kind
 from knockctl.errors import DeviceError
 from knockctl_iptables import VENDOR
 from tests.fixtures.iptables_judged import (

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from knockctl.automaton.alphabet import Atom, flow, ports, protocol
+from knockctl.automaton.boxes import TooTangled
 from knockctl.automaton.cells import TooManyCells
 from knockctl.automaton.chains import Program
 from knockctl.automaton.conditions import atoms
 from knockctl.automaton.regions import Space
-from knockctl.automaton.sweep import Sweep, TooTangled
+from knockctl.automaton.sweep import Sweep
 from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import FLAGS, LOOPBACK, OPENING_MASK
 from knockctl.ports import Span, merged
