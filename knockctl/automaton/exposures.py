@@ -23,7 +23,17 @@ from knockctl.automaton.conditions import atoms
 from knockctl.automaton.letters import Claim
 from knockctl.automaton.regions import Region, Space
 from knockctl.automaton.roles import Role, Segment, Stake, postures, roles, stake
-from knockctl.automaton.sweep import Box, Masks, Passage, Sweep, Swept, TooTangled, cells_within
+from knockctl.automaton.sweep import (
+    EARLIER,
+    HERE,
+    Box,
+    Masks,
+    Passage,
+    Sweep,
+    Swept,
+    TooTangled,
+    cells_within,
+)
 from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import FLAGS, LOOPBACK, OPENING_MASK, WirePacket
 from knockctl.ports import Span, merged
@@ -121,9 +131,19 @@ class _Sources:
     """For each role the packets, theirs alone."""
 
     @cached_property
-    def refusals(self) -> list[tuple[Role, Masks]]:
-        """The roles of packets that the policies refuse from some."""
-        return [(role, some) for role, some, at in self.stakes if at.refused or at.held_off]
+    def refusals(self) -> Mapping[bool, list[tuple[Role, Masks]]]:
+        """The roles of packets that the policies refuse from some, by whether ours saw them before.
+
+        Then who is locked out has been refused already.
+        """
+        return {
+            seen: [
+                (role, masks)
+                for role, masks, at_stake in self.stakes
+                if at_stake.refused or (at_stake.held_off and not seen)
+            ]
+            for seen in (True, False)
+        }
 
     @cached_property
     def losses(self) -> Mapping[bool, list[tuple[Role, Masks, list[Kind]]]]:
@@ -311,7 +331,7 @@ class _Question:
             if passage.verdict is Verdict.REFUSE or passage.rule.ours:
                 continue
             for group in groups:
-                for role, masks in group.refusals:
+                for role, masks in group.refusals[passage.box.met == EARLIER]:
                     hit = passage.box.cut(masks)
                     if hit:
                         found.setdefault(passage.rule, []).append((passage, group, role, hit))
@@ -426,7 +446,7 @@ class _Question:
             box = passage.box
             # Whom a foreign list remembers, it refuses for a reason of its own.
             remembered = any(o.kind == "theirs" for o in box.opens)
-            if passage.rule.ours or box.met or remembered or passage.verdict is None:
+            if passage.rule.ours or box.met == HERE or remembered or passage.verdict is None:
                 continue
             accepts = passage.verdict is Verdict.ACCEPT
             for group in groups:
@@ -462,9 +482,14 @@ class _Question:
             masks = next((found for one, found, _ in group.stakes if one is role), None)
             if masks is None:
                 continue
-            if any(box.cut(masks) for box in swept.reached):
+            if any(box.cut(masks) for box in swept.reached if _anyone(box)):
                 return False
         return True
+
+
+def _anyone(box: Box) -> bool:
+    """Tell whether packets may be in a box whatever the policies remember of their source."""
+    return not any(open_.kind == "ours" and not open_.negated for open_ in box.opens)
 
 
 def _union(masks: Iterable[int]) -> int:

@@ -36,6 +36,8 @@ Asked = tuple[dict[str, int], frozenset[Open]]
 """Packets that a condition matches, and what must hold besides."""
 
 MARK = "mark"
+UNMET, EARLIER, HERE = 0, 1, 2
+"""Whether rules of ours may have seen packets: no; in an earlier section; in this one."""
 _NOTHING: frozenset[Open] = frozenset()
 _REMEMBERED = ("ours", "theirs")
 MOST_BOXES = 4_096
@@ -54,8 +56,8 @@ class Box:
     opens: frozenset[Open] = frozenset()
     """What must be so besides: what isn't while nobody has sent anything, and guesses."""
     overlay: Overlay = ()
-    met: bool = False
-    """Whether rules of ours may have seen the packets before."""
+    met: int = UNMET
+    """Where rules of ours may have seen the packets before."""
 
     def cut(self, masks: Masks) -> Masks | None:
         """Return the part that is also in these masks; None where there is none."""
@@ -152,7 +154,7 @@ class Sweep:
             passages += [Passage(box, section.end, rule) for box in left]
         else:
             on += left
-        return _fewer(on)
+        return _fewer([replace(box, met=EARLIER) if box.met else box for box in on])
 
     # --- one chain ---
 
@@ -219,7 +221,7 @@ class Sweep:
         if not opens:
             return tuple(_apart(box, hit)) if gone else (box,)
         past = _spared(opens)
-        met = box.met or rule.ours
+        met = HERE if rule.ours else box.met
         if past <= box.opens and met == box.met:
             return (box,)
         return (Box(hit, box.opens | past, box.overlay, met), *_apart(box, hit))
@@ -255,7 +257,8 @@ class Sweep:
         inner = self._chain(action.chain, part.overlay)
         if inner.idle and not action.goto:
             return ()
-        via = frozenset((rule,))
+        # Neither what stands on no device nor a rule of ours is to be mended.
+        via = frozenset((rule,) if rule.where and not rule.ours else ())
         for passage in inner.passages:
             for box in _inside(part, passage.box):
                 out.passages.append(replace(passage, box=box, via=passage.via | via))
@@ -530,7 +533,7 @@ def _inside(part: Box, inner: Box) -> Iterator[Box]:
     """Yield the part of a box that is in another one, with what became of that on its way."""
     hit = part.cut(inner.masks)
     if hit is not None:
-        yield Box(hit, part.opens | inner.opens, inner.overlay, part.met or inner.met)
+        yield Box(hit, part.opens | inner.opens, inner.overlay, max(part.met, inner.met))
 
 
 def _by_rule(passages: list[Passage]) -> list[Passage]:

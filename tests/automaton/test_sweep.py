@@ -31,7 +31,7 @@ from knockctl.automaton.conditions import (
     some,
 )
 from knockctl.automaton.regions import Region, Space
-from knockctl.automaton.sweep import MARK, Sweep, TooTangled
+from knockctl.automaton.sweep import HERE, MARK, UNMET, Sweep, TooTangled
 from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import WirePacket
 from tests.fixtures.chained import Walk
@@ -248,6 +248,6 @@ def test_a_rule_of_ours_that_may_match_has_seen_the_packet():
     )
     space, found = swept(listed)
     met = {(p.box.met, inside(space, p.box, replace(PLAIN, port=1))) for p in found.passages}
-    assert (True, True) in met
-    assert (True, False) not in met or (False, False) in met
+    assert (HERE, True) in met
+    assert (HERE, False) not in met or (UNMET, False) in met
     assert [bool(box.opens) for box in found.reached] == [True]
