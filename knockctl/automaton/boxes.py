@@ -19,6 +19,8 @@ Asked = tuple[dict[str, int], frozenset[Open]]
 """Packets that a condition matches, and what must hold besides."""
 
 MARK = "mark"
+UNMET, EARLIER, HERE = 0, 1, 2
+"""Whether rules of ours may have seen packets: no; in an earlier section; in this one."""
 NOTHING: frozenset[Open] = frozenset()
 MOST_BOXES = 4_096
 """Sets of packets that are told apart at one place, before a walk is given up."""
@@ -36,8 +38,8 @@ class Box:
     opens: frozenset[Open] = frozenset()
     """What must be so besides: what isn't while nobody has sent anything, and guesses."""
     overlay: Overlay = ()
-    met: bool = False
-    """Whether rules of ours may have seen the packets before."""
+    met: int = UNMET
+    """Where rules of ours may have seen the packets before."""
 
     def cut(self, masks: Masks) -> Masks | None:
         """Return the part that is also in these masks; None where there is none."""
@@ -55,7 +57,7 @@ def inside(part: Box, inner: Box) -> Iterator[Box]:
     """Yield the part of a box that is in another one, with what became of that on its way."""
     hit = part.cut(inner.masks)
     if hit is not None:
-        yield Box(hit, part.opens | inner.opens, inner.overlay, part.met or inner.met)
+        yield Box(hit, part.opens | inner.opens, inner.overlay, max(part.met, inner.met))
 
 
 def fewer(boxes: list[Box]) -> list[Box]:

@@ -15,7 +15,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, summarize_address_ra
 from typing import Any
 
 from knockctl.automaton.alphabet import Atom, flow, ports, protocol, within
-from knockctl.automaton.boxes import Box, Masks, Matches, TooTangled
+from knockctl.automaton.boxes import EARLIER, HERE, Box, Masks, Matches, TooTangled
 from knockctl.automaton.cells import DESTINATION_TYPES, TooManyCells
 from knockctl.automaton.chains import ChainRule, Program
 from knockctl.automaton.conditions import atoms
@@ -69,9 +69,19 @@ class _Sources:
         return next(at for one, _, at in self.stakes if one is role)
 
     @cached_property
-    def refusals(self) -> list[tuple[Role, Masks]]:
-        """The roles of packets that the policies refuse from some."""
-        return [(role, some) for role, some, at in self.stakes if at.refused or at.held_off]
+    def refusals(self) -> Mapping[bool, list[tuple[Role, Masks]]]:
+        """The roles of packets that the policies refuse from some, by whether ours saw them before.
+
+        Then who is locked out has been refused already.
+        """
+        return {
+            seen: [
+                (role, masks)
+                for role, masks, at_stake in self.stakes
+                if at_stake.refused or (at_stake.held_off and not seen)
+            ]
+            for seen in (True, False)
+        }
 
     @cached_property
     def losses(self) -> Mapping[bool, list[tuple[Role, Masks, list[Kind]]]]:
@@ -275,7 +285,7 @@ class _Question:
             if passage.verdict is Verdict.REFUSE or passage.rule.ours:
                 continue
             for group in self.groups:
-                for role, masks in group.refusals:
+                for role, masks in group.refusals[passage.box.met == EARLIER]:
                     hit = passage.box.cut(masks)
                     if hit:
                         found.setdefault(passage.rule, []).append(_Hit(passage, group, role, hit))
@@ -397,7 +407,7 @@ class _Question:
             box = passage.box
             # Whom a foreign list remembers, it refuses for a reason of its own.
             remembered = any(o.kind == "theirs" for o in box.opens)
-            if passage.rule.ours or box.met or remembered or passage.verdict is None:
+            if passage.rule.ours or box.met == HERE or remembered or passage.verdict is None:
                 continue
             accepts = passage.verdict is Verdict.ACCEPT
             for group in self.groups:
@@ -440,9 +450,14 @@ class _Question:
             masks = next((found for one, found, _ in group.stakes if one is role), None)
             if masks is None:
                 continue
-            if any(box.cut(masks) for box in swept.reached):
+            if any(box.cut(masks) for box in swept.reached if _anyone(box)):
                 return False
         return True
+
+
+def _anyone(box: Box) -> bool:
+    """Tell whether packets may be in a box whatever the policies remember of their source."""
+    return not any(open_.kind == "ours" and not open_.negated for open_ in box.opens)
 
 
 def _union(masks: Iterable[int]) -> int:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from knockctl.automaton.boxes import (
+    EARLIER,
+    HERE,
     MARK,
     Asked,
     Box,
@@ -91,7 +93,7 @@ class Sweep:
             passages += [Passage(box, section.end, rule) for box in left]
         else:
             on += left
-        return fewer(on)
+        return fewer([replace(box, met=EARLIER) if box.met else box for box in on])
 
     # --- one chain ---
 
@@ -168,7 +170,7 @@ class Sweep:
         if not opens:
             return tuple(apart(box, hit)) if gone else (box,)
         past = _spared(opens)
-        met = box.met or rule.ours
+        met = HERE if rule.ours else box.met
         if past <= box.opens and met == box.met:
             return (box,)
         return (Box(hit, box.opens | past, box.overlay, met), *apart(box, hit))
@@ -204,7 +206,8 @@ class Sweep:
         inner = self._chain(action.chain, part.overlay)
         if inner.idle and not action.goto:
             return ()
-        via = frozenset((rule,))
+        # Neither what stands on no device nor a rule of ours is to be mended.
+        via = frozenset((rule,) if rule.where and not rule.ours else ())
         for passage in inner.passages:
             for box in inside(part, passage.box):
                 out.passages.append(replace(passage, box=box, via=passage.via | via))

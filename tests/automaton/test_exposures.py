@@ -425,3 +425,46 @@ def test_a_device_that_knows_no_flows_lets_answers_in():
 @pytest.mark.parametrize("family", [4, 6])
 def test_without_policies_there_is_nothing_to_ask(family):
     assert found(program(rule(ACCEPT)), site=Site(()), family=family) == []
+
+
+# --- ours in two sections -----------------------------------------------------------------------
+
+LOCKED = rule(REFUSE, Open("locked out", "ours"), where="early", text="ours", ours=True)
+TRAPPED = rule(REFUSE, TCP, port(666), where="early", text="ours", ours=True)
+
+
+def in_two(*above, early=(LOCKED, TRAPPED)):
+    """Rules of ours that refuse early, then foreign ones, then the rest of ours."""
+    listed = {"early": early, "in": [*above, ChainRule(Ours(), ours=True)]}
+    return Program((Section("early"), Section("in", Verdict.ACCEPT)), listed)
+
+
+def test_what_ours_saw_early_it_has_not_seen_all_of():
+    assert found(in_two()) == []
+    (lost,) = (f for f in found(in_two(rule(REFUSE, TCP))) if f.kind is Kind.KNOCK_LOST)
+    assert lost.blocks
+    assert kinds(found(in_two(rule(ACCEPT, TCP, port(22))))) == ["exposed"]
+
+
+def test_who_is_locked_out_early_is_out_whatever_is_accepted_later():
+    accept = rule(ACCEPT, TCP, port(8080))
+    assert "lockout-lost" in kinds(found(program(accept)))
+    assert "lockout-lost" not in kinds(found(in_two(accept)))
+    assert "lockout-lost" in kinds(found(in_two(accept, early=(rule(ACCEPT, TCP), LOCKED))))
+
+
+def test_a_trap_that_ours_caught_early_is_not_lost_later():
+    drop = rule(REFUSE, TCP, port(666))
+    assert "lockout-lost" in kinds(found(program(drop)))
+    assert "lockout-lost" not in kinds(found(in_two(drop)))
+    assert "lockout-lost" in kinds(found(in_two(drop, early=(LOCKED,))))
+
+
+def test_neither_rules_of_ours_nor_places_without_a_name_lead_to_a_rule():
+    deep = {"deep": [rule(ACCEPT, TCP, port(22), where="deep")]}
+    for call, via in (
+        (rule(Call("deep")), 1),
+        (rule(Call("deep"), ours=True), 0),
+        (rule(Call("deep"), where=""), 0),
+    ):
+        assert [len(one.via) for one in found(program(call, chains=deep))][:1] == [via]

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 import pytest
 
 from knockctl.automaton.alphabet import Atom, flow, ports, protocol
-from knockctl.automaton.boxes import MARK, TooTangled
+from knockctl.automaton.boxes import HERE, MARK, UNMET, TooTangled
 from knockctl.automaton.chains import (
     Alter,
     Anything,
@@ -249,6 +249,6 @@ def test_a_rule_of_ours_that_may_match_has_seen_the_packet():
     )
     space, found = swept(listed)
     met = {(p.box.met, inside(space, p.box, replace(PLAIN, port=1))) for p in found.passages}
-    assert (True, True) in met
-    assert (True, False) not in met or (False, False) in met
+    assert (HERE, True) in met
+    assert (HERE, False) not in met or (UNMET, False) in met
     assert [bool(box.opens) for box in found.reached] == [True]

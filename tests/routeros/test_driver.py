@@ -253,9 +253,10 @@ def test_a_foreign_accept_in_our_way_stops_a_deploy_until_accepted(site):
     here = site()
     here.device.do(here.router.load, "/ip firewall filter add chain=input action=accept")
     ann = here.operator(position=2)
-    failed(ann.deploy(SSH), "input rule 1", hint="--accept shadowed")
-    accepted = ann.deploy(SSH, options={"accept": frozenset({"shadowed"})})
-    assert accepted.result is Result.CONFIRMED
+    refused = ann.deploy(SSH)
+    failed(refused, "input rule 1", hint="set placement.position to first, or --accept exposed:")
+    codes = refused.hint.rpartition("--accept ")[2].split(",")
+    assert ann.deploy(SSH, options={"accept": frozenset(codes)}).result is Result.CONFIRMED
 
 
 ENTRY = "/ip firewall address-list add list={} address=203.0.113.0/24"
@@ -267,12 +268,13 @@ def test_what_somebody_put_on_our_lists_for_good_is_told(site):
     assert ann.deploy(SSH).result is Result.CONFIRMED
     for name in ("kc-ssh.lock", "kc-elsewhere.grant", "somebodys"):
         here.device.do(here.router.load, ENTRY.format(name))
-    assert ann.diff(SSH).shadows == ()
+    assert ann.diff(SSH).findings == ()
     here.device.do(here.router.load, ENTRY.format("kc-ssh.grant"))
-    (shadow,) = ann.diff(SSH).shadows
-    assert "address-list kc-ssh.grant" in shadow
-    assert "address=203.0.113.0/24" in shadow
-    failed(ann.deploy(OTHER), "kc-ssh.grant", hint="--accept shadowed")
+    (exposed,) = ann.diff(SSH).findings
+    assert exposed.blocks
+    assert "address-list kc-ssh.grant" in exposed.text
+    assert "address=203.0.113.0/24" in exposed.text
+    failed(ann.deploy(OTHER), "kc-ssh.grant", hint="--accept exposed:")
     here.device.do(here.router.load, "/ip firewall address-list disable [find]")
     assert ann.deploy(OTHER).result is Result.CONFIRMED
 

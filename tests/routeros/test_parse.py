@@ -40,10 +40,6 @@ def around(rule, more=""):
     return read(by_menu(parse_export(text)))
 
 
-def effects(rule, more=""):
-    return [neighbour.effect for neighbour in around(rule, more).neighbours]
-
-
 # --- rows of the API ------------------------------------------------------------------------
 
 REPLY = [
@@ -97,7 +93,7 @@ def test_a_reading_tells_ours_from_foreign():
 def test_an_empty_router():
     reading = read({})
     assert reading.config.empty
-    assert reading.neighbours == ()
+    assert reading.places == {}
 
 
 def test_a_name_of_ours_found_twice_is_told():
@@ -119,156 +115,27 @@ def test_what_is_turned_off_is_no_part_of_what_runs():
     assert not any(row.off for row in reading.config.rows)
 
 
-# --- neighbours -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "rule",
-    [
-        "add action=accept chain=input connection-state=established,related,untracked",
-        "add action=accept chain=input connection-state=!new,invalid",
-        "add action=drop chain=input connection-state=invalid",
-        "add action=accept chain=input protocol=icmp",
-        "add action=accept chain=input dst-address=127.0.0.1",
-        "add action=accept chain=input in-interface=lo",
-        "add action=accept chain=input in-interface-list=!WAN",
-        "add action=accept chain=input dst-port=80 protocol=tcp",
-        "add action=accept chain=input dst-port=53 protocol=udp",
-        "add action=accept chain=input dst-port=!22,1001 protocol=tcp",
-        "add action=accept chain=input disabled=yes",
-        "add action=accept chain=forward",
-        "add action=log chain=input",
-        "add action=passthrough chain=input",
-        "add action=add-src-to-address-list address-list=seen chain=input",
-        "add action=jump chain=input jump-target=loop",
-        "add action=jump chain=input jump-target=polite",
-        "add action=jump chain=input jump-target=nowhere",
-        "add action=jump chain=input jump-target=kc-in",
-    ],
-)
-def test_no_concern(rule):
-    assert effects(rule) == []
-
-
-@pytest.mark.parametrize(
-    ("rule", "effect"),
-    [
-        ("add chain=input", "accepts"),
-        ("add chain=input protocol=tcp", "accepts"),
-        ("add chain=input protocol=6", "accepts"),
-        ("add chain=input protocol=!tcp", "accepts"),
-        ("add chain=input dst-port=20-25 protocol=tcp", "accepts"),
-        ("add chain=input dst-port=53,2003 protocol=udp", "accepts"),
-        ("add chain=input dst-port=!22 protocol=tcp", "accepts"),
-        ("add chain=input dst-port=ssh protocol=tcp", "accepts"),
-        ("add chain=input port=53 protocol=udp", "accepts"),
-        ("add chain=input src-address=198.51.100.0/24", "accepts"),
-        ("add chain=input src-address-list=trusted", "accepts"),
-        ("add chain=input in-interface-list=LAN", "accepts"),
-        ("add chain=input connection-state=new,established", "accepts"),
-        ("add chain=input connection-state=invalid", "accepts"),
-        ("add chain=input connection-state=!established", "accepts"),
-        ("add action=fasttrack-connection chain=input", "accepts"),
-        ("add action=jump chain=input jump-target=deep", "accepts"),
-        ("add action=jump chain=input jump-target=web", "refuses"),
-        ("add action=drop chain=input src-address-list=blacklist", "refuses"),
-        ("add action=reject chain=input", "refuses"),
-        ("add action=tarpit chain=input protocol=tcp", "refuses"),
-        ("add action=return chain=input", "unknown"),
-        ("add action=add-src-to-address-list address-list=kc-p1-open chain=input", "unknown"),
-        ("add action=something-new chain=input", "unknown"),
-    ],
-)
-def test_what_may_become_of_packets_of_ours(rule, effect):
-    reading = around(rule)
-    assert [neighbour.effect for neighbour in reading.neighbours] == [effect]
-    assert bool(reading.shadows) == (effect != "refuses")
-
-
-def test_a_neighbour_is_named_by_its_place_and_words():
-    (neighbour,) = around(
-        'add chain=input comment="from  the\\$ office" src-address=198.51.100.7'
-    ).neighbours
-    assert neighbour.place == "/ip firewall filter input rule 1"
-    assert neighbour.text == (
-        'add action=accept chain=input comment="from  the\\$ office" src-address=198.51.100.7'
-    )
-
-
-def test_of_two_interfaces_a_packet_comes_in_by_one():
-    jump = "add action=jump chain=input comment=knockctl:jump in-interface=ether1 jump-target=kc-in"
-
-    def effect(interface):
-        text = f"{FILTER}\nadd chain=input in-interface={interface}\n{jump}\n{OURS}"
-        return [n.effect for n in read(by_menu(parse_export(text))).neighbours]
-
-    assert effect("ether2") == []
-    assert effect("!ether1") == []
-    assert effect("ether1") == ["accepts"]
-    assert effect("!ether2") == ["accepts"]
-
-
-def test_untracked_packets_matter_where_a_rule_exempts_some():
-    accept = "add chain=input connection-state=established,related,untracked"
-    notrack = "/ip firewall raw\nadd action=notrack chain=prerouting"
-    assert effects(accept, notrack) == ["accepts"]
-    assert effects(accept, f"{notrack} disabled=yes") == []
-    assert effects(accept, notrack.replace("/ip ", "/ipv6 ")) == []
-
-
-def test_a_foreign_rule_inside_our_chain_is_a_neighbour_wherever_it_stands():
-    assert effects("add chain=input protocol=icmp", "add chain=kc-in protocol=tcp\n") == ["accepts"]
-    assert effects("add chain=input protocol=icmp", "add action=return chain=kc-in\n") == [
-        "unknown"
-    ]
+# --- where ours stands ------------------------------------------------------------------------
 
 
 def test_without_a_rule_of_ours_in_a_chain_nothing_is_above_it():
     text = f"{FILTER}\nadd chain=input\n{OURS}"
-    reading = read(by_menu(parse_export(text)))
-    assert reading.neighbours == ()
-    assert reading.places == {}
+    assert read(by_menu(parse_export(text))).places == {}
 
 
-def test_between_two_rules_of_ours_a_foreign_one_is_above_the_second():
+def test_the_first_of_two_rules_of_ours_is_where_we_stand():
     other = JUMP.replace("=WAN", "=LTE")
-    text = f"{FILTER}\n{JUMP}\nadd chain=input\n{{}}\n{OURS}"
-
-    def found(second):
-        return read(by_menu(parse_export(text.format(second))))
-
-    assert [n.effect for n in found(other).neighbours] == ["accepts"]
-    assert found(other).places == {(FILTER, "input"): 0}
-    assert found(JUMP).neighbours == ()
+    text = f"{FILTER}\nadd action=log chain=input\n{JUMP}\nadd chain=input\n{other}\n{OURS}"
+    assert read(by_menu(parse_export(text))).places == {(FILTER, "input"): 1}
 
 
-def test_a_rule_above_two_of_ours_is_told_once():
-    other = JUMP.replace("=WAN", "=LTE")
-    text = f"{FILTER}\nadd chain=input\n{JUMP}\n{other}\n{OURS}"
-    assert len(read(by_menu(parse_export(text))).neighbours) == 1
-
-
-def test_families_are_judged_apart():
-    six = (
-        "/ipv6 firewall filter\nadd chain=input dst-port=22 protocol=tcp\n"
-        "add action=jump chain=input comment=knockctl:jump jump-target=kc-in\n"
-        "add action=drop chain=kc-in comment=knockctl:p1:hide dst-port=23 protocol=tcp\n"
-    )
-    assert effects("add chain=input protocol=icmp", six) == []
-    assert effects("add chain=input protocol=icmp", six.replace("=23", "=22")) == ["accepts"]
-
-
-def test_what_is_no_rule_stands_above_nothing():
-    """Patterns and lists are in no order: somebody else's are no neighbours, wherever they are."""
+def test_what_is_no_rule_stands_nowhere():
     text = (
         "/ip firewall address-list\nadd address=10.0.0.1 list=theirs\n"
         "/ip firewall layer7-protocol\nadd name=theirs regexp=^a\n"
         f"add comment=knockctl:p1:passphrase name=kc-p1.pass1 regexp=^b\n{FILTER}\n{JUMP}\n{OURS}"
     )
-    reading = read(by_menu(parse_export(text)))
-    assert reading.neighbours == ()
-    assert set(reading.places) == {(FILTER, "input")}
-    assert plan(reading, reading.config, "bbbb2222").shadows == ()
+    assert set(read(by_menu(parse_export(text))).places) == {(FILTER, "input")}
 
 
 @pytest.mark.parametrize("place", [None, 2, 9])
@@ -281,8 +148,6 @@ def test_planning_leaves_a_reading_as_it_is(place):
     found = [plan(reading, goal, "bbbb2222") for _ in range(3)]
     assert found[0] == found[1] == found[2]
     assert reading.table(FILTER).theirs("input") == before
-    listed = [f"{FILTER} input rule {n}" for n in range(1, min(place or 1, 3))]
-    assert [n.place for n in found[0].shadows] == listed
 
 
 # --- thousands of foreign rules ---------------------------------------------------------------
@@ -304,19 +169,17 @@ class Asked(dict):
         return super().items()
 
 
-def test_only_rules_above_ours_are_looked_at_closely():
-    foreign = {".id": "*1", "chain": "input", "action": "accept", "src-address": "10.0.0.0/8"}
+def test_foreign_rules_are_only_glanced_at():
+    foreign = {".id": "*1", "chain": "input", "action": "drop", "src-address": "10.0.0.0/8"}
     above, below, elsewhere = (
         Asked({**foreign, "chain": chain}) for chain in ("input", "input", "forward")
     )
     ours = [dict(row.words) for row in parse_export(f"{JUMP}\n{OURS}", FILTER)]
     rows = [above, ours[0], below, elsewhere, *ours[1:]]
-    tables = {FILTER: Table(FILTER, rows)}
-    reading = read_tables(tables)
-    assert [n.place for n in reading.neighbours] == [f"{FILTER} input rule 1"]
+    reading = read_tables({FILTER: Table(FILTER, rows)})
     plan(reading, reading.config, "bbbb2222")
     plan(reading, RouterConfig(), "bbbb2222")
-    assert "src-address" in above.keys_asked
     glance = {"dynamic", "comment", "chain"}
+    assert above.keys_asked == glance | {"action"}
     assert (below.keys_asked, elsewhere.keys_asked) == (glance, glance)
     assert len(reading.foreign) == 3

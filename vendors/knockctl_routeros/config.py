@@ -86,6 +86,11 @@ class Row:
         return self._map.get(key, default)
 
     @property
+    def mapping(self) -> Mapping[str, str]:
+        """Its words by key."""
+        return self._map
+
+    @property
     def rule(self) -> bool:
         """Tell whether it is judged in order, in a chain."""
         return self.menu in RULES

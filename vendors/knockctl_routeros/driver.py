@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from ipaddress import ip_address
 
 from knockctl.errors import (
@@ -102,16 +101,9 @@ class RouterDriver(OverSession[Session]):
             mine = seen.pop()
         return Endpoint(ip_address(mine), ip_address(theirs), port)
 
-    def read(self) -> Reading[RouterConfig]:
-        """Read what is ours, the neighbours, and the changes that are not settled."""
-        reading = self._reader.reading()
-        reading = replace(
-            reading,
-            neighbours=(
-                *reading.neighbours,
-                *self._reader.entries(lists.used(reading.config.rows)),
-            ),
-        )
+    def read(self, *, whole: bool = True) -> Reading[RouterConfig]:
+        """Read what is ours, the rules beside it, and the changes that are not settled."""
+        reading = self._reader.reading(whole=whole)
         held = self._timer.held()
         if held is None:
             self._pending = ()
@@ -124,10 +116,6 @@ class RouterDriver(OverSession[Session]):
         self._pending = (PendingChange(held.change_id, left),)
         # What a change turns off stays until the change is settled.
         return reading.settled() if applied else reading
-
-    def everything(self) -> str:
-        """Return both firewalls and the interface lists, as ``/export`` would print them."""
-        return self._reader.everything()
 
     # --- changes that are not settled ---
 
@@ -171,11 +159,11 @@ class RouterDriver(OverSession[Session]):
         """Raise where somebody is, for good, on a list that rules ask from now on."""
         asked = set(lists.used(remediation.before.rows))
         new = [name for name in lists.used(remediation.added) if name not in asked]
-        there = [n for n in self._reader.entries(new) if n.effect != "refuses"]
+        there = self._reader.opening(new)
         if there:
+            listed = f"{there[0].menu} {there[0].get('list')}: {' '.join(there[0].parts())}"
             raise Conflict(
-                f"somebody has put addresses on our lists: {there[0].place}: {there[0].text};"
-                " nothing was changed",
+                f"somebody has put addresses on our lists: {listed}; nothing was changed",
                 hint="remove them; `knockctl admit` lets somebody in for a time",
                 where=Where(device=self.target.name),
             )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from knockctl.vendor import Neighbour
 from knockctl_routeros.config import OWN_NAME, Menu, Row
 
 LIST = re.compile(r"kc-(?P<policy>[a-z0-9-]+)\.(?P<what>grant|lock|spent|void|[0-9a-z]{4}-[0-9]+)")
@@ -29,22 +28,9 @@ def query(names: Sequence[str], *words: str) -> tuple[str, ...]:
     return (*(f"?list={name}" for name in names), *["?#|"] * (len(names) - 1), *words)
 
 
-def entries(rows: Iterable[Row]) -> Iterator[Neighbour]:
-    """Yield what somebody has put on our lists for good, and is in force."""
+def opening(rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield what lets, or may let, a source in for good: entries in force, and on such a list."""
     for row in rows:
-        name = row.get("list")
-        if row.menu in MENUS and name.startswith(OWN_NAME) and not row.off:
-            match = LIST.fullmatch(name)
-            what = match["what"] if match else ""
-            effect = "refuses" if what in _REFUSING else "unknown"
-            yield Neighbour(
-                f"{row.menu} {name}",
-                " ".join(row.parts()),
-                "accepts" if what == "grant" else effect,  # type: ignore[arg-type]
-            )
-
-
-def of(neighbour: Neighbour) -> str | None:
-    """Return the list that one of ``entries`` is on; None for a rule."""
-    menu, _, name = neighbour.place.rpartition(" ")
-    return name if menu in MENUS else None
+        match = LIST.fullmatch(row.get("list")) if row.menu in MENUS and not row.off else None
+        if match and match["what"] not in _REFUSING:
+            yield row

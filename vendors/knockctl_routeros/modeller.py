@@ -7,21 +7,22 @@ from collections.abc import Iterable, Mapping
 
 from knockctl.automaton.wire import Scope
 from knockctl.vendor import Placement, Running
+from knockctl_routeros.carrying import carried_out
 from knockctl_routeros.config import RouterConfig, Row
 from knockctl_routeros.export import parse_export
-from knockctl_routeros.parse import parse_text
+from knockctl_routeros.parse import by_menu, config_of, parse_text, read
 from knockctl_routeros.placement import RouterPlacement
+from knockctl_routeros.placing import LIKE, like
 from knockctl_routeros.semantics import RouterModel, Ruleset
 
 _MEMBER = re.compile(r"^add .*?interface=(\S+) .*?list=(\S+)", re.MULTILINE)
-# What stands for a list's interfaces where the text doesn't say: a placement's own list.
-_LIKE = "ether-of-{}"
 
 
 class RouterModeller:
     """Satisfies ``knockctl.vendor.Modeller``."""
 
     evidence = "fact sheet"
+    remedy = "narrow or remove the rule, or set placement.position to first"
     assumptions = (
         "an address that is added to a list again gets the rule's full time anew",
         "an address on a list is seen by the rules behind the one that added it",
@@ -37,7 +38,7 @@ class RouterModeller:
         if place.interface:
             interfaces = (place.interface,)
         elif place.interface_list:
-            interfaces = (_LIKE.format(place.interface_list),)
+            interfaces = (LIKE.format(place.interface_list),)
         kind = "LOCAL" if place.chain == "input" else "UNICAST"
         return Scope(place.addresses, interfaces, kind)
 
@@ -50,13 +51,15 @@ class RouterModeller:
 
         An interface list stands for one interface, called after it.
         """
-        named = {row.get("in-interface-list").removeprefix("!") for row in config.rows} - {""}
-        lists = {name: (_LIKE.format(name),) for name in named}
+        lists = like(config.rows)
         return RouterModel(Ruleset.of(config.rows, interface_lists=lists), self.evidence)
 
-    def running(self, text: str) -> Running[RouterConfig]:
-        """Read what ``RouterDriver.everything`` returned, or an ``/export``."""
+    def running(self, text: str, intended: RouterConfig | None = None) -> Running[RouterConfig]:
+        """Read what ``Reading.text`` holds, or an ``/export``."""
         rows = parse_export(text)
+        config = config_of(text, rows)
+        if intended is not None:
+            rows = carried_out(read(by_menu(rows)), intended)
         lists: dict[str, tuple[str, ...]] = {}
         for interface, name in _MEMBER.findall(text.partition("/interface list member\n")[2]):
             lists[name] = (*lists.get(name, ()), interface)
@@ -65,7 +68,7 @@ class RouterModeller:
         model = RouterModel(
             Ruleset.of(rows, whole=True, interface_lists=_like(lists, rows)), self.evidence
         )
-        return Running(parse_text(text), model, tuple(int(family) for family in listed))
+        return Running(config, model, tuple(int(family) for family in listed))
 
 
 def _like(lists: Mapping[str, tuple[str, ...]], rows: Iterable[Row]) -> dict[str, tuple[str, ...]]:
@@ -74,6 +77,8 @@ def _like(lists: Mapping[str, tuple[str, ...]], rows: Iterable[Row]) -> dict[str
     The scope of a placement knows only the list's name. Members that a rule names, or that
     another list tells apart, stay beside it.
     """
+    if not lists:
+        return {}
     named = {row.get("in-interface").removeprefix("!") for row in rows}
     found = {name: set(members) for name, members in lists.items()}
     for name, members in lists.items():
@@ -82,5 +87,5 @@ def _like(lists: Mapping[str, tuple[str, ...]], rows: Iterable[Row]) -> dict[str
         kept = mine if apart or named & mine else set()
         for other in (other for other in found.values() if mine <= other):
             other.difference_update(mine - kept)
-            other.add(_LIKE.format(name))
+            other.add(LIKE.format(name))
     return {name: tuple(sorted(members)) for name, members in found.items()}

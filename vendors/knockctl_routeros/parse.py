@@ -1,4 +1,4 @@
-"""What a router prints, over the API or as an export, to a config and its neighbours."""
+"""What a router prints, over the API or as an export, to a config and what is beside it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from knockctl.vendor import Neighbour, Reading
-from knockctl_routeros import lists
-from knockctl_routeros.config import MENUS, OFF, Chain, Menu, RouterConfig, Row, own
+from knockctl.vendor import Reading
+from knockctl_routeros.config import (
+    MENUS,
+    OFF,
+    OWN_NAME,
+    RULES,
+    Chain,
+    Menu,
+    RouterConfig,
+    Row,
+    own,
+)
 from knockctl_routeros.export import parse_export
-from knockctl_routeros.neighbours import Surroundings, neighbours
 from knockctl_routeros.table import Table, static
 
 
@@ -39,11 +47,6 @@ class RouterReading(Reading[RouterConfig]):
     def foreign(self) -> tuple[Row, ...]:
         """Static rows that are not ours, in the device's order."""
         return tuple(row for table in self.tables.values() for row in table.rows() if not row.ours)
-
-    @property
-    def shadows(self) -> tuple[Neighbour, ...]:
-        """The neighbours that may let packets past us; those that only refuse are none."""
-        return tuple(n for n in self.neighbours if n.effect != "refuses")
 
     @property
     def unused(self) -> tuple[Row, ...]:
@@ -75,27 +78,13 @@ def read(rows: Mapping[Menu, Sequence[Row]]) -> RouterReading:
 
 
 def read_tables(found: Mapping[Menu, Table]) -> RouterReading:
-    """Take what is ours out of every menu, and judge what stands above it.
-
-    Whether packets may be exempt from connection tracking is read from the ``raw`` menus.
-    """
+    """Take what is ours out of every menu, and note where it stands."""
     tables = {menu: found.get(menu) or Table(menu) for menu in MENUS}
-    around = {menu: Surroundings.of(menu, tables) for menu in MENUS}
     ours = [(table, place) for table in tables.values() for place in table.ours]
     rows = [table.row(place) for table, place in ours]
-    places: dict[Chain, int] = {}
-    off: dict[Chain, int] = {}
-    for menu in MENUS:
-        mine = set(tables[menu].ours)
-        for row, above in around[menu].above():
-            theirs = len(above) - len(mine.intersection(above))
-            (off if row.off else places).setdefault((menu, row.get("chain")), theirs)
+    places, off = _standing(tables)
     return RouterReading(
         replace(own(rows), stood={chain: theirs + 1 for chain, theirs in places.items()}),
-        (
-            *(n for menu in MENUS for n in neighbours(around[menu])),
-            *(n for menu in lists.MENUS for n in lists.entries(tables[menu].rows())),
-        ),
         tables=tables,
         off=tuple(row for row in rows if row.off),
         places=off | places,
@@ -108,6 +97,23 @@ def read_tables(found: Mapping[Menu, Table]) -> RouterReading:
     )
 
 
+def _standing(tables: Mapping[Menu, Table]) -> tuple[dict[Chain, int], dict[Chain, int]]:
+    """Return how many rules of others stand above our first in their chains.
+
+    First of those that are on, then of those that are turned off.
+    """
+    places: dict[Chain, int] = {}
+    off: dict[Chain, int] = {}
+    for menu, table in tables.items():
+        for name in table.chains if menu in RULES else ():
+            if name.startswith(OWN_NAME):
+                continue
+            for ours, number in enumerate(table.standing(name)):
+                row = table.row(table.chain(name)[number])
+                (off if row.off else places).setdefault((menu, name), number - ours)
+    return places, off
+
+
 def by_menu(rows: Iterable[Row]) -> dict[Menu, tuple[Row, ...]]:
     """Sort rows, such as those of an export, by their menus, as ``read`` takes them."""
     found: dict[Menu, list[Row]] = {}
@@ -118,7 +124,12 @@ def by_menu(rows: Iterable[Row]) -> dict[Menu, tuple[Row, ...]]:
 
 def parse_text(text: str) -> RouterConfig:
     """Read back what ``RouterConfig.text`` prints, or take what is ours from an ``/export``."""
-    found = own(parse_export(text))
+    return config_of(text, parse_export(text))
+
+
+def config_of(text: str, rows: Iterable[Row]) -> RouterConfig:
+    """Return what is ours of the rows that were read from a text."""
+    found = own(rows)
     first = text.partition("\n")[0].rstrip()
     return found.marked(first.removeprefix(OFF)) if first.startswith(OFF) else found
 

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from knockctl.vendor import Change, Neighbour, Reading
+from knockctl.vendor import Change, Reading
 from knockctl.vendor.order import rising
-from knockctl_routeros import lists
 from knockctl_routeros.config import JUMP, MENUS, OWN_NAME, Chain, Menu, RouterConfig, Row
 from knockctl_routeros.generations import adopt
-from knockctl_routeros.neighbours import Surroundings, neighbours
 from knockctl_routeros.parse import RouterReading
+from knockctl_routeros.placing import past
 
 Anchor = str | None
 """What a rule is to stand before: the comment of a rule of ours, or ``*…``, the router's own name
@@ -65,7 +64,6 @@ class RouterRemediation:
     """The mark once the change is confirmed: its own id, or the revision gone back to."""
     changes: tuple[Change, ...]
     keeps_grants: bool
-    shadows: tuple[Neighbour, ...] = ()
     placed: tuple[Added | Moved, ...] = ()
     """In this order: what a rule is to stand before is in its place then."""
     kept: tuple[Kept, ...] = ()
@@ -101,11 +99,8 @@ def plan(
     difference = _Difference(reading, before, goal, change_id)
     difference.find()
     changes = tuple(difference.changes)
-    shadows = () if goal.empty else difference.shadows()
     if not changes:
-        return RouterRemediation(
-            change_id, before, before, before.revision, (), keeps_grants=True, shadows=shadows
-        )
+        return RouterRemediation(change_id, before, before, before.revision, (), keeps_grants=True)
     return RouterRemediation(
         change_id,
         before,
@@ -113,7 +108,6 @@ def plan(
         None if goal.empty else intended.revision or change_id,
         changes,
         keeps_grants=_grants(goal) >= _grants(before),
-        shadows=shadows,
         placed=tuple(difference.placed),
         kept=tuple(difference.kept),
         dropped=tuple(difference.dropped),
@@ -144,21 +138,6 @@ class _Difference:
         self._devices = before.device_rows()
         self._taken = {*before.names, *(row.name for row in reading.off)} - {""}
         self._misplaced = set(_misplaced(reading, goal))
-
-    def shadows(self) -> tuple[Neighbour, ...]:
-        """Return the foreign rules that will stand above ours and may let packets past."""
-        placed = {(one.row.menu, one.row.get("chain")) for one in self.placed if one.row.jump}
-        ours: dict[Menu, list[tuple[Row, int]]] = {menu: [] for menu in MENUS}
-        for row in self.goal.rows:
-            chain = (row.menu, row.get("chain"))
-            stays = chain in self.reading.places and chain not in placed
-            above = self.reading.places[chain] if stays else self._above(chain)
-            ours[row.menu].append((row, 0 if chain[1].startswith(OWN_NAME) else above))
-        tables = {menu: self.reading.table(menu).instead(rows) for menu, rows in ours.items()}
-        found = [n for menu in MENUS for n in neighbours(Surroundings.of(menu, tables))]
-        mine = lists.used(self.goal.rows)
-        found += [n for n in self.reading.neighbours if lists.of(n) in mine]
-        return tuple(n for n in found if n.effect != "refuses")
 
     def find(self) -> None:
         """Go through every chain of either side, jumps last."""
@@ -249,8 +228,7 @@ def _misplaced(reading: RouterReading, goal: RouterConfig) -> Iterator[Chain]:
     for chain, above in reading.places.items():
         wanted = goal.place_in(chain)
         if wanted is None:
-            named = f"{chain[0]} {chain[1]} "
-            if above and any(n.place.startswith(named) for n in reading.shadows):
+            if above and past(reading, chain):
                 yield chain
         elif above != min(wanted - 1, len(reading.table(chain[0]).theirs(chain[1]))):
             yield chain

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 from knockctl.errors import Unsupported
-from knockctl.vendor import Neighbour
 from knockctl_routeros import lists
 from knockctl_routeros.config import MENUS, Menu, Row
 from knockctl_routeros.parse import RouterReading, api_rows, read_tables
 from knockctl_routeros.session import Reply, Session, path
 from knockctl_routeros.table import Table, static
+
+LISTS = lists.MENUS
+MEMBERS = "/interface list member"
 
 
 class Reader:
@@ -33,10 +36,9 @@ class Reader:
             return (4,)
         return (4, 6)
 
-    def reading(self) -> RouterReading:
-        """Read what is ours, and the rules beside it."""
-        menus = [menu for menu in self._menus() if menu not in lists.MENUS]
-        tables = {menu: Table(menu, self._print(menu)) for menu in menus}
+    def reading(self, *, whole: bool = False) -> RouterReading:
+        """Read what is ours and the rules beside it; ``whole``: all that judges packets, too."""
+        tables = {menu: Table(menu, self._print(menu)) for menu in self._menus(lists=False)}
         self.ids, self.off = {}, {}
         for menu, table in tables.items():
             for place in table.ours:
@@ -45,16 +47,32 @@ class Reader:
                     self.off.setdefault(menu, []).append(id_)
                 else:
                     self.ids.setdefault((menu, row.get("comment")), []).append(id_)
-        return read_tables(tables)
+        reading = read_tables(tables)
+        return replace(reading, text=self._text(tables)) if whole else reading
 
-    def entries(self, names: Sequence[str]) -> tuple[Neighbour, ...]:
-        """Return what is on these lists for good; other lists may hold thousands of addresses."""
+    def _text(self, tables: Mapping[Menu, Table]) -> str:
+        """Return both firewalls and the interface lists, as ``/export`` would print them."""
+        lines = [f"# families {' '.join(map(str, self.families))}"]
+        for menu in self._menus():
+            lines.append(menu)
+            # Lists may hold thousands of addresses that rules put there.
+            table = tables.get(menu) or Table(menu, self._print(menu, "?dynamic=false"))
+            lines += table.lines()
+        if "in-interface-list=" in "".join(lines):
+            lines.append(MEMBERS)
+            for row in static(self._print(MEMBERS)):
+                if row.get("disabled") not in ("true", True):
+                    lines.append(f"add interface={row['interface']} list={row['list']}")
+        return "\n".join(lines) + "\n"
+
+    def opening(self, names: Sequence[str]) -> tuple[Row, ...]:
+        """Return who is let in for good by being on one of these lists of ours."""
         if not names:
             return ()
         asked = lists.query(names, "?dynamic=false")
-        menus = [menu for menu in self._menus() if menu in lists.MENUS]
+        menus = [menu for menu in self._menus() if menu in LISTS]
         rows = [row for menu in menus for row in api_rows(menu, self._print(menu, *asked))]
-        return tuple(lists.entries(rows))
+        return tuple(lists.opening(rows))
 
     def marks(self) -> set[str]:
         """Return the marks on our jumps that are turned on."""
@@ -64,26 +82,13 @@ class Reader:
                 rows += api_rows(menu, self._print(menu, "?action=jump", "?comment"))
         return {row.mark for row in rows if row.jump and not row.off} - {""}
 
-    def everything(self) -> str:
-        """Return both firewalls and the interface lists, as ``/export`` would print them."""
-        lines = [f"# families {' '.join(map(str, self.families))}"]
-        for menu in self._menus():
-            lines.append(menu)
-            # Lists may hold thousands of addresses that rules put there.
-            query = ("?dynamic=false",) if menu in lists.MENUS else ()
-            lines += [row.text() for row in api_rows(menu, self._print(menu, *query))]
-        lines.append("/interface list member")
-        for row in static(self._print("/interface list member")):
-            if row.get("disabled") != "true":
-                lines.append(f"add interface={row['interface']} list={row['list']}")
-        return "\n".join(lines) + "\n"
-
     def id(self, row: Row) -> list[str]:
         """Return the router's names for a row of ours that is on."""
         return self.ids.get((row.menu, row.get("comment")), [])
 
-    def _menus(self) -> Iterator[Menu]:
-        return (menu for menu in MENUS if 6 in self.families or not menu.startswith("/ipv6"))
+    def _menus(self, *, lists: bool = True) -> Iterator[Menu]:
+        listed = (menu for menu in MENUS if lists or menu not in LISTS)
+        return (menu for menu in listed if 6 in self.families or not menu.startswith("/ipv6"))
 
     def _print(self, menu: str, *words: str) -> Reply:
         return self._session.ask(f"{path(menu)}/print", *words)

@@ -50,8 +50,11 @@ class Table:
 
     @classmethod
     def of(cls, menu: Menu, rows: Sequence[Row]) -> Self:
-        """Take rows that are made already, such as those of an export."""
-        table = cls(menu, [dict(row.words) for row in rows])
+        """Take rows that are made already, such as those of an export.
+
+        They get names, as the router's own ones are not in it.
+        """
+        table = cls(menu, [{".id": f"*{n:X}", **row.mapping} for n, row in enumerate(rows, 1)])
         table._rows = dict(enumerate(rows))
         return table
 
@@ -65,13 +68,13 @@ class Table:
         """Yield every row in order."""
         return (self.row(place) for place in range(len(self._words)))
 
-    def written(self, key: str, value: str) -> Iterator[Row]:
-        """Yield the rows that have this word, which has but one form."""
-        for place in (place for places in self._chains.values() for place in places):
-            read = place < len(self._words)
-            words = self._words[place] if read else self._rows[place]
-            if words.get(key) == value:
-                yield self.row(place)
+    def lines(self) -> Iterator[str]:
+        """Yield every row as ``/export`` prints it."""
+        return (row.text() for row in self.rows())
+
+    def word(self, place: int, key: str) -> str:
+        """Return a word of the row at a place as the router wrote it; it may not be normal."""
+        return normal.plain(self._words[place].get(key, ""))
 
     def id(self, place: int) -> str | None:
         """Return the router's own name for a row; None for none, and behind the last row."""
@@ -97,29 +100,6 @@ class Table:
         for number in reversed(self.standing(name)):
             del found[number]
         return found
-
-    def instead(self, rows: Sequence[tuple[Row, int]]) -> Table:
-        """Return the same foreign rules, and among them these rows in place of what is ours.
-
-        Each is given with how many foreign rules of its chain stand above it.
-        """
-        table = Table(self.menu)
-        table._words, table._rows = self._words, dict(self._rows)
-        touched = {*self._standing, *(row.get("chain") for row, _ in rows)}
-        table._chains |= self._chains | {name: self.theirs(name) for name in touched}
-        for place, (row, above) in enumerate(rows, len(self._words)):
-            table._rows[place] = row
-            table.ours.append(place)
-            if row.rule:
-                table._stand(place, row.get("chain"), above)
-        return table
-
-    def _stand(self, place: int, name: str, above: int) -> None:
-        """Put a rule into its chain, behind so many foreign ones and those of ours there."""
-        chain, standing = self._chains[name], self._standing[name]
-        number = min(above, len(chain) - len(standing)) + len(standing)
-        chain.insert(number, place)
-        standing.append(number)
 
 
 def _chain(words: Words) -> str:

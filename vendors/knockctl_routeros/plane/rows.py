@@ -102,7 +102,7 @@ def _places(
 ) -> Iterator[tuple[str, tuple[str, Item]]]:
     for family in (4, 6):
         for table in ("raw", "filter"):
-            for _, place, row in ruleset.rules(family, table):
+            for place, row in ruleset.numbered(family, table):
                 yield place, items[id(row)]
 
 

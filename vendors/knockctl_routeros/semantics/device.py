@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from knockctl.automaton.alphabet import Ask, Atom, Of
+from knockctl.automaton.chains import Program
 from knockctl.automaton.model import ClockName, Clocks, Reaction
 from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import WirePacket
-from knockctl_routeros.semantics import memory
+from knockctl_routeros.semantics import chained, memory
 from knockctl_routeros.semantics.conditions import (
     Add,
     Leave,
@@ -22,10 +23,10 @@ from knockctl_routeros.semantics.memory import Memory, State
 from knockctl_routeros.semantics.program import (
     HERE,
     Fate,
-    Program,
+    Instruction,
     Specialiser,
 )
-from knockctl_routeros.semantics.ruleset import FAMILIES, Ruleset
+from knockctl_routeros.semantics.ruleset import Ruleset
 
 _MOST_FATES = 20_000
 _MENUS = {4: "/ip firewall", 6: "/ipv6 firewall"}
@@ -47,8 +48,9 @@ class RouterModel:
     manual doesn't say (fact sheet 2.2); without, it keeps its first deadline."""
 
     @cached_property
-    def _firewalls(self) -> Mapping[int, Firewall]:
-        return {family: firewall(self.rules, family) for family in FAMILIES}
+    def _firewall(self) -> Callable[[int], Firewall]:
+        """One family's rules, compiled when they are asked for."""
+        return lru_cache(lambda family: firewall(self.rules, 6 if family == 6 else 4))
 
     # --- the contract ---
 
@@ -59,7 +61,7 @@ class RouterModel:
 
     def predicates(self, family: int) -> Iterator[Atom]:
         """Yield every question a family's rules put to a packet."""
-        rules = self._firewalls[family]
+        rules = self._firewall(family)
         yield HERE
         for chain in rules.chains.values():
             for rule in chain:
@@ -95,8 +97,17 @@ class RouterModel:
         """What one packet meets; kept, as explorers ask again and again."""
         return lru_cache(_MOST_FATES)(lambda one: self._specialised(one.family, Of(one)))
 
+    def program(self, family: int) -> Program:
+        """Return what packets of a family meet, as chains of the rules that ``step`` plays."""
+        return chained.program(self._firewall(family), _MENUS[family])
+
+    def untracks(self, family: int) -> bool:
+        """Return False: none comes untracked. What raw exempts it exempts in here."""
+        del family
+        return False
+
     def _specialised(self, family: int, ask: Ask, *, verdict: bool = True) -> Fate:
-        return Specialiser(self._firewalls[family], ask, verdict, _MENUS[family]).fate()
+        return Specialiser(self._firewall(family), ask, verdict, _MENUS[family]).fate()
 
 
 @dataclass
@@ -114,7 +125,7 @@ class _Run:
         program = fate.untracked if self.untracked else fate.tracked
         return self.play(program) or self.play((fate.end,)) or Verdict.PASS
 
-    def play(self, program: Program) -> Verdict | None:
+    def play(self, program: tuple[Instruction, ...]) -> Verdict | None:
         """Return the verdict; None where the packet comes back undecided."""
         for instruction in program:
             if not all(self.memory.holds(test) for test in instruction.tests):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from knockctl.automaton.alphabet import UNINTERPRETED, Atom, Ranges
+from knockctl_routeros.config import Row
 from knockctl_routeros.semantics.conditions import (
     SIDES,
     Add,
@@ -16,10 +17,11 @@ from knockctl_routeros.semantics.conditions import (
     Listed,
     Side,
     Table,
+    written,
 )
 from knockctl_routeros.semantics.matchers import Surroundings
-from knockctl_routeros.semantics.ruleset import TABLES, AddressList, Ruleset
-from knockctl_routeros.semantics.words import compiled
+from knockctl_routeros.semantics.ruleset import TABLES, AddressList, Ruleset, ranges_of
+from knockctl_routeros.semantics.words import Compiler
 
 Chains = Mapping[tuple[Table, str], tuple[CompiledRule, ...]]
 _BUILT_IN = ("prerouting", "input", "forward")
@@ -52,6 +54,30 @@ NOBODY = Configured()
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """A row that puts somebody on a list."""
+
+    name: str
+    where: str
+    text: str
+    ranges: Ranges
+    """Empty where it names a host: anybody."""
+    sure: bool
+    """Whether it holds for good."""
+
+    @classmethod
+    def of(cls, row: Row) -> Entry:
+        """Take a row apart."""
+        name = row.get("list")
+        try:
+            ranges = ranges_of(row.get("address"))
+        except ValueError:
+            ranges = ()
+        sure = bool(ranges) and not row.get("timeout")
+        return cls(name, f"{row.menu} {name}", written(row, "list"), ranges, sure)
+
+
+@dataclass(frozen=True, slots=True)
 class Firewall:
     """What a packet of one IP version meets."""
 
@@ -60,9 +86,17 @@ class Firewall:
     """The lists that rows say something about."""
     written: frozenset[str]
     """The lists that rules put addresses on."""
-    endless: frozenset[str]
-    """Places of the jumps that lead back to the chain they stand in."""
+    endless: frozenset[CompiledRule]
+    """The jumps that lead back to the chain they stand in."""
     whole: bool
+    ours: frozenset[str] = frozenset()
+    """The lists that our own rules put addresses on."""
+    entries: tuple[Entry, ...] = ()
+    """The rows that put somebody on one of those."""
+
+    def every(self) -> Iterator[CompiledRule]:
+        """Yield all rules, chain by chain."""
+        return (rule for listed in self.chains.values() for rule in listed)
 
     def foreign(self, test: Listed) -> Atom | None:
         """Return what asks for members of a list that is neither filled here nor ours to know."""
@@ -81,7 +115,7 @@ class Firewall:
             yield from (atom for guess in known.guesses for atom in guess)
             foreign = self.foreign(one) if isinstance(one, Listed) else None
             yield from [foreign] if foreign else []
-        if rule.place in self.endless:
+        if rule in self.endless:
             yield from (rule.guess, rule.guessed_accept)
 
 
@@ -89,6 +123,8 @@ def firewall(rules: Ruleset, family: Family) -> Firewall:
     """Compile one family's rules and lists."""
     chains = _chains(rules, family)
     every = [rule for listed in chains.values() for rule in listed]
+    adding = ((rule, rule.action) for rule in every)
+    ours = {action.name for rule, action in adding if isinstance(action, Add) and rule.row.ours}
     return Firewall(
         chains,
         {
@@ -99,6 +135,8 @@ def firewall(rules: Ruleset, family: Family) -> Firewall:
         frozenset(rule.action.name for rule in every if isinstance(rule.action, Add)),
         frozenset(_endless(chains)),
         rules.whole,
+        frozenset(ours),
+        tuple(Entry.of(row) for row in rules.entries(family) if row.get("list") in ours),
     )
 
 
@@ -107,9 +145,9 @@ def _chains(rules: Ruleset, family: Family) -> Chains:
     listed: dict[tuple[Table, str], list[CompiledRule]] = {}
     patterns = rules.patterns()
     for table in TABLES:
-        around = Surroundings(family, table, rules.interface_lists, patterns)
-        for chain, place, row in rules.rules(family, table):
-            listed.setdefault((table, chain), []).append(compiled(row, place, around))
+        compiler = Compiler(Surroundings(family, table, rules.interface_lists, patterns))
+        for chain, rule in compiler.rules(rules.rules(family, table)):
+            listed.setdefault((table, chain), []).append(rule)
     return {
         (table, chain): tuple(rule for rule in found if not _idle(rule, table, listed))
         for (table, chain), found in listed.items()
@@ -124,20 +162,22 @@ def _idle(rule: CompiledRule, table: Table, chains: Mapping[tuple[Table, str], o
     )
 
 
-def _endless(chains: Chains) -> Iterator[str]:
-    """Yield the places of jumps that lead back to where the packet came from.
+def _endless(chains: Chains) -> Iterator[CompiledRule]:
+    """Yield the jumps that lead back to where the packet came from.
 
     Without them every walk ends. What the router does there, no documentation says.
     """
     done: set[tuple[Table, str]] = set()
 
-    def visit(key: tuple[Table, str], above: frozenset[tuple[Table, str]]) -> Iterator[str]:
+    def visit(
+        key: tuple[Table, str], above: frozenset[tuple[Table, str]]
+    ) -> Iterator[CompiledRule]:
         done.add(key)
         for rule in chains.get(key, ()):
             if isinstance(rule.action, Jump):
                 target = key[0], rule.action.chain
                 if target in (*above, key):
-                    yield rule.place
+                    yield rule
                 elif target not in done:
                     yield from visit(target, above | {key})
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from knockctl.automaton.alphabet import Atom, Text, flow, protocol
+from knockctl.automaton.alphabet import Atom, Ranges, Text, flow, protocol
 from knockctl.automaton.wire import FLAGS, LOOPBACK, OPENING_MASK
 from knockctl_routeros.semantics.conditions import Clause, Family, Side, Table
 from knockctl_routeros.semantics.ruleset import ranges_of
@@ -60,6 +60,7 @@ STATES = {
     "untracked": ("untracked",),
 }
 _TYPES = {word: word.upper() for word in ("local", "broadcast", "multicast", "unicast")}
+_LOOPBACK = {4: ranges_of("127.0.0.0/8")[0], 6: ranges_of("::1")[0]}
 _OPENING = Atom("flags", (OPENING_MASK, FLAGS["syn"]))
 
 Clauses = tuple[Clause, ...]
@@ -90,6 +91,12 @@ def number_of(text: str) -> str:
     return str(_NUMBERS.get(text, text))
 
 
+def ranges_of_ports(text: str) -> Ranges:
+    """Read a list of ports and runs of them; raise ``ValueError`` for another text."""
+    runs = (run.partition("-") for run in text.split(","))
+    return tuple((int(first), int(last or first)) for first, _, last in runs)
+
+
 def _plain(make: Callable[[Context, str], Atoms]) -> Callable[[Context, str], Clauses]:
     """Read a matcher that takes ``!`` before all of its values: any of the atoms, or none."""
 
@@ -109,15 +116,24 @@ def _protocol(_: Context, text: str) -> Atoms:
 
 def _ports(*fields: str) -> Callable[[Context, str], Atoms]:
     def make(_: Context, text: str) -> Atoms:
-        runs = (run.partition("-") for run in text.split(","))
-        ranges = tuple((int(first), int(last or first)) for first, _, last in runs)
-        return tuple(Atom(name, ranges) for name in fields)
+        return tuple(Atom(name, ranges_of_ports(text)) for name in fields)
 
     return make
 
 
-def _address(side: Side) -> Callable[[Context, str], Atoms]:
-    return lambda _, text: (Atom(side, ranges_of(text)),)
+def _address(side: Side) -> Callable[[Context, str], Clauses]:
+    """Read an address; one of the loopback network never comes over a wire (RFC 1122, 3.2.1.3)."""
+
+    def read(context: Context, text: str) -> Clauses:
+        atom = Atom(side, ranges_of(text.removeprefix("!")))
+        own = _LOOPBACK[context.around.family]
+        inside = all(own[0] <= first and last <= own[1] for first, last in atom.test)
+        asked = (atom, Atom("interface", LOOPBACK)) if inside else (atom,)
+        if text.startswith("!"):
+            return (Clause(tuple((one, False) for one in asked)),)
+        return tuple(Clause(((one, True),)) for one in asked)
+
+    return read
 
 
 def _states(context: Context, text: str) -> Atoms:
@@ -212,8 +228,8 @@ MATCHERS: dict[str, Callable[[Context, str], Clauses]] = {
     "dst-port": _plain(_ports("port")),
     "src-port": _plain(_ports("source_port")),
     "port": _plain(_ports("port", "source_port")),
-    "src-address": _plain(_address("source")),
-    "dst-address": _plain(_address("destination")),
+    "src-address": _address("source"),
+    "dst-address": _address("destination"),
     "connection-state": _plain(_states),
     "in-interface": _plain(_interface),
     "in-interface-list": _interface_list,

@@ -197,7 +197,7 @@ class Specialiser:
         if isinstance(action, Add):
             # Who is on the list by configuration, stays as he is: fact sheet 2.2.
             return None if self._by_rows(action.name, action.side) else action
-        if isinstance(action, Jump) and rule.place not in self.rules.endless:
+        if isinstance(action, Jump) and rule not in self.rules.endless:
             program = self._walk(table, action.chain)
             return Call(program) if program else None
         if isinstance(action, Fasttrack):

@@ -7,10 +7,10 @@ Sources: MikroTik manual, Common Firewall Matchers and Actions, RAW, FastTrack; 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
-from knockctl.automaton.alphabet import Atom
+from knockctl.automaton.alphabet import Atom, Ranges
 from knockctl.automaton.verdict import Verdict
 from knockctl_routeros.config import Row
 from knockctl_routeros.semantics.conditions import (
@@ -19,6 +19,7 @@ from knockctl_routeros.semantics.conditions import (
     Action,
     Add,
     Anything,
+    Body,
     Clause,
     CompiledRule,
     Fasttrack,
@@ -37,7 +38,9 @@ from knockctl_routeros.semantics.matchers import (
     Context,
     Surroundings,
     number_of,
+    ranges_of_ports,
 )
+from knockctl_routeros.semantics.ruleset import in_force, ranges_of
 
 # Matchers that depend on load, number or hour: whether they hold is anybody's guess, and fine.
 CHANCES = ("limit", "dst-limit", "random", "nth", "time")
@@ -51,18 +54,94 @@ _SILENT = frozenset(
 )
 
 
-def compiled(row: Row, place: str, around: Surroundings) -> CompiledRule:
-    """Take a rule apart."""
-    reader = _Reader(row, around, CompiledRule(place, (), (), Goes()))
-    clauses = sorted(reader.clauses(), key=_cost)
-    return CompiledRule(place, tuple(clauses), tuple(reader.tests()), reader.action())
+# Words that make no rule another one; and those that a rule has of its own, beside its body.
+_MUTE = _SILENT - {
+    *("chain", "action", "jump-target", "address-list", "address-list-timeout"),
+    *("disabled", "invalid"),
+}
+_SOURCE, _PORTS = "src-address", "dst-port"
+_APART = _MUTE | {_SOURCE, _PORTS}
+Words = tuple[tuple[str, str], ...]
 
 
-def _cost(clause: Clause) -> int:
-    """Order clauses so that those which divide packets least and best come first."""
-    fields = ("protocol", "port", "source_port", "flow", "flags", "chance")
-    first = clause.literals[0][0].field if clause.literals else ""
-    return fields.index(first) if first in fields else 4
+@dataclass(slots=True)
+class Compiler:
+    """Takes the rules of one table apart: what many of them have in common, only once."""
+
+    around: Surroundings
+    _bodies: dict[Words, tuple[str, Body | None, bool]] = field(default_factory=dict)
+    """By words: the chain, the body, none where the rule is not in force, and whether rules
+    share it."""
+    _ports: dict[str, Ranges | None] = field(default_factory=dict)
+
+    def rules(self, rows: Iterable[Row]) -> Iterator[tuple[str, CompiledRule]]:
+        """Yield every rule in force and its chain, in order."""
+        numbers: dict[str, int] = {}
+        for row in rows:
+            words: list[tuple[str, str]] = []
+            source: Ranges | None = ()
+            ports: Ranges | None = ()
+            for word in row.words:
+                if word[0] not in _APART:
+                    words.append(word)
+                elif word[0] == _SOURCE:
+                    source = _source(word[1])
+                    words += () if source else (word,)
+                elif word[0] == _PORTS:
+                    ports = self._listed(word[1])
+                    words.append((_PORTS, "") if ports else word)
+            key = tuple(words)
+            known = self._bodies.get(key) or self._take(key, row)
+            chain, body, shared = known
+            number = numbers[chain] = numbers.get(chain, 0) + 1
+            if body is None:
+                continue
+            rule = CompiledRule(row, number, body, source or (), ports or ())
+            if not shared:
+                rule.body = _body(rule, self.around)
+            yield chain, rule
+
+    def _listed(self, text: str) -> Ranges | None:
+        """Return the ports of a plain list; None for one that is negated or no list."""
+        if text not in self._ports:
+            try:
+                self._ports[text] = ranges_of_ports(text)
+            except ValueError:
+                self._ports[text] = None
+        return self._ports[text]
+
+    def _take(self, key: Words, row: Row) -> tuple[str, Body | None, bool]:
+        body, shared = None, True
+        if in_force(row):
+            # Only whether it has such words of its own counts for its body.
+            source, ports = (
+                () if (name, row.get(name)) in key else ((0, 0),) for name in (_SOURCE, _PORTS)
+            )
+            body = _body(CompiledRule(row, 0, source=source, ports=ports), self.around)
+            shared = not _guessing(body)
+        self._bodies[key] = row.get("chain"), body, shared
+        return self._bodies[key]
+
+
+def _source(text: str) -> Ranges | None:
+    """Return the addresses of a plain text; None for one that is negated or says more."""
+    if text.startswith(("127.", "::1")):
+        return None
+    try:
+        return ranges_of(text)
+    except ValueError:
+        return None
+
+
+def _body(rule: CompiledRule, around: Surroundings) -> Body:
+    reader = _Reader(rule.row, around, rule)
+    return Body(tuple(reader.clauses()), tuple(reader.tests()), reader.action())
+
+
+def _guessing(body: Body) -> bool:
+    """Tell whether something of it hangs on the very rule: then it is no other's."""
+    literals = (atom for clause in body.clauses for atom, _ in clause.literals)
+    return any(atom.field == "chance" for atom in literals)
 
 
 def seconds(text: str) -> int | None:
@@ -95,6 +174,9 @@ class _Reader:
         for key, value in self.row.words:
             if key in _SILENT or key in _LISTS or value == "":
                 continue
+            if (key == _SOURCE and self.rule.source) or (key == _PORTS and self.rule.ports):
+                strange = strange or not self._allowed(key)
+                continue
             if key in CHANCES:
                 yield Clause(((Atom("chance", f"{key} of {self.rule.place}"), True),))
                 continue
@@ -106,13 +188,17 @@ class _Reader:
 
     def _read(self, key: str, value: str) -> Clauses | None:
         matcher = MATCHERS.get(key)
-        needs = _NEEDS.get(key)
-        if matcher is None or (needs and number_of(self.row.get("protocol")) not in needs):
+        if matcher is None or not self._allowed(key):
             return None
         try:
             return matcher(Context(self.around, self.rule.guess), value)
         except (ValueError, KeyError):
             return None
+
+    def _allowed(self, key: str) -> bool:
+        """Tell whether the rule names a protocol that has such a thing."""
+        needs = _NEEDS.get(key)
+        return needs is None or number_of(self.row.get("protocol")) in needs
 
     def tests(self) -> Iterator[Listed]:
         """Yield the address lists the rule looks at."""
