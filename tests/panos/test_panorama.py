@@ -201,7 +201,7 @@ def test_what_runs_is_read_with_the_groups_above(estate):
         rule(here, group.format(name, "pre"), f"{name}-pre")
         rule(here, group.format(name, "post"), f"{name}-post")
     with here.operator(placement=PLACE).driver() as driver:
-        document = Document.read(driver.everything())
+        document = Document.read(driver.read().text)
     assert document.own.name == "branch"
     around = ["all", "south", "branch"]
     assert [node.name for node in document.rules()] == [

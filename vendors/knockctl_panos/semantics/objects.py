@@ -6,8 +6,8 @@ external list, a region) is guessed at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address, ip_network
 
@@ -23,7 +23,7 @@ from knockctl_panos.semantics.formula import (
     any_of,
     guess,
 )
-from knockctl_panos.xmltext import Node
+from knockctl_panos.xmltext import Tree
 
 # What every firewall has without its being configured.
 _PREDEFINED = {"service-http": ((80, 80), (8080, 8080)), "service-https": ((443, 443),)}
@@ -36,29 +36,37 @@ class Objects:
 
     document: Document
     family: int
-    written: frozenset[str] = frozenset()
-    """Tags that logs register."""
-    _tagged: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for node in self._addresses.values():
-            for tag in node.members("tag"):
-                self._tagged.setdefault(tag, []).extend(self._literal(_value(node)) or ())
+    writing: Callable[[], Iterable[str]] = tuple
+    """Returns the tags that logs register."""
 
     @cached_property
-    def _addresses(self) -> Mapping[str, Node]:
+    def written(self) -> frozenset[str]:
+        """Tags that logs register."""
+        return frozenset(self.writing())
+
+    @cached_property
+    def _tagged(self) -> Mapping[str, list[tuple[int, int]]]:
+        """By tags, what the objects that carry them stand for."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for node in self._addresses.values():
+            for tag in node.members("tag"):
+                found.setdefault(tag, []).extend(self._literal(_value(node)) or ())
+        return found
+
+    @cached_property
+    def _addresses(self) -> Mapping[str, Tree]:
         return self.document.found("address")
 
     @cached_property
-    def _groups(self) -> Mapping[str, Node]:
+    def _groups(self) -> Mapping[str, Tree]:
         return self.document.found("address-group")
 
     @cached_property
-    def _services(self) -> Mapping[str, Node]:
+    def _services(self) -> Mapping[str, Tree]:
         return self.document.found("service")
 
     @cached_property
-    def _service_groups(self) -> Mapping[str, Node]:
+    def _service_groups(self) -> Mapping[str, Tree]:
         return self.document.found("service-group")
 
     # --- addresses ---
@@ -104,7 +112,7 @@ class Objects:
             return ()
         return ((int(network.network_address), int(network.broadcast_address)),)
 
-    def _dynamic(self, group: Node, side: Side, place: str) -> Formula:
+    def _dynamic(self, group: Tree, side: Side, place: str) -> Formula:
         """Return whether an address has the tags a group asks for."""
 
         def term(words: list[str]) -> Formula:
@@ -153,7 +161,7 @@ class Objects:
                 yield from self._flat_services(group.members("members"), above | {name})
 
 
-def _value(node: Node) -> str:
+def _value(node: Tree) -> str:
     """Return the address of an object that has one; an empty text otherwise."""
     return node.word("ip-netmask") or node.word("ip-range")
 
@@ -163,7 +171,7 @@ def _within(side: Side, ranges: Iterable[tuple[int, int]]) -> tuple[Is, ...]:
     return (Is(Atom(side, found)),) if found else ()
 
 
-def _service(node: Node, place: str) -> Formula:
+def _service(node: Tree, place: str) -> Formula:
     found: list[Formula] = []
     protocols = node.child("protocol")
     for one in protocols.children if protocols else ():
