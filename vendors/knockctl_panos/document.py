@@ -9,12 +9,13 @@ above it, the outermost first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from knockctl_panos import xmltext
 from knockctl_panos.config import KINDS, OWN, OWN_NAME, RULES, Entry, Kind, PanosConfig, Place
+from knockctl_panos.rows import Row, rows
 from knockctl_panos.xmltext import Node, Tree
 
 _NOTHING = Node("nothing")
@@ -30,6 +31,11 @@ class Rulebase:
     rules: Sequence[Tree]
     ours: bool = False
     """Whether it is the one that ours are in."""
+
+    @cached_property
+    def rows(self) -> Sequence[Row]:
+        """The rules as rows of words."""
+        return rows(self.rules)
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ class Document:
             return self.instead.base
         bases = [base for base in _BASES if self.own.child(base)]
         for base in bases:
-            if any(_ours(RULES, rule) for rule in self._listed(base)):
+            if self._listed(RULES, base).ours:
                 return base
         return bases[0] if bases else _BASES[0]
 
@@ -98,33 +104,26 @@ class Document:
         if self.instead is not None:
             return self.instead.config
         base = base or self.base
-        entries = [
-            entry
-            for kind in KINDS
-            for tree in (self._listed(base) if kind == RULES else self.own.entries(kind))
-            if (entry := _ours(kind, tree))
-        ]
-        return PanosConfig(tuple(entries), place=self._standing(base), base=base)
-
-    def _listed(self, base: str) -> tuple[Tree, ...]:
-        return self.own.entries(f"{base}/security/rules")
-
-    def _standing(self, base: str) -> Place:
-        """Return where the first rule of ours stands: at the top, or after which one."""
-        above = ""
-        for rule in self._listed(base):
-            if _ours(RULES, rule):
-                return ("after", above) if above else ("top", "")
-            above = rule.name
-        return ("top", "")
+        entries = [entry for kind in KINDS for entry in self._listed(kind, base).ours.values()]
+        return PanosConfig(tuple(entries), place=self._listed(RULES, base).standing, base=base)
 
     def order(self, base: str) -> tuple[str, ...]:
         """Return the names of all rules of a rulebase of our part."""
-        return tuple([rule.name for rule in self._listed(base)])
+        return self._listed(RULES, base).names
 
     def holding(self, config: PanosConfig, base: str, above: int) -> Document:
         """Return the same with a config in the place of ours, below so many foreign rules."""
         return replace(self, instead=_Instead(config, base, above))
+
+    def _listed(self, kind: Kind, base: str) -> _Listed:
+        path = f"{base}/security/rules" if kind == RULES else kind
+        if path not in self._lists:
+            self._lists[path] = _Listed(kind, self.own.entries(path))
+        return self._lists[path]
+
+    @cached_property
+    def _lists(self) -> dict[str, _Listed]:
+        return {}
 
     # --- everything ---
 
@@ -147,13 +146,16 @@ class Document:
             where = f"Panorama's {where}"
         elif base != "rulebase":
             where = f"{node.name or node.tag}: {where}"
-        rules: Sequence[Tree] = node.entries(f"{base}/security/rules")
-        mine = node is self.own and base == self.base
-        if mine and self.instead is not None:
-            foreign = [rule for rule in rules if not _ours(RULES, rule)]
-            ours = [entry.node for entry in self.instead.config.rules]
-            rules = [*foreign[: self.instead.above], *ours, *foreign[self.instead.above :]]
-        return Rulebase(where, rules, ours=mine)
+        if node is not self.own:
+            return Rulebase(where, node.entries(f"{base}/security/rules"))
+        listed = self._listed(RULES, base)
+        if base != self.base:
+            return Rulebase(where, listed.entries)
+        if self.instead is None:
+            return Rulebase(where, listed.entries, ours=True)
+        foreign, above = listed.foreign, self.instead.above
+        ours = [entry.node for entry in self.instead.config.rules]
+        return Rulebase(where, (*foreign[:above], *ours, *foreign[above:]), ours=True)
 
     def rules(self) -> Iterator[Tree]:
         """Yield all rules in the order they are judged."""
@@ -180,22 +182,45 @@ class Document:
         if self.instead is None:
             yield from self.own.entries(kind)
             return
-        for entry in self.instead.config.device_entries():
-            if entry.kind == kind:
-                yield entry.node
+        mine = [e.node for e in self.instead.config.device_entries() if e.kind == kind]
+        yield from mine
         known = next((one for one in KINDS if one == kind), None)
-        for tree in self.own.entries(kind):
-            if known is None or not _ours(known, tree):
-                yield tree
+        yield from self._listed(known, self.base).foreign if known else self.own.entries(kind)
 
 
-def _ours(kind: Kind, tree: Tree) -> Entry | None:
-    """Return an entry of ours; None for all others, of which there may be thousands."""
-    name = tree.name
-    if not (name.startswith(OWN_NAME) or name == OWN):
-        return None
-    entry = Entry.of(kind, name, tree.node)
-    return entry if entry.ours else None
+@dataclass(frozen=True)
+class _Listed:
+    """The entries of a container, of which thousands may be foreign."""
+
+    kind: Kind
+    entries: tuple[Tree, ...]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple([entry.name for entry in self.entries])
+
+    @cached_property
+    def ours(self) -> Mapping[int, Entry]:
+        """Those of ours, by their places."""
+        found: dict[int, Entry] = {}
+        for place, name in enumerate(self.names):
+            if name.startswith(OWN_NAME) or name == OWN:
+                entry = Entry.of(self.kind, name, self.entries[place].node)
+                if entry.ours:
+                    found[place] = entry
+        return found
+
+    @property
+    def foreign(self) -> tuple[Tree, ...]:
+        """The others."""
+        return tuple([one for place, one in enumerate(self.entries) if place not in self.ours])
+
+    @property
+    def standing(self) -> Place:
+        """Where the first of ours stands: at the top, or after which one."""
+        first = next(iter(self.ours), 0)
+        return ("after", self.names[first - 1]) if first else ("top", "")
 
 
 def _unwrapped(root: Tree) -> Tree:

@@ -120,8 +120,9 @@ def mark(session: Session, location: Location) -> str | None:
 
 def _everything(session: Session, location: Location) -> ET.Element:
     """Return what judges packets as one document."""
-    container, around = session.show(location.base), _around(session, location)
+    container = session.show(location.base)
     _there(container, location, session)
+    around = _around(session, location)
     root = ET.Element("config")
     root.extend([_trimmed(one) for one in around if one.tag == "shared"])
     holder = ET.SubElement(root, "devices")

@@ -6,10 +6,11 @@ external list, a region) is guessed at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address, ip_network
+from socket import AF_INET, inet_pton
 
 from knockctl.automaton.alphabet import Atom, Ranges, ports, protocol
 from knockctl_panos.document import Document
@@ -28,6 +29,9 @@ from knockctl_panos.xmltext import Tree
 # What every firewall has without its being configured.
 _PREDEFINED = {"service-http": ((80, 80), (8080, 8080)), "service-https": ((443, 443),)}
 _ANY_PORT = ((0, 65535),)
+_V4 = 4
+_HOSTS = {str(bits): (1 << 32 - bits) - 1 for bits in range(33)}
+"""By the lengths of prefixes, the bits behind them."""
 
 
 @dataclass
@@ -78,15 +82,35 @@ class Objects:
         for one in self._flat(names, frozenset()):
             if one == "any":
                 return True
-            node = self._groups.get(one) or self._addresses.get(one)
-            literal = self._literal(_value(node) if node else one)
-            if node is not None and node.child("dynamic") is not None:
-                others.append(self._dynamic(node, side, place))
-            elif literal is None:
-                others.append(guess(place, f"whether the {side} is in {one!r}"))
-            else:
+            literal = self.spans(one)
+            if literal is not None:
                 ranges += literal
+                continue
+            group = self._groups.get(one)
+            if group is not None and group.child("dynamic") is not None:
+                others.append(self._dynamic(group, side, place))
+            else:
+                others.append(guess(place, f"whether the {side} is in {one!r}"))
         return any_of([*_within(side, ranges), *others])
+
+    def ranges(self, names: Sequence[str]) -> Ranges | None:
+        """Return the addresses these stand for; None where no configuration tells them all."""
+        found = [self.spans(one) for one in self._flat(names, frozenset())]
+        if None in found:
+            return None
+        return tuple(span for some in found for span in some or ())
+
+    def spans(self, name: str) -> Ranges | None:
+        """Return the addresses of a literal, or of an object, that is no group."""
+        known = self._known
+        if name not in known:
+            node = self._groups.get(name) or self._addresses.get(name)
+            known[name] = self._literal(_value(node) if node else name)
+        return known[name]
+
+    @cached_property
+    def _known(self) -> dict[str, Ranges | None]:
+        return {"any": None}
 
     def _flat(self, names: Iterable[str], above: frozenset[str]) -> Iterator[str]:
         """Yield what is in static groups in their place."""
@@ -99,6 +123,9 @@ class Objects:
 
     def _literal(self, text: str) -> Ranges | None:
         """Return the addresses a text stands for, of this family; None where it is none."""
+        quick = _plain_v4(text)
+        if quick is not None:
+            return (quick,) if self.family == _V4 else ()
         first, dash, last = text.partition("-")
         try:
             if dash:
@@ -164,6 +191,19 @@ class Objects:
 def _value(node: Tree) -> str:
     """Return the address of an object that has one; an empty text otherwise."""
     return node.word("ip-netmask") or node.word("ip-range")
+
+
+def _plain_v4(text: str) -> tuple[int, int] | None:
+    """Return the addresses of most texts there are, quickly; None for all others."""
+    address, slash, length = text.partition("/")
+    try:
+        first = int.from_bytes(inet_pton(AF_INET, address), "big")
+    except (OSError, ValueError):
+        return None
+    if not slash:
+        return first, first
+    hosts = _HOSTS.get(length)
+    return None if hosts is None else (first & ~hosts, first | hosts)
 
 
 def _within(side: Side, ranges: Iterable[tuple[int, int]]) -> tuple[Is, ...]:

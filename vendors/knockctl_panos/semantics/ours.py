@@ -77,6 +77,10 @@ class Governed:
             case _:
                 return one
 
+    def elsewhere(self, ranges: Ranges) -> bool:
+        """Tell whether none of them goes to these addresses."""
+        return _covered(self.destinations, ranges) is False
+
     def _answer(self, question: Is) -> bool | None:
         """Return what all of them answer alike; None where they don't."""
         atom = question.atom

@@ -7,27 +7,24 @@ Thousands of foreign rules are mostly alike: each thing that rules say is compil
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
-from knockctl.automaton.alphabet import Atom
+from knockctl.automaton.alphabet import Atom, Ranges
 from knockctl.automaton.chains import Action, Anything, ChainRule, Ours, Stop
 from knockctl.automaton.conditions import ALWAYS, NEVER, Condition, Every, Is, every
 from knockctl_panos.document import Rulebase
+from knockctl_panos.rows import SILENT, Row
 from knockctl_panos.semantics.formula import Formula
 from knockctl_panos.semantics.ours import Governed, Owned, condition, governed
-from knockctl_panos.semantics.rules import SILENT, Compiler, action, in_force
+from knockctl_panos.semantics.rules import Compiler, action, in_force
 from knockctl_panos.xmltext import Tree
 
 CHAIN = "security rules"
-QUESTIONS = ("source", "destination", "service")
-"""What runs of rules may differ in."""
-_LOGGING = frozenset(("log-setting", "log-start", "log-end"))
-_UNSAID = SILENT | _LOGGING
-_Get = Callable[[Sequence[str | None]], Any]
 _ANY = ("any",)
+_RANGED = ("source", "destination", "port")
 
 
 def chained(
@@ -39,45 +36,45 @@ def chained(
     return made.rules()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Said:
-    """One thing that some rules say."""
+    """One thing that some rules say, asked of packets that rules of ours may be about."""
 
-    asks: Condition
-    """Of packets that rules of ours may be about."""
-    plain: tuple[tuple[Atom, ...], Atom] | None = None
-    """Where it is one question for ranges, that, and what is asked besides."""
+    asks: Condition = ALWAYS
+    field: str = ""
+    ranges: Ranges = ()
+    """Where it is one question for ranges, that; then ``asks`` is what is asked besides."""
+
+    def whole(self, ranges: Ranges | None = None) -> Condition:
+        """Return all it asks, perhaps for other ranges."""
+        if not self.field:
+            return self.asks
+        return _all([self.asks, Is(Atom(self.field, ranges or self.ranges))])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+_NOTHING_SAID = _Said(NEVER)
+
+
+@dataclass(slots=True, eq=False)
 class _Rest:
     """All that a rule says besides, and what was found of the three for rules that say it."""
 
     asks: Condition
     action: Action
-    known: tuple[dict[Any, _Said], ...] = field(default_factory=lambda: ({}, {}, {}))
+    but: tuple[bool, bool]
+    """Whether it is about all other sources, and all other destinations."""
+    sources: dict[Any, _Said] = field(default_factory=dict)
+    targets: dict[Any, _Said] = field(default_factory=dict)
+    services: dict[Any, _Said] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Row:
-    """One rule in force that may matter."""
+_NO_REST = _Rest(NEVER, Anything(), (False, False))
 
-    tree: Tree
-    where: str
-    rest: _Rest
-    said: tuple[_Said, ...]
-    """Its source, destination, service."""
-    ours: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """Where in the texts of rules of one shape the words are."""
-
-    parts: tuple[slice, ...]
-    rest: int
-    """The number of the shape of all else."""
-    words: _Get
+_Row = tuple[Tree, str, _Rest, _Said, _Said, _Said, bool]
+"""A rule in force that may matter: where it stands, its source, destination, and service; whether
+it is ours."""
+_SOURCE, _TARGET, _SERVICE = _QUESTIONS = (3, 4, 5)
+"""Where in a row the things are that runs of rules may differ in."""
 
 
 @dataclass(slots=True)
@@ -87,29 +84,32 @@ class _Chain:
     compiler: Compiler
     owned: Owned
     governed: Governed = field(default_factory=Governed)
-    _layouts: dict[Any, _Layout] = field(default_factory=dict)
-    _shapes: dict[Any, int] = field(default_factory=dict)
-    _rests: dict[Any, _Rest | None] = field(default_factory=dict)
+    _rests: dict[Any, _Rest] = field(default_factory=dict)
     _runs: list[list[_Row]] = field(default_factory=list)
     """Rules that are alike but for one question."""
+    _differing: int = 0
+    """Which one that is in the last run; 0 where they are all alike."""
+    _waiting: list[Row] = field(default_factory=list)
+    """Rules of ours behind which no foreign one has come yet."""
 
     def take(self, rulebases: Iterable[Rulebase]) -> None:
         """Take up all rules down to the last of ours."""
-        placed = [(base, list(base.rules)) for base in rulebases]
+        bases, mine = list(rulebases), self.owned.rules
         ours = [
             (number, place)
-            for number, (_, rules) in enumerate(placed)
-            for place, tree in enumerate(rules)
-            if tree.name in self.owned.rules and in_force(tree)
+            for number, base in enumerate(bases)
+            for place, (name, tree, _, _) in enumerate(base.rows)
+            if name in mine and in_force(tree)
         ]
-        if ours:
-            last, end = ours[-1]
-            placed = [*placed[:last], (placed[last][0], placed[last][1][: end + 1])]
-            self.governed = governed(self._governing(placed[n][1][place]) for n, place in ours)
+        trees = (bases[number].rules[place] for number, place in ours)
+        self.governed = governed(self._governing(tree) for tree in trees)
         if self.governed.destinations == ():
             return
-        for base, rules in placed:
-            self._rows(base.where, rules)
+        last, end = ours[-1] if ours else (len(bases) - 1, -1)
+        for base in bases[:last]:
+            self._rows(base.where, base.rows)
+        for base in bases[last : last + 1]:
+            self._rows(base.where, base.rows[: end + 1] if ours else base.rows)
 
     def _governing(self, tree: Tree) -> tuple[Condition, Condition, list[Condition]]:
         compiler = self.compiler
@@ -124,147 +124,172 @@ class _Chain:
 
     # --- rows, quickly ---
 
-    def _rows(self, where: str, rules: Iterable[Tree]) -> None:
-        layouts, rests, mine = self._layouts, self._rests, self.owned.rules
-        for tree in rules:
-            shape, texts = tree.flat()
-            layout = layouts.get(shape)
-            if layout is None:
-                layout = layouts[shape] = self._layout(tree)
-            key = layout.rest, layout.words(texts)
-            try:
-                rest = rests[key]
-            except KeyError:
-                rest = rests[key] = self._rest(tree)
-            if rest is None:
+    def _rows(self, where: str, rows: Iterable[Row]) -> None:
+        """Take up rules: of most there are, nothing has to be compiled that was not before."""
+        mine = self.owned.rules
+        last: _Row | None = None
+        for each in rows:
+            if each[0] in mine:
+                self._waiting.append(each)
                 continue
-            said = []
-            for number, part in enumerate(layout.parts):
-                words = tuple(texts[part])
-                found = rest.known[number].get(words)
-                if found is None:
-                    found = rest.known[number][words] = self._said(number, tree)
-                if found.asks is NEVER:
-                    break
-                said.append(found)
+            row = self._row(where, each)
+            if row is None:
+                continue
+            if self._waiting:
+                waiting, self._waiting, last = self._waiting, [], None
+                self._runs += [
+                    [own] for one in waiting if (own := self._row(where, one, ours=True))
+                ]
+            if last is not None and self._joins(last, row):
+                self._runs[-1].append(row)
             else:
-                self._add(_Row(tree, where, rest, tuple(said), tree.name in mine))
+                self._runs.append([row])
+                self._differing = 0
+            last = row
 
-    def _layout(self, tree: Tree) -> _Layout:
-        """Find out where a shape has its words; texts stand in the order of the elements."""
-        spots, at = {name: slice(0, 0) for name in QUESTIONS}, 1
-        kept, names = [0], [""]
-        for child in tree.children:
-            names_, _ = child.flat()
-            size = len(names_[0])
-            if child.tag in spots:
-                spots[child.tag] = slice(at + 1, at + size)
-            elif child.tag not in _UNSAID:
-                kept += range(at, at + size)
-                names += [*names_[0], ""]
-            at += size
-        rest = self._shapes.setdefault(tuple(names), len(self._shapes))
-        return _Layout(tuple(spots.values()), rest, itemgetter(*kept, 0))
-
-    def _rest(self, tree: Tree) -> _Rest | None:
-        """Compile what rules say besides; None where they matter to nobody."""
-        if not in_force(tree):
+    def _row(self, where: str, each: Row, *, ours: bool = False) -> _Row | None:
+        """Return what a rule asks; None where it matters to nobody."""
+        _, tree, layout, texts = each
+        key = layout.number, layout.rest(texts)
+        rest = self._rests.get(key) or self._rest(tree, key)
+        if rest is _NO_REST:
             return None
-        compiler, verdict = self.compiler, action(tree)
-        asks = every(
-            part
-            for formula in (*compiler.zones(tree, ""), *compiler.guesses(tree, ""))
-            if (part := self._within(formula)) != ALWAYS
-        )
-        if isinstance(asks, Every) and NEVER in asks.parts:
+        words = layout.target(texts)
+        target = rest.targets.get(words) or self._target(tree, rest, words)
+        if target is _NOTHING_SAID:
             return None
-        return None if asks == NEVER else _Rest(asks, Stop(verdict) if verdict else Anything())
+        words = layout.service(texts)
+        service = rest.services.get(words) or self._service(tree, rest, words)
+        words = layout.source(texts)
+        source = rest.sources.get(words) or self._source(tree, rest, words)
+        if service is _NOTHING_SAID or source is _NOTHING_SAID:
+            return None
+        return tree, where, rest, source, target, service, ours
 
-    def _said(self, number: int, tree: Tree) -> _Said:
-        compiler = self.compiler
-        asked = (compiler.source, compiler.target, compiler.service)[number]
-        asks = self._within(asked(tree, ""))
-        return _Said(NEVER) if asks == NEVER else _Said(asks, _plain(asks))
+    def _rest(self, tree: Tree, key: Any) -> _Rest:
+        """Compile what rules say besides."""
+        compiler, verdict, rest = self.compiler, action(tree), _NO_REST
+        if in_force(tree):
+            asked = (*compiler.zones(tree, ""), *compiler.guesses(tree, ""))
+            asks = _all(self._within(formula) for formula in asked)
+            but = tree.word("negate-source") == "yes", tree.word("negate-destination") == "yes"
+            done = Stop(verdict) if verdict else Anything()
+            rest = _NO_REST if asks == NEVER else _Rest(asks, done, but)
+        self._rests[key] = rest
+        return rest
+
+    def _source(self, tree: Tree, rest: _Rest, words: Any) -> _Said:
+        ranges = None if rest.but[0] else self._literally(words)
+        if ranges:
+            said = _Said(ALWAYS, "source", ranges)
+        else:
+            said = _said(self._within(self.compiler.source(tree, "")))
+        rest.sources[words] = said
+        return said
+
+    def _target(self, tree: Tree, rest: _Rest, words: Any) -> _Said:
+        ranges = None if rest.but[1] else self._literally(words)
+        if ranges and self.governed.elsewhere(ranges):
+            said = _NOTHING_SAID
+        else:
+            said = _said(self._within(self.compiler.target(tree, "")))
+        rest.targets[words] = said
+        return said
+
+    def _service(self, tree: Tree, rest: _Rest, words: Any) -> _Said:
+        rest.services[words] = said = _said(self._within(self.compiler.service(tree, "")))
+        return said
+
+    def _literally(self, words: Any) -> Ranges | None:
+        """Return the addresses that a rule names, where it names nothing else."""
+        objects = self.compiler.objects
+        if isinstance(words, str):
+            return objects.spans(words) or objects.ranges((words,))
+        names: Sequence[str | None] = words or (None,)
+        if "any" in names or not all(names):
+            return None
+        return objects.ranges(cast("Sequence[str]", names))
 
     # --- runs ---
 
-    def _add(self, row: _Row) -> None:
-        if self._runs and _joins(self._runs[-1], row):
-            self._runs[-1].append(row)
+    def _joins(self, last: _Row, row: _Row) -> bool:
+        """Tell whether a rule is like those of the last run but for what those differ in."""
+        if last[2] is not row[2] or last[6] or row[6]:
+            return False
+        source, target, service = (
+            last[3] is row[3],
+            last[4] is row[4],
+            last[5] is row[5],
+        )
+        if target and service:
+            number, before, here = _SOURCE, last[3], row[3]
+        elif source and service:
+            number, before, here = _TARGET, last[4], row[4]
+        elif source and target:
+            number, before, here = _SERVICE, last[5], row[5]
         else:
-            self._runs.append([row])
+            return False
+        if before is here:
+            return True
+        alike = before.asks is here.asks or before.asks == here.asks
+        if self._differing not in (0, number) or not alike or not before.field:
+            return False
+        self._differing = number
+        return before.field == here.field
 
     def rules(self) -> tuple[ChainRule, ...]:
         """Return the chain: from the first of ours behind which no foreign one is, ours alone."""
-        runs = self._runs
-        if not any(run[0].ours for run in runs):
-            return tuple(_rule(run) for run in runs)
-        last = max((n for n, run in enumerate(runs) if not run[0].ours), default=-1)
-        reached = ChainRule(Ours(), where=CHAIN, text="ours", ours=True)
-        return (*(_rule(run) for run in runs[: last + 1]), reached)
+        chain = tuple(_rule(run) for run in self._runs)
+        if not self._waiting and not any(rule.ours for rule in chain):
+            return chain
+        return (*chain, ChainRule(Ours(), where=CHAIN, text="ours", ours=True))
 
 
-def _plain(asks: Condition) -> tuple[tuple[Atom, ...], Atom] | None:
-    """Return one question for ranges, and the protocols asked for besides."""
+def _said(asks: Condition) -> _Said:
+    """Return a condition as what rules say: perhaps one question for ranges, and protocols."""
+    if asks == NEVER:
+        return _NOTHING_SAID
     parts = asks.parts if isinstance(asks, Every) else (asks,)
-    atoms = [part.atom for part in parts if isinstance(part, Is) and part.wanted]
-    ranged = [atom for atom in atoms if atom.field in ("source", "destination", "port")]
-    if len(atoms) < len(parts) or len(ranged) != 1:
-        return None
-    besides = tuple(atom for atom in atoms if atom is not ranged[0])
-    return (besides, ranged[0]) if all(a.field == "protocol" for a in besides) else None
-
-
-def _joins(run: Sequence[_Row], row: _Row) -> bool:
-    """Tell whether a rule is like those of a run but for the one question they differ in."""
-    first, last = run[0], run[-1]
-    if row.ours or first.ours or row.rest is not last.rest or row.where != last.where:
-        return False
-    differ = [n for n, said in enumerate(row.said) if said is not last.said[n]]
-    if len(differ) > 1:
-        return False
-    if not differ:
-        return True
-    (number,) = differ
-    before, here = last.said[number].plain, row.said[number].plain
-    if before is None or here is None or before[0] != here[0]:
-        return False
-    others = (n for n in range(len(row.said)) if n != number)
-    return all(row.said[n] is first.said[n] for n in others)
+    if not all(isinstance(part, Is) and part.wanted for part in parts):
+        return _Said(asks)
+    ranged = [p for p in parts if isinstance(p, Is) and p.atom.field in _RANGED]
+    besides = [p for p in parts if isinstance(p, Is) and p.atom.field == "protocol"]
+    if len(ranged) != 1 or len(besides) + 1 < len(parts):
+        return _Said(asks)
+    return _Said(_all(besides), ranged[0].atom.field, ranged[0].atom.test)
 
 
 # --- rules of a chain ---------------------------------------------------------------------------
 
 
 def _rule(run: Sequence[_Row]) -> ChainRule:
-    if len(run) == 1:
-        return _alone(run[0])
     first = run[0]
-    asks = [said.asks for said in first.said]
-    for number, said in enumerate(first.said):
-        atoms = dict.fromkeys(s.plain[1] for row in run if (s := row.said[number]).plain)
-        if said.plain and len(atoms) > 1:
-            ranges = dict.fromkeys(span for atom in atoms for span in atom.test)
-            merged = Is(Atom(said.plain[1].field, tuple(ranges)))
-            asks[number] = every([*map(Is, said.plain[0]), merged])
-    where, _ = first.where, None
+    if len(run) == 1:
+        return _alone(first)
+    asks = [first[2].asks]
+    for number in _QUESTIONS:
+        said: dict[_Said, None] = dict.fromkeys(map(itemgetter(number), run))
+        ranges = dict.fromkeys(span for one in said for span in one.ranges)
+        asks.append(next(iter(said)).whole(tuple(ranges)))
     return ChainRule(
-        first.rest.action,
-        _all(first.rest.asks, asks),
-        where,
+        first[2].action,
+        _all(asks),
+        first[1],
         text=_Run(run),
         parts=lambda: [_alone(row) for row in run],
     )
 
 
 def _alone(row: _Row) -> ChainRule:
-    asks = _all(row.rest.asks, [said.asks for said in row.said])
-    where = f"{row.where} {row.tree.name}"
-    return ChainRule(row.rest.action, asks, where, text=_Text(row.tree), ours=row.ours)
+    tree, where, rest, source, target, service, ours = row
+    asks = _all([rest.asks, source.whole(), target.whole(), service.whole()])
+    return ChainRule(rest.action, asks, f"{where} {tree.name}", text=_Text(tree), ours=ours)
 
 
-def _all(rest: Condition, asks: Iterable[Condition]) -> Condition:
-    return every(part for part in (rest, *asks) if part != ALWAYS)
+def _all(parts: Iterable[Condition]) -> Condition:
+    """Join by and, without what is always so; one that never is makes it never."""
+    kept = [part for part in parts if part != ALWAYS]
+    return NEVER if NEVER in kept else every(kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,10 +301,10 @@ class _Text:
     def __str__(self) -> str:
         """Print it."""
         tree = self.tree
-        negated = {name for name in QUESTIONS if tree.word(f"negate-{name}") == "yes"}
+        negated = {end for end in _ENDS if tree.word(f"negate-{end}") == "yes"}
         words = [tree.word("action", "allow")]
         for child in sorted(tree.children, key=_rank):
-            silent = child.tag in _UNSAID or child.tag in ("action", "disabled")
+            silent = child.tag in SILENT or child.tag in ("action", "disabled")
             if silent or child.tag.startswith("negate-"):
                 continue
             said = sorted(_leaves(child))
@@ -289,6 +314,7 @@ class _Text:
         return " ".join(words)
 
 
+_ENDS = ("source", "destination")
 _ORDER = ("from", "to", "source", "destination", "application", "service")
 
 
@@ -314,10 +340,8 @@ class _Run:
 
     def __str__(self) -> str:
         """Print them."""
-        rows = self.rows
-        every_ = "\n".join(f"{row.tree.name}: {_Text(row.tree)}" for row in rows)
-        mark = hashlib.sha256(every_.encode()).hexdigest()[:8]
-        names = f"{rows[0].tree.name} to {rows[-1].tree.name}"
-        return f"{names}, {len(rows)} rules ({mark}) such as {_Text(rows[0].tree)}"
-
-
+        trees = [row[0] for row in self.rows]
+        listed = "\n".join(f"{tree.name}: {_Text(tree)}" for tree in trees)
+        mark = hashlib.sha256(listed.encode()).hexdigest()[:8]
+        names = f"{trees[0].name} to {trees[-1].name}"
+        return f"{names}, {len(trees)} rules ({mark}) such as {_Text(trees[0])}"

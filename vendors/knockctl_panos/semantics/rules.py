@@ -13,6 +13,7 @@ from functools import cached_property
 from knockctl.automaton.alphabet import UNINTERPRETED, Atom, Network, within
 from knockctl.automaton.verdict import Verdict
 from knockctl_panos.document import Document
+from knockctl_panos.rows import SILENT
 from knockctl_panos.semantics.formula import (
     All,
     Formula,
@@ -35,16 +36,9 @@ _UNDERSTOOD = frozenset(
     (
         *("from", "to", "source", "destination", "application", "service", "action"),
         *("negate-source", "negate-destination", "disabled", "rule-type"),
-        *("log-setting", "log-start", "log-end"),
     )
 )
-SILENT = frozenset(
-    (
-        *("description", "tag", "group-tag", "option", "profile-setting", "icmp-unreachable"),
-        *("uuid", "qos"),
-    )
-)
-"""Words that decide nothing about a packet; profiles inspect what a rule has let in."""
+_SAID = _UNDERSTOOD | SILENT
 _ANYWAY = ("source-user", "category", "hip-profiles", "source-hip", "destination-hip")
 _ACTIONS = {
     "allow": Verdict.ACCEPT,
@@ -231,7 +225,7 @@ class Compiler:
         """
         for part in node.children:
             said = tuple(child.text for child in part.children)
-            if part.tag in _UNDERSTOOD | SILENT or (part.tag in _ANYWAY and said in (ANY, ())):
+            if part.tag in _SAID or (part.tag in _ANYWAY and said in (ANY, ())):
                 continue
             if part.tag == "target" and not node.entries("target/devices"):
                 continue
