@@ -8,13 +8,14 @@ import pytest
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
 from knockctl.vendor import Credentials, Target
+from knockctl_panos.document import Document
 from knockctl_panos.driver import PanosDriver
-from knockctl_panos.location import Location
 from knockctl_panos.placement import PanosPlacement
 from knockctl_panos.plan import plan
 from knockctl_panos.reading import reading
 from knockctl_panos.render import render
 from knockctl_panos.twin import Appliance, Clock, Switches, served
+from knockctl_panos.xmltext import Branch
 from tests.bench.conftest import least, timed
 from tests.fixtures.certificates import make_certificate, server_context
 
@@ -93,7 +94,7 @@ def test_rendering_and_planning(figure, knocks, count):
     empty = ET.fromstring("<entry><rulebase><security><rules/></security></rulebase></entry>")
 
     def fresh():
-        return plan(reading(empty, [], Location()), config, "aaaa1111")
+        return plan(reading(Document(Branch(empty)), "rulebase"), config, "aaaa1111")
 
     runs = 20 if count < 50 else 3
     rendered, planned = least(runs, lambda: render(chosen, PLACE)), least(runs, fresh)
@@ -107,13 +108,16 @@ def test_rendering_and_planning(figure, knocks, count):
 @pytest.mark.parametrize("position", ["top", "bottom"])
 @pytest.mark.parametrize("count", [0, 500, 5000])
 def test_planning_beside_foreign_rules(figure, count, position):
-    """Rules above ours are judged, each of them; those below only counted."""
     place = PanosPlacement(addresses=("198.51.100.13",), position=position)
     config = render(policies(5, 1), place).config
     vsys = ET.fromstring(
         f"<entry><rulebase><security><rules>{foreign(count)}</rules></security></rulebase></entry>"
     )
-    ms = 1000 * least(5, lambda: plan(reading(vsys, [], Location()), config, "aaaa1111"))
+
+    def fresh():
+        return plan(reading(Document(Branch(vsys)), "rulebase"), config, "aaaa1111")
+
+    ms = 1000 * least(5, fresh)
     figure(f"read and plan at the {position} of {count} foreign rules: {ms:.1f} ms (bar 5 ms)")
 
 

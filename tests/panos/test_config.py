@@ -11,8 +11,8 @@ from knockctl_panos.config import (
     PanosConfig,
     entries_of,
     load,
-    own,
 )
+from knockctl_panos.document import Document
 from knockctl_panos.xmltext import NotXml, read
 
 BEARER = Entry.of("tag", OWN, {"comments": "knockctl"})
@@ -203,13 +203,17 @@ def test_ours_has_our_name_and_says_so(entry, ours):
     assert entry.ours is ours
 
 
+def own(*entries):
+    return Document(PanosConfig(entries).node()).config()
+
+
 def test_of_all_entries_only_ours_are_kept():
     theirs = rule("theirs")
-    found = own((BEARER, theirs, rule("kc-1"), rule("kc-2"), rule("below")))
+    found = own(BEARER, theirs, rule("kc-1"), rule("kc-2"), rule("below"))
     assert [entry.name for entry in found.entries] == [OWN, "kc-1", "kc-2"]
     assert found.place == ("after", "theirs")
-    assert own((rule("kc-1"), theirs)).place == ("top", "")
-    assert own((theirs,)).empty
+    assert own(rule("kc-1"), theirs).place == ("top", "")
+    assert own(theirs).empty
 
 
 # --- the config ---------------------------------------------------------------------------------

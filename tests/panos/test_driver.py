@@ -297,7 +297,7 @@ def test_everything_holds_what_judges_packets_and_no_more(site):
     ann = here.operator()
     assert ann.deploy(SSH).result is Result.CONFIRMED
     with ann.driver() as driver:
-        text = driver.everything()
+        text = driver.read().text
     assert 'name="somebody"' in text
     assert "phash" not in text
     from knockctl_panos import VENDOR

@@ -10,11 +10,13 @@ import pytest
 from knockctl.errors import GuardError
 from knockctl_panos import config
 from knockctl_panos.config import KINDS, OWN, RULES, PanosConfig
+from knockctl_panos.document import Document
 from knockctl_panos.location import Location
 from knockctl_panos.placement import PanosPlacement
 from knockctl_panos.plan import plan
 from knockctl_panos.reading import reading
 from knockctl_panos.render import render
+from knockctl_panos.xmltext import Branch
 from tests.fixtures.panos_crew import ADDRESS, OTHER, SSH, WEB, policy
 from tests.fixtures.panos_site import FOREIGN
 
@@ -48,7 +50,8 @@ class Model:
             f"{''.join(f'</{t}>' for t in reversed(kind.split('/')))}"
             for kind, inside in parts.items()
         )
-        return reading(ET.fromstring(f'<entry name="vsys1">{text}</entry>'), [], HERE)
+        own = Branch(ET.fromstring(f'<entry name="vsys1">{text}</entry>'))
+        return reading(Document(own), HERE.rulebase)
 
     def make(self, way):
         """Carry out a way as a device does, refusing what refers to nothing at its time."""
@@ -222,39 +225,6 @@ def test_a_snapshot_is_restored_though_the_rule_it_stood_beside_is_gone():
 MEETS = {"destination": ADDRESS}
 
 
-@pytest.mark.parametrize(
-    ("words", "shadows"),
-    [
-        (MEETS, True),
-        ({"destination": "any"}, True),
-        ({"destination": "198.51.100.0/24"}, True),
-        ({"destination": "198.51.100.1-198.51.100.20"}, True),
-        ({"destination": "a-name-nobody-knows"}, True),
-        ({"destination": "203.0.113.0/24"}, False),
-        ({**MEETS, "action": "deny"}, False),
-        ({**MEETS, "service": "service-https"}, False),
-        ({**MEETS, "service": "application-default"}, True),
-    ],
-)
-def test_what_may_let_packets_past_ours_is_told(words, shadows):
-    model = Model([foreign("above", **words)])
-    way = plan(model.reading(), wanted(SSH, position="bottom"), "aaaa1111")
-    assert bool(way.shadows) == shadows
-    assert plan(model.reading(), wanted(SSH), "aaaa1111").shadows == ()
-
-
-def test_a_rule_that_is_off_or_of_another_zone_shadows_nothing():
-    for more in ("<disabled>yes</disabled>", ""):
-        name, text = foreign("above", **MEETS)
-        zone = text.replace("<from><member>any", "<from><member>lan") if not more else text
-        way = plan(
-            Model([(name, zone + more)]).reading(),
-            wanted(SSH, position="bottom", from_zones=("untrust",)),
-            "aaaa1111",
-        )
-        assert way.shadows == ()
-
-
 def test_at_the_top_harmless_rules_may_stay_above_and_others_not():
     model = Model(OTHERS)
     model.reach(CONFIGS["ssh"])
@@ -263,9 +233,45 @@ def test_at_the_top_harmless_rules_may_stay_above_and_others_not():
     assert plan(model.reading(), CONFIGS["ssh"], "bbbb2222").changes == ()
     model.rules["e"] = foreign("e", **MEETS)[1]
     model.order.insert(0, "e")
-    assert model.reading().neighbours[0].effect == "accepts"
     model.reach(CONFIGS["ssh"], "bbbb2222")
     assert model.order[0].startswith("kc-")
+
+
+@pytest.mark.parametrize(
+    ("words", "stays"),
+    [
+        (MEETS, False),
+        ({"destination": "any"}, False),
+        ({"destination": "198.51.100.0/24"}, False),
+        ({"destination": "198.51.100.1-198.51.100.20"}, False),
+        ({"destination": "a-name-nobody-knows"}, False),
+        ({"destination": "203.0.113.0/24"}, True),
+        ({"destination": "2001:db8::/32"}, True),
+        ({**MEETS, "action": "deny"}, False),
+        ({**MEETS, "action": "allow</action><disabled>yes</disabled><action>allow"}, True),
+        ({**MEETS, "service": "service-https"}, True),
+        ({**MEETS, "service": "application-default"}, False),
+    ],
+)
+def test_at_the_top_a_foreign_rule_stays_above_only_if_it_never_meets_our_packets(words, stays):
+    """The policy governs its knocks and its service alone."""
+    goal = wanted(policy(wrong_knock="ignore"))
+    model = Model()
+    model.reach(goal)
+    model.rules.update([foreign("above", **words)])
+    model.order.insert(0, "above")
+    assert (plan(model.reading(), goal, "bbbb2222").changes == ()) == stays
+
+
+def test_at_the_top_a_rule_for_other_zones_stays_above():
+    goal = wanted(SSH, from_zones=("untrust",), to_zones=("dmz",))
+    for end, zone in (("from", "lan"), ("to", "lan")):
+        model = Model()
+        model.reach(goal)
+        name, text = foreign("above", **MEETS)
+        model.rules[name] = text.replace(f"<{end}><member>any", f"<{end}><member>{zone}")
+        model.order.insert(0, name)
+        assert plan(model.reading(), goal, "bbbb2222").changes == ()
 
 
 # --- what it means to those outside -------------------------------------------------------------

@@ -72,7 +72,7 @@ class Application:
         """Wait until the device answers, and see what it runs."""
         reader.answering(self._session, self._say)
         self.jobs.settle(hold.admin)
-        there = reader.read(self._session, self._location)
+        there = reader.read(self._session, self._location, whole=False)
         same = there.config.revision == way.intended.revision
         if same and not plan(there, way.intended, way.change_id).changes:
             return

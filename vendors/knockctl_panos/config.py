@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
@@ -143,6 +143,8 @@ class PanosConfig:
     """More to be masked than the entries show."""
     place: Place = field(default=("top", ""), compare=False)
     """Where our rules are to go, or where they stand: all of them together."""
+    base: str = field(default="", compare=False)
+    """Which of a device's rulebases they are to go to; empty where what is there tells it."""
 
     def __post_init__(self) -> None:
         found = {(entry.kind, entry.name): entry for entry in self.entries}.values()
@@ -209,6 +211,7 @@ class PanosConfig:
                 "revision": self.revision,
                 "secret_words": sorted(self.secret_words),
                 "place": self.place,
+                "base": self.base,
             },
             sort_keys=True,
         )
@@ -223,6 +226,7 @@ def load(dump: str) -> PanosConfig:
         data["revision"],
         frozenset(data["secret_words"]),
         place=(where, name),
+        base=data.get("base", ""),
     )
 
 
@@ -234,23 +238,6 @@ def entries_of(container: Node, rulebase: str = "rulebase") -> Iterator[Entry]:
     for kind in KINDS:
         path = kind.replace("rulebase/", f"{rulebase}/", 1) if kind == RULES else kind
         yield from (Entry.of(kind, node.name, node) for node in container.entries(path))
-
-
-def own(entries: Iterable[Entry]) -> PanosConfig:
-    """Return the config that the entries of ours among these make, and where its rules stand."""
-    found = tuple(entries)
-    return PanosConfig(tuple(entry for entry in found if entry.ours), place=standing(found))
-
-
-def standing(entries: Iterable[Entry]) -> Place:
-    """Return where the first rule of ours stands among all: at the top, or after which one."""
-    above = ""
-    for entry in entries:
-        if entry.kind == RULES:
-            if entry.ours:
-                return ("after", above) if above else ("top", "")
-            above = entry.name
-    return ("top", "")
 
 
 def _says(text: str) -> bool:

@@ -102,13 +102,9 @@ class PanosDriver(OverSession[Session]):
         port = self.target.port or PORT
         return Endpoint(ip_address(mine), ip_address(theirs), port, judged=judged)
 
-    def read(self) -> Reading[PanosConfig]:
-        """Read what is ours, and the rules above."""
-        return reader.read(self._session, self.location)
-
-    def everything(self) -> str:
-        """Return all that judges packets, as one ``<config>`` document."""
-        return reader.everything(self._session, self.location)
+    def read(self, *, whole: bool = True) -> Reading[PanosConfig]:
+        """Read what is ours, and all that judges packets, as one ``<config>`` document."""
+        return reader.read(self._session, self.location, whole=whole)
 
     def _mark(self) -> str | None:
         return reader.mark(self._session, self.location)
@@ -191,7 +187,7 @@ class PanosDriver(OverSession[Session]):
         before = self._known.get(change_id)
         if before is None:
             return "absent"
-        there = self.read()
+        there = self.read(whole=False)
         if not plan(there, before, change_id).changes:
             return "absent"
         mark = there.config.revision
@@ -204,7 +200,7 @@ class PanosDriver(OverSession[Session]):
         result: CancelResult = "absent"
         said = f"knockctl takes the change {hold.change_id} back"
         if before is not None:
-            way = plan(self.read(), before, hold.change_id)
+            way = plan(self.read(whole=False), before, hold.change_id)
             if way.changes:
                 self._application.run(way, hold, said)
                 self._tags(way).forget_stale()
@@ -268,7 +264,7 @@ class PanosDriver(OverSession[Session]):
                 hint="name the firewalls in the inventory, too, and ask them",
                 where=self._session.where,
             )
-        return PanosAccess(self._session, self.location, self.read().config)
+        return PanosAccess(self._session, self.location, self.read(whole=False).config)
 
 
 def _nobody(words: str) -> None:

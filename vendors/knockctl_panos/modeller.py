@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable
-from ipaddress import ip_network
-
 from knockctl.automaton.wire import Scope
-from knockctl.vendor import Network, Placement, Running
-from knockctl_panos.config import Entry, PanosConfig, own
+from knockctl.vendor import Placement, Running
+from knockctl_panos.config import PanosConfig
 from knockctl_panos.document import Document
 from knockctl_panos.parse import parse_text
 from knockctl_panos.placement import PanosPlacement
-from knockctl_panos.semantics import Destinations, PanosModel, Switches, zone_interface
+from knockctl_panos.placing import destinations_of, owned_of, rules_above
+from knockctl_panos.semantics import PanosModel, Switches, zone_interface
 
 
 class PanosModeller:
@@ -28,6 +25,8 @@ class PanosModeller:
         "a TCP segment of no session is dropped before any rule: tcp-reject-non-syn is on",
         "no zone or DoS protection profile takes packets away before the rules see them",
     )
+
+    remedy = "narrow or remove the rule, or set placement.position to top"
 
     def __init__(self, switches: Switches | None = None) -> None:
         """Make machines on which logs act at once, unless told otherwise."""
@@ -50,39 +49,35 @@ class PanosModeller:
 
     def model(self, config: PanosConfig) -> PanosModel:
         """Return the machine that our rules alone make."""
-        document = Document(config.node())
-        destinations = destinations_of(config.rules)
         return PanosModel(
-            document, evidence=self.evidence, destinations=destinations, switches=self.switches
+            Document(config.node()),
+            evidence=self.evidence,
+            destinations=destinations_of(config.rules),
+            switches=self.switches,
+            ours=owned_of(config),
         )
 
-    def running(self, text: str) -> Running[PanosConfig]:
-        """Read a device's whole configuration, or what ``everything`` returned of it.
+    def running(self, text: str, intended: PanosConfig | None = None) -> Running[PanosConfig]:
+        """Read a device's whole configuration, or what ``Driver.read`` returned of it.
 
         A ``<config>`` that holds at least the vsys or device group, what is above it, and
-        ``shared``; without zones, networks and the like, which nothing here asks for.
+        ``shared``; without zones, networks and the like, which nothing here asks for. Raises
+        ``GuardError`` where what is intended is to go beside a rule that is not there.
         """
         document = Document.read(text)
-        config = own(document.entries())
+        config = document.config()
+        if intended is not None:
+            base = intended.base or document.base
+            before = document.config(base)
+            above = rules_above(document, base, before, intended)
+            document = document.holding(intended, base, above)
+        ours = document.config()
         model = PanosModel(
             document,
             whole=True,
             evidence=self.evidence,
-            destinations=destinations_of(config.rules),
+            destinations=destinations_of(ours.rules),
             switches=self.switches,
+            ours=owned_of(ours),
         )
         return Running(config, model)
-
-
-def destinations_of(rules: Iterable[Entry]) -> Destinations:
-    """Return the protected addresses and their zones, as our own rules name them."""
-    found: dict[frozenset[str], set[Network]] = {}
-    for rule in rules:
-        zones = frozenset(rule.members("to"))
-        if "any" in zones or rule.word("negate-destination") == "yes":
-            continue
-        for text in rule.members("destination"):
-            with contextlib.suppress(ValueError):
-                network = ip_network(text)
-                found.setdefault(zones, set()).add(network)
-    return tuple((tuple(sorted(some, key=str)), zones) for zones, some in found.items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from knockctl_panos.config import PanosConfig, own
+from knockctl_panos.config import PanosConfig
 from knockctl_panos.document import Document
 
 
@@ -17,4 +17,4 @@ def parse_text(
     those that hold something of ours. Raises ``NotXml`` where the text is no such document.
     """
     base = f"{rulebase}-rulebase" if rulebase else None
-    return own(Document.read(text, name).entries(base))
+    return Document.read(text, name).config(base)

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Literal
 
-from knockctl.errors import GuardError
-from knockctl.vendor import Change, Neighbour, Reading
+from knockctl.vendor import Change, Reading
 from knockctl.vendor.order import rising
 from knockctl_panos.config import KINDS, OWN, RULES, Entry, Kind, PanosConfig
 from knockctl_panos.generations import adopt
-from knockctl_panos.reading import PanosReading, foreign
+from knockctl_panos.placing import foreign, rules_above
+from knockctl_panos.reading import document_of
 from knockctl_panos.xmltext import Node, printed
 
 _QUOTED = re.compile(r"'([^']*)'")
@@ -49,7 +49,6 @@ class PanosRemediation:
     settled: str | None
     changes: tuple[Change, ...]
     keeps_grants: bool
-    shadows: tuple[Neighbour, ...] = ()
     operations: tuple[Operation, ...] = ()
     dropped: tuple[str, ...] = ()
     """Tags that mean nothing any more."""
@@ -64,9 +63,11 @@ def plan(running: Reading[PanosConfig], intended: PanosConfig, change_id: str) -
     """
     before = running.config
     goal = adopt(before, intended, change_id)
-    reading = running if isinstance(running, PanosReading) else _alone(running)
+    document = document_of(running)
+    base = before.base or document.base
     settled = None if goal.empty else intended.revision or change_id
-    difference = _Difference(reading, before, goal, settled)
+    above = 0 if goal.empty else rules_above(document, base, before, goal)
+    difference = _Difference(document.order(base), above, before, goal, settled)
     changes, operations = difference.found()
     if not changes:
         return PanosRemediation(change_id, before, before, before.revision, (), keeps_grants=True)
@@ -78,16 +79,10 @@ def plan(running: Reading[PanosConfig], intended: PanosConfig, change_id: str) -
         settled,
         tuple(changes),
         keeps_grants=_grants_kept(before, goal),
-        shadows=difference.shadows(),
         operations=(*_marking(before, marked, operations), *operations),
         dropped=tuple(t for t in _tags(before) if t not in set(_tags(goal))),
         freed=tuple(_trusted(goal) - _trusted(before)),
     )
-
-
-def _alone(running: Reading[PanosConfig]) -> PanosReading:
-    order = tuple(rule.name for rule in running.config.rules)
-    return PanosReading(running.config, running.neighbours, order)
 
 
 # --- what it means to those outside -------------------------------------------------------------
@@ -131,13 +126,18 @@ class _Difference:
     """Finds what to write, move and delete."""
 
     def __init__(
-        self, reading: PanosReading, before: PanosConfig, goal: PanosConfig, mark: str | None
+        self,
+        order: Sequence[str],
+        above: int,
+        before: PanosConfig,
+        goal: PanosConfig,
+        mark: str | None,
     ) -> None:
-        self._reading, self._before, self._goal, self._mark = reading, before, goal, mark
+        self._order, self._above = order, above
+        self._before, self._goal, self._mark = before, goal, mark
         self._old = {(e.kind, e.name): e for e in before.entries}
         self._new = {(e.kind, e.name): e for e in goal.entries}
-        self._foreign = list(foreign(reading.order, before))
-        self._above = self._stands()
+        self._foreign = foreign(order, before)
 
     def found(self) -> tuple[list[Change], list[Operation]]:
         """Return what differs, for people, and what to do about it."""
@@ -155,14 +155,6 @@ class _Difference:
         if not self._before.empty and self._before.revision is None and not self._goal.empty:
             changes.append(Change("add", "tag", f"{OWN}: a revision mark"))
         return changes, operations
-
-    def shadows(self) -> tuple[Neighbour, ...]:
-        """Return the foreign rules that will stand above ours and may let packets past."""
-        if self._goal.empty:
-            return ()
-        found = self._reading.judging(self._foreign[: self._above], self._goal)
-        above = (*self._reading.judged_before(self._goal), *found)
-        return tuple(n for n in above if n.effect != "refuses")
 
     def _write(self, kind: Kind, changes: list[Change], operations: list[Operation]) -> None:
         for entry in self._goal.kind(kind):
@@ -186,37 +178,10 @@ class _Difference:
 
     # --- the order of rules ---
 
-    def _stands(self) -> int:
-        """Return how many foreign rules are to be above ours."""
-        where, other = self._goal.place
-        count = len(self._foreign)
-        if where in ("before", "after"):
-            if other not in self._foreign and self._goal.revision is not None:
-                where = "top"  # a snapshot, and the rule it stood beside is gone
-            elif other not in self._foreign:
-                raise GuardError(
-                    f"our rules are to go {where} the rule {other!r}, which is not there",
-                    hint="name another in placement.position",
-                )
-            else:
-                return self._foreign.index(other) + (where == "after")
-        there = self._there()
-        if there is None:
-            return 0 if where == "top" else count
-        if where == "bottom":
-            return there
-        # Rules above ours that can't judge our packets may stay there.
-        return 0 if self._reading.judging(self._foreign[:there], self._goal) else there
-
-    def _there(self) -> int | None:
-        """Return how many foreign rules are above the first of ours that runs."""
-        mine = {rule.name for rule in self._before.rules}
-        return next((i for i, name in enumerate(self._reading.order) if name in mine), None)
-
     def _moves(self) -> Iterator[Operation]:
         """Yield the moves that bring our rules into one block, in order; foreign ones stay."""
         wanted = [rule.name for rule in self._goal.rules]
-        order = list(self._reading.order)
+        order = list(self._order)
         stays = self._right(wanted, order)
         last = self._foreign[self._above - 1] if self._above else ""
         append = self._above == len(self._foreign) and not stays

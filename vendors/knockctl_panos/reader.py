@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from copy import deepcopy
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
 from xml.etree import ElementTree as ET
 
 from knockctl.errors import CommandRefused, PrivilegeError, Unreachable, Unsupported
 from knockctl_panos.config import OWN, Entry
+from knockctl_panos.document import Document
 from knockctl_panos.location import SHARED, Location, group_path
 from knockctl_panos.reading import PanosReading, reading
 from knockctl_panos.session import Session
-from knockctl_panos.xmltext import of_element
+from knockctl_panos.xmltext import Branch, of_element
 
 _JUDGING = (
     "address",
@@ -44,11 +44,15 @@ def is_panorama(system: Mapping[str, str]) -> bool:
     return mode in ("panorama", "management-only") or model == "Panorama" or model.startswith("M-")
 
 
-def read(session: Session, location: Location) -> PanosReading:
-    """Read what runs; three requests, and one for each device group above, whatever the rules."""
-    container, around = session.show(location.base), _around(session, location)
-    _there(container, location, session)
-    return reading(container, around, location, _pushed(session, location))
+def read(session: Session, location: Location, *, whole: bool = True) -> PanosReading:
+    """Read what runs; three requests, and one for each device group above, whatever the rules.
+
+    ``whole``: with the text of it all, as a device saves its configuration.
+    """
+    root = _everything(session, location)
+    document = Document.of(Branch(root), location.scope)
+    text = ET.tostring(root, encoding="unicode") if whole else ""
+    return reading(document, location.rulebase, text)
 
 
 def _around(session: Session, location: Location) -> list[ET.Element]:
@@ -67,7 +71,14 @@ def _groups_above(session: Session, location: Location) -> list[str]:
         return []
     root = session.op("<show><dg-hierarchy></dg-hierarchy></show>").find("dg-hierarchy")
     found = _way(root, location.group) if root is not None else None
-    return found or []
+    if found is None:
+        raise CommandRefused(
+            f"the device group {location.group} is not in the tree of device groups, so that which"
+            " rules come before its own is not known",
+            hint="see show dg-hierarchy",
+            where=session.where,
+        )
+    return found
 
 
 def _way(element: ET.Element, name: str) -> list[str] | None:
@@ -92,13 +103,10 @@ def _there(container: ET.Element | None, location: Location, session: Session) -
 
 
 def _pushed(session: Session, location: Location) -> ET.Element | None:
-    """Return what Panorama has put on a firewall; None where it has none, or we may not see it."""
+    """Return what Panorama has put on a firewall; None where it has none."""
     if location.group is not None:
         return None
-    try:
-        result = session.op("<show><config><pushed-shared-policy/></config></show>")
-    except (Unsupported, PrivilegeError, CommandRefused):
-        return None
+    result = session.op("<show><config><pushed-shared-policy/></config></show>")
     return result.find(".//panorama")
 
 
@@ -110,28 +118,29 @@ def mark(session: Session, location: Location) -> str | None:
     return Entry.of("tag", OWN, of_element(found)).mark or None
 
 
-def everything(session: Session, location: Location) -> str:
-    """Return what judges packets as one document, as a device saves its configuration."""
-    container, around = session.show(location.base), _around(session, location)
+def _everything(session: Session, location: Location) -> ET.Element:
+    """Return what judges packets as one document."""
+    container = session.show(location.base)
+    _there(container, location, session)
+    around = _around(session, location)
     root = ET.Element("config")
     root.extend([_trimmed(one) for one in around if one.tag == "shared"])
     holder = ET.SubElement(root, "devices")
     entry = ET.SubElement(holder, "entry", {"name": "localhost.localdomain"})
-    if container is not None:
-        inside = ET.SubElement(entry, "device-group" if location.group is not None else "vsys")
-        above = [one for one in reversed(around) if one.tag != "shared"]
-        inside.extend([_trimmed(one) for one in (*above, container)])
+    inside = ET.SubElement(entry, "device-group" if location.group is not None else "vsys")
+    above = [one for one in reversed(around) if one.tag != "shared"]
+    own = container if container is not None else ET.Element("entry", {"name": location.scope})
+    inside.extend([_trimmed(one) for one in (*above, own)])
     pushed = _pushed(session, location)
     if pushed is not None:
-        root.append(deepcopy(pushed))
-    ET.indent(root)
-    return ET.tostring(root, encoding="unicode") + "\n"
+        root.append(pushed)
+    return root
 
 
 def _trimmed(container: ET.Element) -> ET.Element:
     """Return a container without what judges no packets: certificates, profiles, accounts."""
     made = ET.Element(container.tag, {k: v for k, v in container.items() if k == "name"})
-    made.extend([deepcopy(child) for child in container if child.tag in _JUDGING])
+    made.extend([child for child in container if child.tag in _JUDGING])
     return made
 
 

@@ -29,6 +29,7 @@ from knockctl.vendor import Facts, Management, Placement, Rendered
 from knockctl_panos.config import OWN, Entry, PanosConfig, Place
 from knockctl_panos.fidelity import notes, relaxed
 from knockctl_panos.knocks import knocked
+from knockctl_panos.location import Location
 from knockctl_panos.placement import After, Before, PanosPlacement
 from knockctl_panos.policy import PolicyRules, hidden, own_knocks
 from knockctl_panos.rules import ALLOW, Act, Rule, Site, match, profile, service, tag
@@ -47,9 +48,10 @@ def render(
     """Compile policies; every PAN-OS since 9.0 takes the same."""
     del facts
     place = PanosPlacement.model_validate(placement.model_dump())
+    base = Location.of(place).rulebase
     effective = tuple(fit(policy) for policy in policies)
     if not effective:
-        return Rendered(PanosConfig(place=_place(place)), ())
+        return Rendered(PanosConfig(place=_place(place), base=base), ())
     for stated, policy in zip(policies, effective, strict=True):
         _in_time(stated, policy, place)
     applications = tuple(place.applications.get(p.name) or ("any",) for p in effective)
@@ -57,7 +59,9 @@ def render(
     chains = block.chains
     site = Site.of(tuple(str(a) for a in place.addresses), place.from_zones, place.to_zones)
     return Rendered(
-        PanosConfig((*block.objects, *(r.entry(site) for r in block.rules)), place=_place(place)),
+        PanosConfig(
+            (*block.objects, *(r.entry(site) for r in block.rules)), place=_place(place), base=base
+        ),
         effective,
         tuple(n for s, c in zip(policies, chains, strict=True) for n in notes(s, c, chains, place)),
         tuple(relaxed(c, chains, place) for c in chains),

@@ -8,10 +8,10 @@ other attributes are the device's own bookkeeping, such as ``admin``, ``dirtyId`
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape, quoteattr
 
@@ -23,8 +23,54 @@ _DECLARATION = re.compile(r"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
 _STEP = "  "
 
 
+Flat = tuple[tuple[Any, ...], Sequence[str | None]]
+"""A tree's shape, and the texts in it: of equal shape and texts, equal trees but for names."""
+
+
 class NotXml(ValueError):
     """A text is no XML document, or one that no device prints."""
+
+
+class Tree(Protocol):
+    """What a configuration is read from: nodes, or elements just as they were parsed."""
+
+    @property
+    def tag(self) -> str:
+        """Its tag."""
+
+    @property
+    def name(self) -> str:
+        """What its attribute ``name`` says; empty where there is none."""
+
+    @property
+    def text(self) -> str:
+        """Its text; empty where it has children."""
+
+    @property
+    def children(self) -> Sequence[Tree]:
+        """What is directly in it."""
+
+    @property
+    def node(self) -> Node:
+        """The same as a node."""
+
+    def child(self, tag: str) -> Tree | None:
+        """Return the first child with this tag."""
+
+    def find(self, path: str) -> Tree | None:
+        """Return what a path of tags such as ``protocol/tcp/port`` leads to."""
+
+    def word(self, path: str, default: str = "") -> str:
+        """Return the text at a path."""
+
+    def members(self, path: str) -> tuple[str, ...]:
+        """Return the members listed at a path."""
+
+    def entries(self, path: str = "") -> tuple[Tree, ...]:
+        """Return the entries listed at a path; an empty one is this tree itself."""
+
+    def flat(self) -> Flat:
+        """Return its shape and its texts, to be compared quickly with others'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +92,11 @@ class Node:
         if isinstance(content, Mapping):
             return cls(tag, name, "", tuple(cls.of(key, part) for key, part in content.items()))
         return cls(tag, name, "", tuple(_item(item) for item in content))
+
+    @property
+    def node(self) -> Node:
+        """The node itself."""
+        return self
 
     def child(self, tag: str) -> Node | None:
         """Return the first child with this tag."""
@@ -73,13 +124,101 @@ class Node:
         node = self.find(path) if path else self
         return tuple(c for c in node.children if c.tag == "entry") if node else ()
 
+    def flat(self) -> Flat:
+        """Return its shape and its texts."""
+        nodes = list(_preorder(self))
+        counts = tuple(len(child.children) for child in self.children)
+        return (tuple(one.tag for one in nodes), counts), [one.text or None for one in nodes]
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """An element as it was parsed: of thousands of foreign rules, few are looked at closely."""
+
+    element: ET.Element
+
+    @property
+    def tag(self) -> str:
+        """Its tag."""
+        return self.element.tag
+
+    @property
+    def name(self) -> str:
+        """What its attribute ``name`` says."""
+        return self.element.get("name", "")
+
+    @property
+    def text(self) -> str:
+        """Its text, without the space between elements."""
+        return "" if len(self.element) else _said(self.element)
+
+    @property
+    def children(self) -> tuple[Branch, ...]:
+        """What is directly in it."""
+        return tuple([Branch(child) for child in self.element])
+
+    @property
+    def node(self) -> Node:
+        """The same as a node."""
+        return of_element(self.element)
+
+    def child(self, tag: str) -> Branch | None:
+        """Return the first child with this tag."""
+        return self.find(tag)
+
+    def find(self, path: str) -> Branch | None:
+        """Return what a path leads to."""
+        found = self.element.find(path)
+        return None if found is None else Branch(found)
+
+    def word(self, path: str, default: str = "") -> str:
+        """Return the text at a path."""
+        found = self.find(path)
+        return default if found is None else found.text
+
+    def members(self, path: str) -> tuple[str, ...]:
+        """Return the members listed at a path."""
+        found = self.element.find(path)
+        return () if found is None else tuple([_said(e) for e in found if e.tag == "member"])
+
+    def entries(self, path: str = "") -> tuple[Branch, ...]:
+        """Return the entries listed at a path."""
+        found = self.element.find(path) if path else self.element
+        return () if found is None else tuple([Branch(e) for e in found if e.tag == "entry"])
+
+    def flat(self) -> Flat:
+        """Return its shape and its texts."""
+        nodes = list(self.element.iter())
+        counts = tuple(map(len, self.element))
+        return (tuple([one.tag for one in nodes]), counts), [one.text for one in nodes]
+
+
+def _preorder(node: Node) -> Iterator[Node]:
+    yield node
+    for child in node.children:
+        yield from _preorder(child)
+
+
+def _said(element: ET.Element) -> str:
+    text = element.text
+    return text if text and not text.isspace() else ""
+
+
+def branch(text: str) -> Branch:
+    """Read a document as it stands; raise ``NotXml`` for any other text."""
+    return Branch(_parsed(text))
+
 
 def read(text: str) -> Node:
     """Read a document; raise ``NotXml`` for any other text."""
-    if _DECLARATION.search(text):
+    return of_element(_parsed(text))
+
+
+def _parsed(text: str) -> ET.Element:
+    if "<!" in text and _DECLARATION.search(text):
         raise NotXml("a document with declarations of its own is no device's")
     try:
-        return of_element(ET.fromstring(text.strip()))  # noqa: S314 - no declarations, see above
+        return ET.fromstring(text.strip())  # noqa: S314 - no declarations, see above
     except ET.ParseError as error:
         raise NotXml(f"not XML: {error}") from error
 
@@ -87,8 +226,8 @@ def read(text: str) -> Node:
 def of_element(element: ET.Element) -> Node:
     """Return an element without bookkeeping, comments and the space between elements."""
     children = tuple(of_element(child) for child in element if isinstance(child.tag, str))
-    text = "" if children else element.text or ""
-    return Node(element.tag, element.get("name", ""), text if text.strip() else "", children)
+    text = "" if children else _said(element)
+    return Node(element.tag, element.get("name", ""), text, children)
 
 
 def element_of(node: Node) -> ET.Element:

@@ -19,7 +19,7 @@ from knockctl_panos.plane.switches import Switches
 from knockctl_panos.semantics import PanosModel, zone_interface
 from knockctl_panos.semantics.memory import Registered, State
 from knockctl_panos.twin import Appliance, markup
-from knockctl_panos.xmltext import Node, read
+from knockctl_panos.xmltext import Node, Tree, read
 
 _PLACE = re.compile(r"rule (?P<quote>['\"])(?P<name>.*)(?P=quote)")
 _SOMEBODY = re.compile(r"whether somebody registers '(?P<tag>.*)' for the (?P<side>\w+)$")
@@ -89,17 +89,17 @@ class Rulebase:
         return self._rules[match["name"]]
 
 
-def _implied(document: Document) -> Iterable[Node]:
+def _implied(document: Document) -> Iterable[Tree]:
     """Yield what stands behind all rules, as it is configured where it is."""
     said = {node.name: node.children for node in reversed(list(document.last_rules()))}
     for name, action in (("intrazone-default", "allow"), ("interzone-default", "deny")):
-        words = {child.tag: child for child in said.get(name, ())}
+        words = {child.tag: child.node for child in said.get(name, ())}
         words.setdefault("action", Node("action", text=action))
         words.setdefault("log-end", Node("log-end", text="no"))
         yield Node("entry", name, children=tuple(words.values()))
 
 
-def _rule(node: Node, scopes: Iterable[Element]) -> Rule:
+def _rule(node: Tree, scopes: Iterable[Element]) -> Rule:
     name = node.word("log-setting")
     profiles = (
         entry

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from knockctl.automaton.alphabet import Ask, Atom, Of, flow, protocol
+from knockctl.automaton.chains import ChainRule, Program, Section, Stop
+from knockctl.automaton.conditions import Is as Asked
+from knockctl.automaton.conditions import every
 from knockctl.automaton.model import ClockName, Clocks, Reaction
 from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import FLAGS, LOOPBACK, OPENING_MASK, WirePacket
 from knockctl_panos.document import Document
+from knockctl_panos.document import Rulebase as Rules
 from knockctl_panos.semantics import memory
 from knockctl_panos.semantics.formula import Formula, Is, answered
 from knockctl_panos.semantics.logs import Change
 from knockctl_panos.semantics.memory import Memory, State, Switches
+from knockctl_panos.semantics.ours import Owned
+from knockctl_panos.semantics.program import CHAIN, chained
 from knockctl_panos.semantics.rules import Compiler, Destinations, Rule, Rulebase
 
 FAMILIES = (4, 6)
@@ -58,6 +64,8 @@ class PanosModel:
     """Whether a TCP segment that opens nothing and belongs to no session is dropped before any
     rule is asked: ``tcp-reject-non-syn``, on unless configured otherwise."""
     switches: Switches = field(default_factory=Switches)
+    ours: Owned = field(default_factory=Owned)
+    """What of it is the policies' own; nothing else asks for that but ``program``."""
 
     @cached_property
     def _rulebases(self) -> Mapping[int, Rulebase]:
@@ -107,6 +115,27 @@ class PanosModel:
         """Return the clocks of tags that end, and of logs on their way."""
         return memory.thresholds(state, self.switches)
 
+    # --- the rules as they stand ---
+
+    def program(self, family: int) -> Program:
+        """Return what packets to the policies' addresses meet, made of the compiled rules."""
+        compiler = Compiler(self.document, family, self.destinations)
+        first = (self._strays,) if self.reject_non_syn else ()
+        chain = (*first, *chained(self.document.rulebases, compiler, self.ours))
+        return Program((Section(CHAIN),), {CHAIN: chain}, untracks=self.untracks(family))
+
+    @property
+    def _strays(self) -> ChainRule:
+        """The firewall's own refusal of what belongs to no session: nobody's rule takes it away."""
+        asked = every((Asked(_TCP), Asked(_OPENING, wanted=False), Asked(_SESSION, wanted=False)))
+        where = "tcp-reject-non-syn"
+        return ChainRule(Stop(Verdict.REFUSE), asked, where, text=where, ours=True)
+
+    def untracks(self, family: int) -> bool:
+        """Tell whether some rule exempts packets from sessions: none can."""
+        del family
+        return False
+
     # --- what a kind of packet meets ---
 
     @cached_property
@@ -116,6 +145,18 @@ class PanosModel:
 
     def _specialised(self, family: int, ask: Ask, *, verdict: bool = True) -> Fate:
         return tuple(_Walk(self._rulebases[family], ask, self.whole, verdict).fate(self))
+
+
+def foreign_rules(
+    document: Document,
+    rulebases: Iterable[Rules],
+    family: int,
+    destinations: Destinations,
+    ours: Owned,
+) -> bool:
+    """Tell whether packets may meet foreign rules there before they have met all of ours."""
+    compiler = Compiler(document, family, destinations)
+    return any(not rule.ours for rule in chained(rulebases, compiler, ours))
 
 
 @dataclass(slots=True)

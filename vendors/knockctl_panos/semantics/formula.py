@@ -54,8 +54,8 @@ Formula = bool | Is | Tagged | Not | All | Either
 
 
 def guess(place: str, why: str) -> Is:
-    """Return what stands for something that only the firewall knows, named."""
-    return Is(Atom("chance", f"{UNINTERPRETED}{place}: {why}"))
+    """Return what stands for something that only the firewall knows, named; of no rule: alike."""
+    return Is(Atom("chance", f"{UNINTERPRETED}{place}: {why}" if place else UNINTERPRETED + why))
 
 
 def all_of(parts: Iterable[Formula]) -> Formula:

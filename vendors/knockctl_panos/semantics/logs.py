@@ -14,7 +14,7 @@ from ipaddress import ip_network
 from knockctl.automaton.alphabet import Atom, ports, protocol
 from knockctl_panos.semantics.expressions import NotUnderstood, parsed, unquoted
 from knockctl_panos.semantics.formula import Formula, Is, Side, all_of, any_of, guess, none_of
-from knockctl_panos.xmltext import Node
+from knockctl_panos.xmltext import Tree
 
 MINUTE = 60
 EVERYTHING = "all logs"
@@ -55,7 +55,7 @@ class Log:
     family: int
 
 
-def effects(profile: Node, log: Log) -> Iterator[Effect]:
+def effects(profile: Tree, log: Log) -> Iterator[Effect]:
     """Yield what a profile does to the logs of a rule."""
     for entry in profile.entries("match-list"):
         changes = tuple(_changes(entry))
@@ -68,7 +68,7 @@ def effects(profile: Node, log: Log) -> Iterator[Effect]:
             yield Effect(matches, changes)
 
 
-def _side(action: Node) -> Side | None:
+def _side(action: Tree) -> Side | None:
     """Return whose tags change; None where it is not an address of the packet, here."""
     tagging = action.find("type/tagging")
     if tagging is None:
@@ -79,7 +79,7 @@ def _side(action: Node) -> Side | None:
     return sides.get(tagging.word("target", "source-address")) if here else None
 
 
-def _changes(entry: Node) -> Iterator[Change]:
+def _changes(entry: Tree) -> Iterator[Change]:
     for action in entry.entries("actions"):
         tagging = action.find("type/tagging")
         if tagging is None or tagging.word("target") == "user":
@@ -90,7 +90,7 @@ def _changes(entry: Node) -> Iterator[Change]:
         yield from (Change(tag, side, seconds) for tag in tagging.members("tags"))
 
 
-def _matches(entry: Node, log: Log) -> Formula:
+def _matches(entry: Tree, log: Log) -> Formula:
     if entry.word("log-type", "traffic") != "traffic":
         return guess(log.place, f"whether a log of another type matches {entry.name!r}")
     text = entry.word("filter")

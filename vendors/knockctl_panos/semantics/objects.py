@@ -6,10 +6,11 @@ external list, a region) is guessed at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address, ip_network
+from socket import AF_INET, inet_pton
 
 from knockctl.automaton.alphabet import Atom, Ranges, ports, protocol
 from knockctl_panos.document import Document
@@ -23,11 +24,14 @@ from knockctl_panos.semantics.formula import (
     any_of,
     guess,
 )
-from knockctl_panos.xmltext import Node
+from knockctl_panos.xmltext import Tree
 
 # What every firewall has without its being configured.
 _PREDEFINED = {"service-http": ((80, 80), (8080, 8080)), "service-https": ((443, 443),)}
 _ANY_PORT = ((0, 65535),)
+_V4 = 4
+_HOSTS = {str(bits): (1 << 32 - bits) - 1 for bits in range(33)}
+"""By the lengths of prefixes, the bits behind them."""
 
 
 @dataclass
@@ -36,29 +40,37 @@ class Objects:
 
     document: Document
     family: int
-    written: frozenset[str] = frozenset()
-    """Tags that logs register."""
-    _tagged: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for node in self._addresses.values():
-            for tag in node.members("tag"):
-                self._tagged.setdefault(tag, []).extend(self._literal(_value(node)) or ())
+    writing: Callable[[], Iterable[str]] = tuple
+    """Returns the tags that logs register."""
 
     @cached_property
-    def _addresses(self) -> Mapping[str, Node]:
+    def written(self) -> frozenset[str]:
+        """Tags that logs register."""
+        return frozenset(self.writing())
+
+    @cached_property
+    def _tagged(self) -> Mapping[str, list[tuple[int, int]]]:
+        """By tags, what the objects that carry them stand for."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for node in self._addresses.values():
+            for tag in node.members("tag"):
+                found.setdefault(tag, []).extend(self._literal(_value(node)) or ())
+        return found
+
+    @cached_property
+    def _addresses(self) -> Mapping[str, Tree]:
         return self.document.found("address")
 
     @cached_property
-    def _groups(self) -> Mapping[str, Node]:
+    def _groups(self) -> Mapping[str, Tree]:
         return self.document.found("address-group")
 
     @cached_property
-    def _services(self) -> Mapping[str, Node]:
+    def _services(self) -> Mapping[str, Tree]:
         return self.document.found("service")
 
     @cached_property
-    def _service_groups(self) -> Mapping[str, Node]:
+    def _service_groups(self) -> Mapping[str, Tree]:
         return self.document.found("service-group")
 
     # --- addresses ---
@@ -70,15 +82,35 @@ class Objects:
         for one in self._flat(names, frozenset()):
             if one == "any":
                 return True
-            node = self._groups.get(one) or self._addresses.get(one)
-            literal = self._literal(_value(node) if node else one)
-            if node is not None and node.child("dynamic") is not None:
-                others.append(self._dynamic(node, side, place))
-            elif literal is None:
-                others.append(guess(place, f"whether the {side} is in {one!r}"))
-            else:
+            literal = self.spans(one)
+            if literal is not None:
                 ranges += literal
+                continue
+            group = self._groups.get(one)
+            if group is not None and group.child("dynamic") is not None:
+                others.append(self._dynamic(group, side, place))
+            else:
+                others.append(guess(place, f"whether the {side} is in {one!r}"))
         return any_of([*_within(side, ranges), *others])
+
+    def ranges(self, names: Sequence[str]) -> Ranges | None:
+        """Return the addresses these stand for; None where no configuration tells them all."""
+        found = [self.spans(one) for one in self._flat(names, frozenset())]
+        if None in found:
+            return None
+        return tuple(span for some in found for span in some or ())
+
+    def spans(self, name: str) -> Ranges | None:
+        """Return the addresses of a literal, or of an object, that is no group."""
+        known = self._known
+        if name not in known:
+            node = self._groups.get(name) or self._addresses.get(name)
+            known[name] = self._literal(_value(node) if node else name)
+        return known[name]
+
+    @cached_property
+    def _known(self) -> dict[str, Ranges | None]:
+        return {"any": None}
 
     def _flat(self, names: Iterable[str], above: frozenset[str]) -> Iterator[str]:
         """Yield what is in static groups in their place."""
@@ -91,6 +123,9 @@ class Objects:
 
     def _literal(self, text: str) -> Ranges | None:
         """Return the addresses a text stands for, of this family; None where it is none."""
+        quick = _plain_v4(text)
+        if quick is not None:
+            return (quick,) if self.family == _V4 else ()
         first, dash, last = text.partition("-")
         try:
             if dash:
@@ -104,7 +139,7 @@ class Objects:
             return ()
         return ((int(network.network_address), int(network.broadcast_address)),)
 
-    def _dynamic(self, group: Node, side: Side, place: str) -> Formula:
+    def _dynamic(self, group: Tree, side: Side, place: str) -> Formula:
         """Return whether an address has the tags a group asks for."""
 
         def term(words: list[str]) -> Formula:
@@ -153,9 +188,22 @@ class Objects:
                 yield from self._flat_services(group.members("members"), above | {name})
 
 
-def _value(node: Node) -> str:
+def _value(node: Tree) -> str:
     """Return the address of an object that has one; an empty text otherwise."""
     return node.word("ip-netmask") or node.word("ip-range")
+
+
+def _plain_v4(text: str) -> tuple[int, int] | None:
+    """Return the addresses of most texts there are, quickly; None for all others."""
+    address, slash, length = text.partition("/")
+    try:
+        first = int.from_bytes(inet_pton(AF_INET, address), "big")
+    except (OSError, ValueError):
+        return None
+    if not slash:
+        return first, first
+    hosts = _HOSTS.get(length)
+    return None if hosts is None else (first & ~hosts, first | hosts)
 
 
 def _within(side: Side, ranges: Iterable[tuple[int, int]]) -> tuple[Is, ...]:
@@ -163,7 +211,7 @@ def _within(side: Side, ranges: Iterable[tuple[int, int]]) -> tuple[Is, ...]:
     return (Is(Atom(side, found)),) if found else ()
 
 
-def _service(node: Node, place: str) -> Formula:
+def _service(node: Tree, place: str) -> Formula:
     found: list[Formula] = []
     protocols = node.child("protocol")
     for one in protocols.children if protocols else ():

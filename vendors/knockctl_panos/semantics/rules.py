@@ -13,6 +13,7 @@ from functools import cached_property
 from knockctl.automaton.alphabet import UNINTERPRETED, Atom, Network, within
 from knockctl.automaton.verdict import Verdict
 from knockctl_panos.document import Document
+from knockctl_panos.rows import SILENT
 from knockctl_panos.semantics.formula import (
     All,
     Formula,
@@ -26,7 +27,7 @@ from knockctl_panos.semantics.formula import (
 )
 from knockctl_panos.semantics.logs import Effect, Log, effects
 from knockctl_panos.semantics.objects import Objects
-from knockctl_panos.xmltext import Node
+from knockctl_panos.xmltext import Node, Tree
 
 ANY = ("any",)
 _ZONE = "zone {}"
@@ -35,16 +36,9 @@ _UNDERSTOOD = frozenset(
     (
         *("from", "to", "source", "destination", "application", "service", "action"),
         *("negate-source", "negate-destination", "disabled", "rule-type"),
-        *("log-setting", "log-start", "log-end"),
     )
 )
-# Words that decide nothing about a packet; profiles inspect what a rule has let in.
-_SILENT = frozenset(
-    (
-        *("description", "tag", "group-tag", "option", "profile-setting", "icmp-unreachable"),
-        *("uuid", "qos"),
-    )
-)
+_SAID = _UNDERSTOOD | SILENT
 _ANYWAY = ("source-user", "category", "hip-profiles", "source-hip", "destination-hip")
 _ACTIONS = {
     "allow": Verdict.ACCEPT,
@@ -66,6 +60,20 @@ def zone_interface(zone: str) -> str:
 
 def _in(zone: str) -> Atom:
     return Atom("interface", zone_interface(zone))
+
+
+def in_force(node: Tree) -> bool:
+    """Tell whether a rule is switched on."""
+    return node.word("disabled") != "yes"
+
+
+def action(node: Tree) -> Verdict | None:
+    """Return what a rule does with packets it matches; None where nobody here understands it."""
+    return _ACTIONS.get(_action(node))
+
+
+def _action(node: Tree) -> str:
+    return node.word("action", "allow")
 
 
 @dataclass(frozen=True)
@@ -128,18 +136,20 @@ class Compiler:
     document: Document
     family: int
     destinations: Destinations = ()
-    profiles: Mapping[str, Node] = field(init=False)
+    objects: Objects = field(init=False)
 
     def __post_init__(self) -> None:
-        self.profiles = self.document.found("log-settings/profiles")
+        self.objects = Objects(self.document, self.family, self._written)
+
+    @cached_property
+    def profiles(self) -> Mapping[str, Tree]:
+        """Log-forwarding profiles."""
+        return self.document.found("log-settings/profiles")
 
     def rulebase(self) -> Rulebase:
         """Compile; of what logs register, only tags that some rule asks for are kept."""
-        nodes = [node for node in self.document.rules() if node.word("disabled") != "yes"]
-        last = list(self._last())
-        objects = Objects(self.document, self.family, frozenset(self._written([*nodes, *last])))
-        rules = [self._rule(node, objects) for node in nodes]
-        tail = [self._tail(node, objects) for node in last]
+        rules = [rule for node in self._nodes for rule in self._rules(node)]
+        tail = [self._tail(node) for node in self._last]
         asked = {
             leaf.tag
             for rule in rules
@@ -151,13 +161,17 @@ class Compiler:
             tuple(_pruned(rule, asked) for rule in tail),
         )
 
-    def _written(self, nodes: Iterable[Node]) -> Iterator[str]:
-        """Yield every tag that logs of these rules may register."""
-        for name in {node.word("log-setting") for node in nodes}:
+    @cached_property
+    def _nodes(self) -> tuple[Tree, ...]:
+        return tuple(node for node in self.document.rules() if in_force(node))
+
+    def _written(self) -> Iterator[str]:
+        """Yield every tag that logs of the rules in force may register."""
+        for name in {node.word("log-setting") for node in (*self._nodes, *self._last)}:
             for entry in self.profiles[name].entries("match-list") if name in self.profiles else ():
-                for action in entry.entries("actions"):
-                    if action.word("type/tagging/action") == "add-tag":
-                        yield from action.members("type/tagging/tags")
+                for one in entry.entries("actions"):
+                    if one.word("type/tagging/action") == "add-tag":
+                        yield from one.members("type/tagging/tags")
 
     @cached_property
     def _inside(self) -> tuple[tuple[Is, frozenset[str]], ...]:
@@ -170,21 +184,40 @@ class Compiler:
 
     # --- one rule ---
 
-    def _rule(self, node: Node, objects: Objects) -> Rule:
+    def _rules(self, node: Tree) -> Iterator[Rule]:
+        """Yield what a rule does: what an action does that nobody here knows, may be either."""
+        verdict = action(node)
+        if verdict is not None:
+            yield self._rule(node, verdict)
+            return
+        for one in (Verdict.ACCEPT, Verdict.REFUSE):
+            rule = self._rule(node, one)
+            said = guess(rule.place, f"whether its action {_action(node)!r} does {one.value}")
+            yield replace(rule, condition=all_of([*_parts(rule.condition), said]))
+
+    def _rule(self, node: Tree, verdict: Verdict) -> Rule:
         place = f"rule {node.name!r}"
-        source = objects.addresses(node.members("source") or ANY, "source", place)
-        target = objects.addresses(node.members("destination") or ANY, "destination", place)
-        if node.word("negate-source") == "yes":
-            source = none_of(source)
-        if node.word("negate-destination") == "yes":
-            target = none_of(target)
-        service = objects.services(node.members("service") or ANY, place)
-        reach = all_of([target, *self._zones(node, place)])
-        verdict = _ACTIONS.get(node.word("action", "allow"), Verdict.REFUSE)
-        condition = all_of([*_parts(reach), service, source, *self._guesses(node, place, verdict)])
+        target = self.target(node, place)
+        reach = all_of([target, *self.zones(node, place)])
+        asked = (self.service(node, place), self.source(node, place))
+        condition = all_of([*_parts(reach), *asked, *self.guesses(node, place)])
         return self._logging(Rule(place, condition, reach, verdict), node)
 
-    def _guesses(self, node: Node, place: str, verdict: Verdict) -> Iterator[Formula]:
+    def source(self, node: Tree, place: str) -> Formula:
+        """Return whether a packet comes from where a rule says."""
+        found = self.objects.addresses(node.members("source") or ANY, "source", place)
+        return none_of(found) if node.word("negate-source") == "yes" else found
+
+    def target(self, node: Tree, place: str) -> Formula:
+        """Return whether a packet goes to an address that a rule says."""
+        found = self.objects.addresses(node.members("destination") or ANY, "destination", place)
+        return none_of(found) if node.word("negate-destination") == "yes" else found
+
+    def service(self, node: Tree, place: str) -> Formula:
+        """Return whether a packet is for a service that a rule says."""
+        return self.objects.services(node.members("service") or ANY, place)
+
+    def guesses(self, node: Tree, place: str) -> Iterator[Formula]:
         """Yield what only the firewall knows of a rule.
 
         An application is known once a session is under way: a rule that allows some lets the
@@ -192,18 +225,17 @@ class Compiler:
         """
         for part in node.children:
             said = tuple(child.text for child in part.children)
-            if part.tag in _UNDERSTOOD | _SILENT or (part.tag in _ANYWAY and said in (ANY, ())):
+            if part.tag in _SAID or (part.tag in _ANYWAY and said in (ANY, ())):
                 continue
             if part.tag == "target" and not node.entries("target/devices"):
                 continue
             yield guess(place, f"what its {part.tag} means")
         applications = node.members("application") or ANY
-        if applications != ANY and verdict is Verdict.REFUSE:
+        if applications != ANY and action(node) is not Verdict.ACCEPT:
             yield guess(place, "whether the packet is of its applications")
-        if node.word("action", "allow") not in _ACTIONS:
-            yield guess(place, f"what its action {node.word('action')!r} does")
 
-    def _zones(self, node: Node, place: str) -> Iterator[Formula]:
+    def zones(self, node: Tree, place: str) -> Iterator[Formula]:
+        """Yield what a rule asks of the zones a packet comes from and goes to."""
         came, goes = node.members("from") or ANY, node.members("to") or ANY
         if came != ANY:
             yield any_of(Is(_in(zone)) for zone in came)
@@ -235,7 +267,7 @@ class Compiler:
             unknown = all_of([none_of(here), unknown])
         return any_of([*found, unknown])
 
-    def _logging(self, rule: Rule, node: Node) -> Rule:
+    def _logging(self, rule: Rule, node: Tree) -> Rule:
         """Add what the rule's logs do: refused packets log at once (fact sheet 2.4)."""
         profile = self.profiles.get(node.word("log-setting"))
         if profile is None:
@@ -245,11 +277,10 @@ class Compiler:
 
         def doing(subtype: str) -> tuple[Effect, ...]:
             zones = frozenset(node.members("to") or ANY)
-            action = node.word("action", "allow")
             log = Log(
                 node.name,
                 rule.place,
-                action,
+                _action(node),
                 subtype,
                 _in,
                 frozenset() if "any" in zones else zones,
@@ -267,23 +298,27 @@ class Compiler:
 
     # --- what is behind all rules ---
 
-    def _last(self) -> Iterator[Node]:
-        """Yield the two rules that every firewall has, as they are configured."""
+    @cached_property
+    def _last(self) -> tuple[Tree, ...]:
+        """The two rules that every firewall has, as they are configured."""
+        return tuple(self._defaults())
+
+    def _defaults(self) -> Iterator[Node]:
         said = {node.name: node for node in reversed(list(self.document.last_rules()))}
         for name, kind, action in (
             ("intrazone-default", "intrazone", "allow"),
             ("interzone-default", "interzone", "deny"),
         ):
-            node = said.get(name, Node("entry", name))
+            node = said[name].node if name in said else Node("entry", name)
             words = {child.tag: child for child in node.children}
             words["rule-type"] = Node("rule-type", text=kind)
             words.setdefault("action", Node("action", text=action))
             words.setdefault("log-end", Node("log-end", text="no"))
             yield replace(node, children=tuple(words.values()))
 
-    def _tail(self, node: Node, objects: Objects) -> Rule:
+    def _tail(self, node: Tree) -> Rule:
         """Compile one of the last two: what the first doesn't match is the second's."""
-        rule = self._rule(node, objects)
+        rule = self._rule(node, action(node) or Verdict.REFUSE)
         if node.name == "interzone-default":
             return replace(rule, condition=True)
         return replace(rule, condition=self._same_zone(f"rule {node.name!r}"))

@@ -1,0 +1,81 @@
+"""Rules as rows of words: what thousands of them are told apart by, before any is compiled.
+
+Two rules with the same words in the same shape mean the same, whatever their names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from knockctl_panos.xmltext import Flat, Tree
+
+SILENT = frozenset(
+    (
+        *("description", "tag", "group-tag", "option", "profile-setting", "icmp-unreachable"),
+        *("uuid", "qos", "log-setting", "log-start", "log-end"),
+    )
+)
+"""Words that decide nothing about the packets a rule matches; logs tell of them afterwards."""
+_ASKED = ("source", "destination", "service")
+
+Words = Callable[[Sequence[str | None]], Any]
+"""Takes some words out of a row."""
+
+
+class Layout(NamedTuple):
+    """Where the words are, in rows of one shape."""
+
+    number: int
+    """Layouts of one number have the same shape but for sources, destinations and services."""
+    source: Words
+    target: Words
+    service: Words
+    rest: Words
+
+
+Row = tuple[str, Tree, Layout, Sequence[str | None]]
+"""A rule's name, the rule, and its words."""
+
+
+def rows(rules: Iterable[Tree]) -> list[Row]:
+    """Read rules as rows."""
+    layouts: dict[Any, Layout] = {}
+    numbers: dict[Any, int] = {}
+    made = []
+    for rule in rules:
+        shape, texts = rule.flat()
+        layout = layouts.get(shape)
+        if layout is None:
+            layout = layouts[shape] = _layout(rule, numbers)
+        made.append((rule.name, rule, layout, texts))
+    return made
+
+
+def _layout(rule: Tree, numbers: dict[Any, int]) -> Layout:
+    """Find out where a rule has its words: texts stand in the order of the elements."""
+    asked: dict[str, tuple[int, ...]] = dict.fromkeys(_ASKED, ())
+    kept: list[int] = []
+    shape: list[Flat | Any] = []
+    at = 1
+    for child in rule.children:
+        (tags, counts), _ = child.flat()
+        spots = range(at, at + len(tags))
+        if child.tag in asked:
+            asked[child.tag] = tuple(spots[1:])
+        elif child.tag not in SILENT:
+            kept += spots
+            shape.append((tags, counts))
+        at += len(tags)
+    number = numbers.setdefault(tuple(shape), len(numbers))
+    source, target, service = (_words(asked[name]) for name in _ASKED)
+    return Layout(number, source, target, service, _words(tuple(kept)))
+
+
+def _words(spots: tuple[int, ...]) -> Words:
+    return itemgetter(*spots) if spots else _none
+
+
+def _none(texts: Sequence[str | None]) -> None:
+    del texts
