@@ -174,7 +174,8 @@ def stake(site: Site, role: Role, source: Address, states: list[tuple[State, ...
     for number, posture in enumerate(states):
         after = step(site, posture, packet, 0.0)
         result = _with(result, posture, after, start=number == 0)
-    return result
+    # Where flows aren't known, what answers them is let in to other ports, too, whoever sends it.
+    return result if role.name == "service" else replace(result, accepted=False)
 
 
 def _with(known: Stake, before: tuple[State, ...], after: Step, *, start: bool) -> Stake:

@@ -258,6 +258,8 @@ def _ends(following: Iterable[str]) -> bool:
 
 
 def _names_ours(text: str) -> bool:
+    if OWN_NAME not in text:
+        return False
     words = text.split()
     return words[:1] != ["remark"] and any(word.startswith(OWN_NAME) for word in words)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, ip_address, ip_network
 from socket import inet_aton
 
@@ -70,6 +70,8 @@ class Entry:
     """How long its temporary entries last at most; 0: no limit."""
     understood: bool = True
     """Whether it permits or denies at all."""
+    ours: bool = False
+    """Whether it is marked as ours."""
     _condition: Condition | None = None
 
     @property
@@ -123,7 +125,14 @@ class Lists:
         return self._compiled[name, family]
 
     def _list(self, texts: tuple[str, ...] | None, name: str) -> tuple[Entry, ...] | None:
-        return None if texts is None else tuple(self.entry(text, name) for text in texts)
+        if texts is None:
+            return None
+        found = [self.entry(text, name) for text in texts]
+        for entry, ours in zip(found, self.document.owned(name), strict=False):
+            entry.ours = ours
+        if all(entry.understood for entry in found):
+            return tuple(found)
+        return tuple(one for entry in found for one in _either(entry))
 
     def entry(self, text: str, where: str = "") -> Entry:
         """Compile one entry of a list of that name."""
@@ -155,10 +164,19 @@ class Lists:
             if said[0] == "timeout":
                 minutes, said = int(said[1]), said[2:]
         if said[:1] not in (["permit"], ["deny"]):
-            tail = _tail([guess(place, "what it does")], ALWAYS)
-            return Entry(where, text, permits=False, ranges=(), tail=tail, understood=False)
+            return Entry(where, text, permits=False, ranges=(), tail=Tail(), understood=False)
         tail, source = _Reader(said[1:], place, self.document).read()
         return Entry(where, text, said[0] == "permit", (), tail, source, dynamic, minutes)
+
+
+def _either(entry: Entry) -> Iterator[Entry]:
+    """Yield an entry; for one that isn't understood, two: it may permit, or deny."""
+    if entry.understood:
+        yield entry
+        return
+    for permits, what in ((True, "whether it permits"), (False, "whether it denies")):
+        tail = _tail([guess(entry.place, what)], ALWAYS)
+        yield replace(entry, permits=permits, tail=tail)
 
 
 _PLAIN = re.compile(

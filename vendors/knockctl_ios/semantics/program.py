@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from itertools import groupby
-from operator import itemgetter
 
 from knockctl.automaton.alphabet import UNINTERPRETED, Atom
 from knockctl.automaton.chains import (
@@ -34,7 +32,7 @@ from knockctl_ios.semantics.overlap import Boxes, meet
 from knockctl_ios.semantics.surroundings import Surroundings
 from knockctl_ios.semantics.ways import Stage, Way
 
-_TOP, _BEHIND = "in", "behind"
+_TOP, _BEHIND, _FOR_WHO_IS_IN = "in", "behind", "behind, for who is in"
 _NO_LIST = "no ip access-group judges what comes in"
 _TEMPORARY = "who has a temporary entry of {}"
 
@@ -44,7 +42,9 @@ def program(around: Surroundings, family: int) -> Program:
     if family != 4:
         return Program()
     found = _Chains(around)
-    chains = {_TOP: tuple(found.top()), _BEHIND: found.behind, **found.chains}
+    chains = {_TOP: tuple(found.top()), **found.chains}
+    chains[_BEHIND] = found.behind
+    chains[_FOR_WHO_IS_IN] = tuple(map(_no_way_in, found.behind))
     return Program((Section(_TOP),), chains)
 
 
@@ -86,7 +86,7 @@ class _Chains:
             yield from self._list(bound[mine[0]])
 
     def _owned(self, name: str) -> bool:
-        return any(self.around.document.owned(name))
+        return any(self._of_ours(name))
 
     def _ways(self, stage: Stage) -> Iterator[ChainRule]:
         for way in self.around.ways:
@@ -103,17 +103,15 @@ class _Chains:
         if not entries:
             yield from self._permitted(Every(), where, "there is no such list: it permits all")
             return
-        owned = document.owned(name) or (False,) * len(entries)
-        last = max((at for at, ours in enumerate(owned) if ours), default=None)
+        last = max((at for at, entry in enumerate(entries) if entry.ours), default=None)
         hull: Boxes = ({},) if last is None else self._hull
-        for mine, some_ in groupby(zip(entries[: _end(last)], owned, strict=False), itemgetter(1)):
-            for row in _rows(entry for entry, _ in some_):
-                if mine or row[0].dynamic or not row[0].understood:
-                    for entry in row:
-                        yield from self._single(entry, where, ours=mine)
-                else:
-                    for alike in _alike(row, hull):
-                        yield from self._plain(alike, where)
+        for row in _rows(entries[: _end(last)]):
+            if row[0].ours or row[0].dynamic or not row[0].understood:
+                for entry in row:
+                    yield from self._single(entry, where)
+            else:
+                for alike in _alike(row, hull):
+                    yield from self._plain(alike, where)
         if last is None:
             yield ChainRule(Stop(Verdict.REFUSE), Every(), where, 0, "the end of the list")
 
@@ -125,10 +123,15 @@ class _Chains:
         else:
             yield ChainRule(Stop(Verdict.REFUSE), condition, where, 0, first.text, parts=parts)
 
-    def _single(self, entry: Entry, where: str, *, ours: bool) -> Iterator[ChainRule]:
+    def _single(self, entry: Entry, where: str) -> Iterator[ChainRule]:
         """Yield what stands for an entry of ours, a dynamic one, or one that isn't understood."""
+        ours = entry.ours
         if not entry.understood:
-            yield ChainRule(Anything(), Every(), where, 0, entry.text)
+            if not entry.permits:
+                # The other half of what it may do.
+                return
+            guess = Open(f"{where}: {entry.text}", "guess")
+            yield ChainRule(Anything(), guess, where, 0, entry.text)
             return
         how = self.around.switches
         if entry.dynamic and not (entry.permits or how.denying):
@@ -175,7 +178,8 @@ class _Chains:
             self.chains[chain] = (ChainRule(Call(_BEHIND)), accepts)
             yield ChainRule(Call(chain), condition, where, 0, text)
         else:
-            yield ChainRule(Call(_BEHIND), condition, where, 0, text, ours)
+            chain = _FOR_WHO_IS_IN if _open(condition) else _BEHIND
+            yield ChainRule(Call(chain), condition, where, 0, text, ours)
             yield ChainRule(action, condition, where, 0, text, ours, parts)
 
     # --- behind it ---
@@ -190,7 +194,7 @@ class _Chains:
         policies = sorted(self.around.policies, key=lambda some_: any(map(_is_ours, some_)))
         for number, classes in enumerate(policies):
             rules = tuple(self._policy(classes))
-            if any(isinstance(rule.action, Stop) for rule in rules):
+            if rules:
                 chain = f"policy {number}"
                 self.chains[chain] = rules
                 yield ChainRule(Call(chain), Every(), "control-plane", 0, "service-policy input")
@@ -199,10 +203,13 @@ class _Chains:
         """Yield the classes of a policy: what drops knocks that ours would drop is as good as ours.
 
         What is dropped is logged, and counts; from a class that doesn't drop it, a knock comes
-        through to the router. That policing drops something now and then is nobody's concern.
+        through to the router. That policing drops something of what comes too often takes nothing
+        away from anybody, but nobody can be sure to come through.
         """
         last = max((at for at, one in enumerate(classes) if _is_ours(one)), default=-1)
-        for at, one in enumerate(classes):
+        drops = (at for at, one in enumerate(classes) if one.drops or one.unsure)
+        # Behind the last that may drop, it makes no difference what class it is.
+        for at, one in enumerate(classes[: max(drops, default=-1) + 1]):
             found = self._class(one)
             where, _, text = one.name.partition(", ")
             knocks = every([found, self._knocks])
@@ -217,6 +224,9 @@ class _Chains:
                     unsure = [Is(one.unsure, wanted=False)] if one.unsure else []
                     yield from self._taken(every([knocks, *unsure]), where, text)
                     yield rule(Stop(Verdict.REFUSE), knocks, ours=True)
+                if one.unsure:
+                    # Whoever comes on has not been dropped, which nobody here can tell.
+                    yield rule(Leave(), every([found, Is(one.unsure)]))
                 yield rule(Leave(), found)
 
     def _taken(self, condition: Condition, where: str, text: str) -> Iterator[ChainRule]:
@@ -272,8 +282,7 @@ class _Chains:
         return tuple(box for entry in mine for box in entry.tail.boxes) or ({},)
 
     def _of_ours(self, name: str) -> Iterator[Entry]:
-        entries, owned = self.around.lists.entries(name) or (), self.around.document.owned(name)
-        return (entry for entry, ours in zip(entries, owned, strict=False) if ours)
+        return (entry for entry in self.around.lists.entries(name) or () if entry.ours)
 
 
 def _rows(entries: Iterable[Entry]) -> Iterator[Sequence[Entry]]:
@@ -289,8 +298,9 @@ def _rows(entries: Iterable[Entry]) -> Iterator[Sequence[Entry]]:
 
 
 def _same(one: Entry, other: Entry) -> bool:
-    plain = not (one.dynamic or other.dynamic)
-    return plain and one.understood and other.understood and one.permits is other.permits
+    if one.dynamic or other.dynamic or not (one.understood and other.understood):
+        return False
+    return one.permits is other.permits and one.ours is other.ours
 
 
 def _alike(row: Iterable[Entry], hull: Boxes) -> Iterator[Sequence[Entry]]:
@@ -331,6 +341,12 @@ def _of_way(way: Way) -> ChainRule:
     if not text:
         where, text = "configuration", way.place
     return ChainRule(Stop(way.verdict), asked(way.condition), where, 0, text)
+
+
+def _no_way_in(rule: ChainRule) -> ChainRule:
+    """Return a rule for who is in already: one that accepts makes no difference to them."""
+    accepts = isinstance(rule.action, Stop) and rule.action.verdict is Verdict.ACCEPT
+    return replace(rule, action=Leave()) if accepts else rule
 
 
 def _is_ours(one: plane.Class) -> bool:
