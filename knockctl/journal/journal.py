@@ -54,8 +54,12 @@ class Journal:
         self.url = url
         self._sealer = sealer
         self._engine = _engine(url, busy_seconds)
-        with self._errors():
-            self._prepare()
+        try:
+            with self._errors():
+                self._prepare()
+        except BaseException:
+            self._engine.dispose()
+            raise
 
     def __enter__(self) -> Self:
         """Return the journal."""
@@ -294,10 +298,13 @@ def _engine(url: str, busy_seconds: float) -> sa.Engine:
     @sa.event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: object) -> None:
         connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+        try:
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+                connection.execute(f"PRAGMA {pragma}").close()
+        except BaseException:
+            # The pool knows nothing yet of a connection that it would have to close.
+            connection.close()
+            raise
 
     # A transaction that will write takes the write lock at once and so waits its turn; one that
     # begins by reading would fail as soon as somebody else has written in between.

@@ -74,7 +74,8 @@ def test_snapshots_are_sealed_and_words_redacted(tmp_path):
 
 
 def test_the_file_is_the_users_alone(tmp_path):
-    Journal(url(tmp_path, "deep/er/j.db"), SEALER)
+    with Journal(url(tmp_path, "deep/er/j.db"), SEALER):
+        pass
     path = tmp_path / "deep" / "er" / "j.db"
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
@@ -101,7 +102,8 @@ FIRST = """
 import sys
 from knockctl.journal.journal import Journal
 from knockctl.policy.seal import Sealer
-Journal(sys.argv[1], Sealer(b"s" * 32)).history()
+with Journal(sys.argv[1], Sealer(b"s" * 32)) as journal:
+    journal.history()
 """
 
 
@@ -163,7 +165,8 @@ def test_what_is_no_journal_says_so(tmp_path):
 
 
 def test_a_newer_journal_is_refused(tmp_path):
-    Journal(url(tmp_path), SEALER)
+    with Journal(url(tmp_path), SEALER):
+        pass
     with sqlite3.connect(tmp_path / "j.db") as raw:
         raw.execute("update knockctl_meta set value = '99'")
     raw.close()

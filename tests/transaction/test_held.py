@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from contextlib import closing
 from dataclasses import replace
 from ipaddress import ip_address
 
@@ -128,7 +129,7 @@ def test_a_journal_that_fails_midway_takes_it_back_or_says_that_it_stays(ann, bo
         def observer(device, step, phase):
             del device
             if (step, phase) == (Step.READ_BACK, "after"):
-                with sqlite3.connect(operator.journal_path) as connection:
+                with closing(sqlite3.connect(operator.journal_path)) as connection:
                     connection.execute("drop table knockctl_changes")
 
         return operator.run("deploy", SSH, observer=observer)
