@@ -23,6 +23,7 @@ from knockctl.automaton.boxes import (
     fewer,
     inside,
 )
+from knockctl.automaton.cells import TooManyCells
 from knockctl.automaton.chains import (
     Anything,
     Call,
@@ -34,7 +35,7 @@ from knockctl.automaton.chains import (
     Section,
     Stop,
 )
-from knockctl.automaton.conditions import Open
+from knockctl.automaton.conditions import Condition, Open, atoms
 from knockctl.automaton.live import Live
 from knockctl.automaton.passages import Outcome, Passage, Swept, by_rule
 from knockctl.automaton.regions import Space
@@ -236,3 +237,28 @@ def _spared(opens: frozenset[Open]) -> frozenset[Open]:
 
 def _altered(part: Box, fields: Overlay) -> Box:
     return replace(part, overlay=tuple(sorted({**dict(part.overlay), **dict(fields)}.items())))
+
+
+_SAMPLES = dict.fromkeys(
+    ("protocol", "source", "destination", "port", "flags", "flow", "destination_type"), ()
+)
+
+
+def lets_past(program: Program, family: int, asked: Iterable[Condition], interface: str) -> bool:
+    """Tell whether a rule that isn't ours may accept packets that match one of the conditions.
+
+    ``interface``: one that nobody names. Where the rules are too tangled to tell, they may.
+    """
+    asked = tuple(asked)
+    rules = (rule.condition for chain in program.chains.values() for rule in chain)
+    found = (atom for condition in (*rules, *asked) for atom in atoms(condition))
+    plain = (atom for atom in found if atom.field not in ("chance", MARK))
+    try:
+        space = Space.of(family, plain, {**_SAMPLES, "interface": (interface,)})
+        every = {name: cells.all for name, cells in space.fields.items()}
+        matches = Matches(space)
+        start = [{**every, **masks} for one in asked for masks, _ in matches.boxes(one, ())]
+        swept = Sweep(program, space).run(start)
+    except (TooManyCells, TooTangled):
+        return True
+    return any(p.verdict is not Verdict.REFUSE and not p.rule.ours for p in swept.passages)

@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from knockctl.automaton.exposures import Kind
+from knockctl.automaton.findings import Kind
 from knockctl_routeros import VENDOR
 from tests.fixtures.routeros_judged import (
     CAREFUL,

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from knockctl.automaton.alphabet import Atom, flow, ports, protocol
-from knockctl.automaton.boxes import TooTangled
-from knockctl.automaton.cells import TooManyCells
-from knockctl.automaton.chains import Program
-from knockctl.automaton.conditions import atoms
-from knockctl.automaton.regions import Space
-from knockctl.automaton.sweep import Sweep
-from knockctl.automaton.verdict import Verdict
+from knockctl.automaton.conditions import Every, Is
+from knockctl.automaton.sweep import lets_past
 from knockctl.automaton.wire import FLAGS, LOOPBACK, OPENING_MASK
 from knockctl.ports import Span, merged
 from knockctl.vendor import Reading
@@ -20,8 +15,6 @@ from knockctl_iptables.parse import IPV4, IPV6, LinuxReading, sections
 from knockctl_iptables.semantics import LinuxModel, saved
 
 _OPTIONS_OF_PORTS = ("--dport", "--dports")
-_OPENING = Atom("flags", (OPENING_MASK, FLAGS["syn"]))
-_FRESH, _HERE = flow("fresh"), Atom("destination_type", frozenset(("LOCAL",)))
 
 
 def places(running: LinuxReading, goal: LinuxConfig) -> dict[Family, int]:
@@ -64,44 +57,20 @@ def _lets_in(running: LinuxReading, will: Table, family: Family) -> bool:
     spans = merged(governed_ports(will))
     text = sections(running.text).get(IPV4 if family == 4 else IPV6, "")
     program = LinuxModel(saved({family: text})).program(family)
-    try:
-        return _accepts(program, family, spans)
-    except (TooManyCells, TooTangled):
-        return True
-
-
-def _accepts(program: Program, family: Family, spans: tuple[Span, ...]) -> bool:
-    own = (_OPENING, _FRESH, _HERE, protocol("tcp"), protocol("udp"), Atom("interface", LOOPBACK))
-    by = {
-        kind: ports(*((s.first, s.last) for s in spans if s.protocol == kind))
-        for kind in ("tcp", "udp")
-    }
     asked = [
-        a for chain in program.chains.values() for rule in chain for a in atoms(rule.condition)
+        Every((*_FIRST, Is(protocol(kind)), Is(ports(*((s.first, s.last) for s in some)))))
+        for kind in ("tcp", "udp")
+        if (some := [span for span in spans if span.protocol == kind])
     ]
-    plain = (atom for atom in asked if atom.field not in ("chance", "mark"))
-    space = Space.of(family, [*own, *by.values(), *plain], _SAMPLES)
-    masks = {name: cells.all for name, cells in space.fields.items()}
-    for atom in (_OPENING, _FRESH, _HERE):
-        masks[atom.field] &= space.places[atom][1]
-    masks["interface"] &= ~space.places[Atom("interface", LOOPBACK)][1]
-    start = [
-        {**masks, "protocol": space.places[protocol(kind)][1], "port": space.places[atom][1]}
-        for kind, atom in by.items()
-        if atom.test
-    ]
-    swept = Sweep(program, space).run(start)
-    return any(p.verdict is not Verdict.REFUSE and not p.rule.ours for p in swept.passages)
+    return lets_past(program, family, asked, "eth0")
 
 
-_SAMPLES: Mapping[str, tuple[str, ...]] = {
-    "protocol": ("tcp", "udp"),
-    "interface": ("eth0",),
-    "flags": (),
-    "flow": (),
-    "destination_type": (),
-    "port": (),
-}
+_FIRST = (
+    Is(flow("fresh")),
+    Is(Atom("flags", (OPENING_MASK, FLAGS["syn"]))),
+    Is(Atom("destination_type", frozenset(("LOCAL",)))),
+    Is(Atom("interface", LOOPBACK), wanted=False),
+)
 
 
 def governed_ports(ours: Table) -> Iterator[Span]:

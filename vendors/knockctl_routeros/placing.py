@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from knockctl.automaton.alphabet import Atom, Ranges, flow, protocol
-from knockctl.automaton.cells import TooManyCells
 from knockctl.automaton.chains import Program, Section
-from knockctl.automaton.conditions import Every, Is, atoms
-from knockctl.automaton.regions import Space
-from knockctl.automaton.sweep import Sweep, TooTangled, cells_within
-from knockctl.automaton.verdict import Verdict
+from knockctl.automaton.conditions import Every, Is
+from knockctl.automaton.sweep import lets_past
 from knockctl.automaton.wire import LOOPBACK
 from knockctl_routeros.config import RULES, Chain, Row
 from knockctl_routeros.parse import RouterReading
@@ -61,24 +58,9 @@ def _does(reading: RouterReading, chain: Chain) -> bool:
         Every((jump.condition, _FROM_OUTSIDE, Is(protocol(kind)), Is(Atom("port", ports))))
         for kind, ports in _governed(rows)
     ]
-    conditions = [r.condition for listed in program.chains.values() for r in listed]
-    found = [atom for condition in (*conditions, *asked) for atom in atoms(condition)]
-    plain = (atom for atom in found if atom.field != "chance")
-    try:
-        space = Space.of(family, plain, _FIELDS | {"interface": ("ether1",)})
-        sweep = Sweep(Program((Section(top),), program.chains), space)
-        every = {name: cells.all for name, cells in space.fields.items()}
-        start = [{**every, **masks} for one in asked for masks in cells_within(sweep, one)]
-        swept = sweep.run(start)
-    except (TooManyCells, TooTangled):
-        return True
-    return any(
-        passage.verdict is not Verdict.REFUSE and not passage.rule.ours
-        for passage in swept.passages
-    )
+    return lets_past(Program((Section(top),), program.chains), family, asked, "ether1")
 
 
-_FIELDS = dict.fromkeys(("source", "destination", "port", "flags", "destination_type"), ())
 _FROM_OUTSIDE = Every((Is(flow("fresh", "invalid")), Is(Atom("interface", LOOPBACK), wanted=False)))
 
 
