@@ -206,6 +206,8 @@ def _print_difference(one: Difference, *, reveal: bool) -> None:
         else:
             said = "accepted: " if found.blocks else ""
             output.warn(f"{one.device}: {said}{found.text} [{found.code}]")
+    for found in one.mended:
+        output.warn(f"{one.device}: now {found.text}; a deploy mends that")
     if one.stopping:
         output.warn(f"{one.device}: to deploy, {one.remedy}, or --accept the codes in brackets")
 

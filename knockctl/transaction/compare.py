@@ -14,7 +14,7 @@ from knockctl.transaction.foreign import Foreign, ask, open_questions
 from knockctl.transaction.frame import Services
 from knockctl.transaction.intent import Intent, form_intent
 from knockctl.transaction.job import Job
-from knockctl.vendor import AnyVendor, PendingChange, Reading
+from knockctl.vendor import PendingChange, Reading
 
 
 class Difference(BaseModel):
@@ -28,6 +28,8 @@ class Difference(BaseModel):
     notes: tuple[str, ...] = ()
     findings: tuple[Foreign, ...] = ()
     """What foreign rules do to the policies, as they will run after a deploy."""
+    mended: tuple[Foreign, ...] = ()
+    """What foreign rules do now, and will not after a deploy."""
     remedy: str = ""
     """What mends such findings."""
     accepted: frozenset[str] = frozenset()
@@ -63,7 +65,7 @@ def compare(job: Job, services: Services, *, reveal: bool = False) -> Difference
             pending = driver.pending()
         redaction.register_all(reading.config.secrets())
         intent = form_intent(job, services, reading, facts)
-        findings = foreign(vendor, intent, reading)
+        findings, mended = foreign(intent, reading)
     except KnockctlError as error:
         return Difference(
             device=device.name,
@@ -77,6 +79,7 @@ def compare(job: Job, services: Services, *, reveal: bool = False) -> Difference
         changes=tuple(mask(str(change)) for change in intent.remediation.changes),
         notes=tuple(mask(note) for note in intent.notes),
         findings=findings,
+        mended=mended,
         remedy=vendor.modeller.remedy,
         accepted=job.options.accept,
         pending=tuple(f"{p.change_id} ({_state(p)})" for p in pending),
@@ -84,11 +87,22 @@ def compare(job: Job, services: Services, *, reveal: bool = False) -> Difference
     )
 
 
-def foreign(vendor: AnyVendor, intent: Intent, reading: Reading[Any]) -> tuple[Foreign, ...]:
-    """Ask what foreign rules will do to the policies once what is intended runs."""
+def foreign(
+    intent: Intent, reading: Reading[Any]
+) -> tuple[tuple[Foreign, ...], tuple[Foreign, ...]]:
+    """Ask what foreign rules will do to the policies once what is intended runs.
+
+    Besides, what strangers reach now and will not then, where something of ours runs already.
+    """
     if intent.case is None:
-        return ()
-    return ask(intent.case, vendor.modeller.running(reading.text, intent.config))
+        return (), ()
+    modeller = intent.case.vendor.modeller
+    after = ask(intent.case, modeller.running(reading.text, intent.config))
+    if not intent.remediation.changes or reading.config.empty:
+        return after, ()
+    told = {one.text for one in after}
+    now = ask(intent.case, modeller.running(reading.text))
+    return after, tuple(one for one in now if one.kind == "exposed" and one.text not in told)
 
 
 def _state(pending: PendingChange) -> str:

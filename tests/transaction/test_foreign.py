@@ -123,3 +123,14 @@ def test_a_probe_knocks_also_where_nothing_changed(ann, memory):
     assert "there is no protected address to knock on" in outcome.message
     memory.fail_at["probe"] = DEAF
     assert ann.run("deploy", SSH).result is Result.UNCHANGED
+
+
+def test_what_a_deploy_mends_is_told_while_it_is_there(ann, memory):
+    """A change of ours that takes us past the foreign rule, as moving our jump does."""
+    assert ann.run("deploy", SSH).result is Result.CONFIRMED
+    memory.foreign = [OPEN]
+    memory.passed_by = True
+    told = ann.diff(replace(SSH, name="other"))
+    assert told.exit_code == 3
+    assert [one.kind for one in told.mended] == ["exposed"]
+    assert told.findings == ()
