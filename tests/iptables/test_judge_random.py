@@ -106,29 +106,24 @@ def _place(rule):
     return f"{rule.where} rule {rule.number}" if rule.number else rule.where
 
 
-def spans(finding, wire):
-    return any(Span.single(wire.protocol, wire.port).overlaps(span) for span in finding.spans)
-
-
 def covers(finding, wire):
     inside = finding.who.startswith(("anyone", "some sources")) or any(
         ip_address(wire.source) in ip_network(word.strip(","))
         for word in finding.who.split()
         if "/" in word
     )
-    return inside and spans(finding, wire)
+    span = Span.single(wire.protocol, wire.port)
+    return inside and any(span.overlaps(known) for known in finding.spans)
 
 
 def missed(made, findings):
     """Yield packets that a foreign rule decides, and nothing is found about."""
-    exposures = [one for one in findings if one.kind is Kind.EXPOSED]
     for wire, (verdict, place) in islice(outcomes(made, 1), ENOUGH):
         named = [one for one in findings if names(one, place)]
         if verdict in ("accept", "away"):
             # Where a rule lets flows in, its segments elsewhere are not told besides.
             told = [one for one in named if one.kind is Kind.EXPOSED]
-            of_rule = any(stray(wire) or spans(one, wire) for one in told)
-            right = of_rule and (stray(wire) or any(covers(one, wire) for one in exposures))
+            right = [one for one in told if stray(wire) or covers(one, wire)]
         elif verdict == "drop" and not stray(wire) and wire.port != 666:
             lost = Kind.SERVICE_SHUT if wire.port == 22 else Kind.KNOCK_LOST
             right = [one for one in named if one.kind is lost or not one.certain]

@@ -84,6 +84,7 @@ PACKETS = {
     "udp": UDP,
     "ack": replace(SYN, flags=FLAGS["ack"], flow="invalid"),
     "known": replace(SYN, flags=FLAGS["ack"], flow="known"),
+    "push": replace(SYN, flags=FLAGS["ack"] | FLAGS["psh"], flow="known"),
     "other": replace(SYN, source=ip_address("203.0.113.9"), port=80, interface="wan1"),
 }
 ALL, FOUR = set(PACKETS), set(PACKETS) - {"six"}
@@ -99,7 +100,7 @@ QUESTIONS = [
     ([match(field("ip", "daddr"), "192.0.2.1")], FOUR),
     ([match(field("ip6", "saddr"), "fd00::3")], {"six"}),
     ([match(field("ip6", "saddr"), "fd00::4", "!=")], {"six"}),
-    ([match(field("tcp", "dport"), 22)], {"syn", "six", "ack", "known"}),
+    ([match(field("tcp", "dport"), 22)], {"syn", "six", "ack", "known", "push"}),
     ([match(field("tcp", "dport"), 22, "!=")], {"other"}),
     ([match(field("tcp", "dport"), {"set": [{"range": [70, 90]}, 443]})], {"other"}),
     ([match(field("tcp", "sport"), {"range": [1024, 65535]})], TCP),
@@ -113,14 +114,14 @@ QUESTIONS = [
     ([match(meta("nfproto"), "ipv6", "!=")], FOUR),
     ([match(meta("iifname"), "wan*")], {"other"}),
     ([match(meta("iifname"), {"set": ["lo", "wan1"]}, "!=")], ALL - {"other"}),
-    ([match({"ct": {"key": "state"}}, ["established", "related"], "in")], {"known"}),
-    ([match({"ct": {"key": "state"}}, "new")], ALL - {"ack", "known"}),
+    ([match({"ct": {"key": "state"}}, ["established", "related"], "in")], {"known", "push"}),
+    ([match({"ct": {"key": "state"}}, "new")], ALL - {"ack", "known", "push"}),
     ([match({"ct": {"key": "state"}}, "invalid", "!=")], ALL - {"ack"}),
     (
         [match(masked(field("tcp", "flags"), ["fin", "syn", "rst", "ack"]), "syn")],
-        TCP - {"ack", "known"},
+        TCP - {"ack", "known", "push"},
     ),
-    ([match(field("tcp", "flags"), "syn", "in")], TCP - {"ack", "known"}),
+    ([match(field("tcp", "flags"), "syn", "in")], TCP - {"ack", "known", "push"}),
     ([match(field("tcp", "flags"), "ack")], {"ack", "known"}),
     ([match(field("tcp", "flags"), {"|": ["syn", "ack"]}, "!=")], TCP),
     ([match({"fib": {"result": "type", "flags": ["daddr"]}}, "local")], ALL),
@@ -139,6 +140,10 @@ def test_whom_a_question_is_about(asked, wanted):
 
 
 VERDICTS = [
+    (
+        [[{"vmap": {"key": field("tcp", "dport"), "data": {"set": [[23, ACCEPT], [22, DROP]]}}}]],
+        True,
+    ),
     ([[ACCEPT], [DROP]], False),
     ([[{"reject": {"type": "tcp reset"}}]], True),
     ([[{"jump": {"target": "back"}}], [DROP]], True),
