@@ -317,8 +317,7 @@ class _Question:
             mine = [one for one in some if one.group.stake(one.role).refused is flag]
             sure = [one for one in mine if _certain(one.passage)]
             unsure = [one for one in mine if not _certain(one.passage)]
-            surely = {(one.role, one.group.mask, one.masks["port"]) for one in sure}
-            more = [o for o in unsure if (o.role, o.group.mask, o.masks["port"]) not in surely]
+            more = [rest for one in unsure if (rest := _besides(one, sure)) is not None]
             if sure:
                 yield self._exposure(kind, rule, sure, swept, certain=True)
             if more:
@@ -465,6 +464,18 @@ def _union(masks: Iterable[int]) -> int:
     for mask in masks:
         result |= mask
     return result
+
+
+def _besides(one: _Hit, sure: Sequence[_Hit]) -> _Hit | None:
+    """Return what of a hit is not surely open anyway: other ports, or other sources."""
+    told = _union(
+        s.masks["source"]
+        for s in sure
+        if (s.role, s.group.mask) == (one.role, one.group.mask)
+        and not one.masks["port"] & ~s.masks["port"]
+    )
+    left = one.masks["source"] & ~told
+    return replace(one, masks={**one.masks, "source": left}) if left else None
 
 
 def _certain(passage: Passage) -> bool:

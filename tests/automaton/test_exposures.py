@@ -220,6 +220,15 @@ def test_an_action_nobody_understands_may_let_in():
     assert "may be open" in str(one)
 
 
+def test_whom_a_rule_may_let_in_besides_those_it_surely_does_is_told_apart():
+    """Who accepts a rule has been told of all whom it may let in."""
+    strange = rule(REFUSE, Open("-m strange", "guess"), negated(source("10.0.0.0/8")))
+    sure, perhaps, *_ = found(program(strange, rule(ACCEPT, port(22), TCP, text="a", number=2)))
+    assert (sure.who, sure.certain) == ("10.0.0.0/8", True)
+    assert (perhaps.who, perhaps.certain) == ("anyone but 10.0.0.0/8, 192.0.2.0/28", False)
+    assert sure.code != perhaps.code
+
+
 def test_where_a_guess_may_refuse_before_nothing_is_certain():
     guessed = rule(REFUSE, Open("-m strange", "guess"))
     (one, *_) = found(program(guessed, rule(ACCEPT, TCP, port(22))))

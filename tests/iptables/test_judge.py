@@ -277,10 +277,13 @@ def test_a_packet_that_is_not_tracked_is_asked_about_where_a_rule_untracks():
     assert exposed(rule) == []
     (sentence,) = exposed(rule, before=raw)[:1]
     assert rule in sentence
+
+
+def test_only_what_a_rule_untracks_is_untracked():
+    raw = "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -j CT --notrack\nCOMMIT\n"
+    assert exposed("-p tcp -m conntrack --ctstate UNTRACKED -j ACCEPT", before=raw) == []
     model = running(text_of({4: saved([], before=raw)})).model
-    assert model.untracks(4)
-    assert model.program(4).untracks
-    assert not model.untracks(6)
+    assert not model.untracks(4)
 
 
 # --- good practice: no finding ------------------------------------------------------------------

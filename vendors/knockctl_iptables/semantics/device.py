@@ -14,6 +14,7 @@ from knockctl.automaton.model import ClockName, Clocks, Reaction
 from knockctl.automaton.wire import WirePacket
 from knockctl_iptables.config import FAMILIES, Family
 from knockctl_iptables.semantics import memory
+from knockctl_iptables.semantics.blocks import Block, alone, blocks
 from knockctl_iptables.semantics.chained import Chainer
 from knockctl_iptables.semantics.conditions import (
     FRESH,
@@ -33,15 +34,16 @@ from knockctl_iptables.semantics.ruleset import Chain, Ruleset
 from knockctl_iptables.semantics.specialise import (
     HERE,
     TRANSLATED_BEFORE,
+    Chains,
     Specialiser,
     guesses,
 )
 from knockctl_iptables.semantics.way import Way, named, way
-from knockctl_iptables.semantics.words import TRANSLATED, compiled
+from knockctl_iptables.semantics.words import TRANSLATED
 
 _TRANSLATING = ("DNAT", "SNAT", "REDIRECT", "MASQUERADE", "NETMAP", UNKNOWN)
 _MOST_ROUTES = 20_000
-_Compiled = dict[tuple[Family, str], dict[str, tuple[CompiledRule, ...]]]
+_Compiled = dict[tuple[Family, str], dict[str, list[Block]]]
 
 
 @dataclass
@@ -54,18 +56,30 @@ class LinuxModel:
 
     rules: Ruleset
     evidence: str = "kernel"
+    few: int = 8
+    """Rules of one form, one after the other, that single packets meet one by one."""
     _routes: dict[WirePacket, Route] = field(default_factory=dict, repr=False)
 
     @cached_property
-    def _chains(self) -> _Compiled:
+    def _blocks(self) -> _Compiled:
         found: _Compiled = {
-            key: {name: tuple(_compile(key, name, chain)) for name, chain in chains.items()}
+            key: {name: _compile(key, name, chain) for name, chain in chains.items()}
             for key, chains in self.rules.tables.items()
         }
         for family in FAMILIES:
-            for table, compiled_ in self.rules.native.compiled(family):
-                found[family, table] = compiled_
+            for table, chains_ in self.rules.native.compiled(family):
+                found[family, table] = {
+                    name: [alone(rule) for rule in rules] for name, rules in chains_.items()
+                }
         return _with_guesses(found, self.rules)
+
+    @cached_property
+    def _chains(self) -> Chains:
+        """Every rule for itself, for those who follow one packet."""
+        return {
+            key: {name: tuple(r for b in listed for r in b) for name, listed in chains.items()}
+            for key, chains in self._blocks.items()
+        }
 
     @cached_property
     def _ways(self) -> Mapping[Family, Way]:
@@ -89,7 +103,7 @@ class LinuxModel:
     def _stores(self) -> Stores:
         stamps: dict[str, int] = defaultdict(lambda: 1)
         windows: dict[str, set[int]] = defaultdict(set)
-        for test in _recents(self._chains):
+        for test in _recents(self._blocks):
             stamps[test.name] = max(stamps[test.name], test.hitcount)
             windows[test.name] |= {test.seconds} - {0}
         return Stores(
@@ -122,12 +136,16 @@ class LinuxModel:
         return self._chainer(family).program()
 
     def untracks(self, family: int) -> bool:
-        """Tell whether some rule may exempt packets of an IP version from connection tracking."""
-        return self._chainer(family).untracks
+        """Tell whether packets may come that are exempt from tracking already.
+
+        Where all rules are known, those that exempt are among them, and play their part here.
+        """
+        del family
+        return not self.rules.whole
 
     def _chainer(self, family: int) -> Chainer:
         which: Family = 4 if family == 4 else 6
-        return Chainer(self._chains, self._policies, self._ways[which], which)
+        return Chainer(self._blocks, self._policies, self._ways[which], which, self.few)
 
     def signature(self, family: int, ask: Ask, *, verdict: bool = True) -> Hashable:
         """Return the shape of what is left of the rules for such packets."""
@@ -171,10 +189,8 @@ class LinuxModel:
 # --- from text to compiled rules --------------------------------------------------------------
 
 
-def _compile(key: tuple[Family, str], name: str, chain: Chain) -> Iterator[CompiledRule]:
-    where = named(key[1], name, key[0])
-    for number, rule in enumerate(chain.rules, start=1):
-        yield compiled(rule, where, number)
+def _compile(key: tuple[Family, str], name: str, chain: Chain) -> list[Block]:
+    return list(blocks(chain.rules, named(key[1], name, key[0])))
 
 
 def _recents(chains: _Compiled) -> Iterator[Recent]:
@@ -205,22 +221,37 @@ def _with_guesses(chains: _Compiled, rules: Ruleset) -> _Compiled:
             return _listed(condition, rules, written=condition.name in written) or guess
         return condition
 
+    def settled(block: Block) -> Iterator[Block]:
+        rule = block.form.rule
+        asked = tuple(known(c, rule.place) for c in rule.conditions)
+        if asked == rule.conditions:
+            yield block
+        elif len(block.rules) > 1 and any(_is_guess(one) for one in asked):
+            for one in block:
+                some = tuple(known(c, one.place) for c in one.conditions)
+                yield alone(replace(one, conditions=some))
+        else:
+            form = replace(block.form, rule=replace(rule, conditions=asked))
+            yield replace(block, form=form)
+
     return {
-        key: {
-            name: tuple(
-                replace(rule, conditions=tuple(known(c, rule.place) for c in rule.conditions))
-                for rule in listed
-            )
-            for name, listed in tables.items()
-        }
+        key: {name: [b for one in listed for b in settled(one)] for name, listed in tables.items()}
         for key, tables in chains.items()
     }
 
 
+def _is_guess(condition: Condition) -> bool:
+    return isinstance(condition, Stateless) and any(
+        atom.field == "chance" and str(atom.test).startswith(UNINTERPRETED)
+        for atom in condition.atoms
+    )
+
+
 def _every(chains: _Compiled) -> Iterator[CompiledRule]:
+    """Yield one rule of every form."""
     for tables in chains.values():
-        for rules in tables.values():
-            yield from rules
+        for listed in tables.values():
+            yield from (block.form.rule for block in listed)
 
 
 def _written(chains: _Compiled) -> Iterator[str]:

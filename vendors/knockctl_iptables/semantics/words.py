@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_address, ip_network
+from functools import lru_cache
+from ipaddress import ip_address
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import TypeGuard
 
-from knockctl.automaton.alphabet import UNINTERPRETED, Atom, Text, flag_word, flow, within
+from knockctl.automaton.alphabet import UNINTERPRETED, Atom, Ranges, Text, flag_word, flow
 from knockctl.automaton.wire import LOOPBACK
 from knockctl_iptables.config import Rule
 from knockctl_iptables.semantics.conditions import (
@@ -47,17 +49,27 @@ CHANCES = ("limit", "hashlimit", "connlimit", "statistic", "quota", "time", "nth
 
 def compiled(rule: Rule, where: str, number: int) -> CompiledRule:
     """Take a rule apart."""
-    reader = _Reader(list(rule.words), lambda: f"{where} rule {number}: {rule}")
+    target, goto, options, conditions = _parts(rule.words)
+    if conditions is None:
+        reader = _Reader(list(rule.words), f"{where} rule {number}: {rule}")
+        reader.read()
+        conditions = _in_order(reader)
+    return CompiledRule(where, number, rule, conditions, target, goto, options)
+
+
+@lru_cache(maxsize=16384)
+def _parts(
+    words: tuple[str, ...],
+) -> tuple[str | None, bool, tuple[str, ...], tuple[Condition, ...] | None]:
+    """Return target and conditions; no conditions where one bears the name of the rule."""
+    reader = _Reader(list(words), "")
     reader.read()
-    return CompiledRule(
-        where,
-        number,
-        rule,
-        tuple(sorted(reader.conditions, key=_first)),
-        reader.target,
-        reader.goto,
-        tuple(reader.options),
-    )
+    conditions = None if reader.named else _in_order(reader)
+    return reader.target, reader.goto, tuple(reader.options), conditions
+
+
+def _in_order(reader: _Reader) -> tuple[Condition, ...]:
+    return tuple(sorted(reader.conditions, key=_first))
 
 
 def _first(condition: Condition) -> bool:
@@ -72,8 +84,8 @@ class _Reader:
     """Reads one rule from left to right."""
 
     words: list[str]
-    named: Callable[[], str]
-    """Names the rule."""
+    place: str
+    """The rule's name, for what is asked about it alone."""
     conditions: list[Condition] = field(default_factory=list)
     target: str | None = None
     goto: bool = False
@@ -82,6 +94,8 @@ class _Reader:
     module: str = ""
     recent: dict[str, str] = field(default_factory=dict)
     strange: bool = False
+    named: bool = False
+    """Whether a condition has the name of the rule."""
 
     def read(self) -> None:
         while self.words:
@@ -103,7 +117,8 @@ class _Reader:
             self._end_module()
             self.module = self.words.pop(0)
             if self.module in CHANCES:
-                self._chance(f"{self.module} of {self.named()}")
+                self.named = True
+                self._chance(f"{self.module} of {self.place}")
             elif self.module not in _KNOWN_MODULES:
                 self._uninterpreted()
         elif word == "--comment":
@@ -154,7 +169,8 @@ class _Reader:
         if self.module == "string":
             # An option that changes where it is looked for, such as --from: nothing is known.
             self.strange = True
-        condition = Stateless((Atom("chance", UNINTERPRETED + self.named()),))
+        self.named = True
+        condition = Stateless((Atom("chance", UNINTERPRETED + self.place),))
         if condition not in self.conditions:
             self.conditions.append(condition)
 
@@ -298,17 +314,40 @@ def _iprange(name: str) -> Callable[[_Reader, str], Atoms | None]:
 
 def _network(name: str) -> Callable[[_Reader, str], Atoms | None]:
     def read(_: _Reader, text: str) -> Atoms | None:
-        network = ip_network(text, strict=False)
-        # A mask may have holes, or its ones at the end, which is then taken for a host mask.
-        mask = text.partition("/")[2]
-        plain = mask.isdigit() or not mask or ip_address(mask) == network.netmask
-        return (within(name, network),) if plain else None
+        ranges = _addresses(text)
+        return (Atom(name, ranges),) if ranges else None
 
     return read
 
 
+def _addresses(text: str) -> Ranges | None:
+    """Return the first and the last address of a network; None for a mask with holes."""
+    address, _, mask = text.partition("/")
+    family, bits = (AF_INET6, 128) if ":" in address else (AF_INET, 32)
+    try:
+        number = int.from_bytes(inet_pton(family, address), "big")
+        length = int(mask) if mask else bits
+    except (OSError, ValueError):
+        return None
+    if not 0 <= length <= bits:
+        return None
+    rest = (1 << bits - length) - 1
+    return ((number & ~rest, number | rest),)
+
+
 def _ports(name: str) -> Callable[[_Reader, str], Atoms | None]:
     return lambda _, text: (Atom(name, _ranges(text)),)
+
+
+@lru_cache(maxsize=65536)
+def ranges_of(option: str, text: str) -> Ranges | None:
+    """Return the ranges that an option of ``RANGED`` asks for; None for what can't be read."""
+    if option in ("-s", "-d"):
+        return _addresses(text)
+    try:
+        return _ranges(text)
+    except ValueError:
+        return None
 
 
 def _flags(_: _Reader, mask: str, wanted: str) -> Atoms | None:
@@ -346,4 +385,11 @@ _SIMPLE: dict[str, Callable[..., Atoms | InSet | Marked | None]] = {
     "--ctorigdstport": _ports("port"),
     "--ctproto": _protocol,
 }
+RANGED = {
+    "-s": "source",
+    "-d": "destination",
+    "--dport": "port",
+    "--sport": "source_port",
+}
+"""Options whose value is a range, and the field it is of."""
 _ORIGINAL = ("--ctorigsrc", "--ctorigdst", "--ctorigsrcport", "--ctorigdstport")
