@@ -64,11 +64,13 @@ def test_the_worst_exit_code_counts():
 
 
 def test_interrupted_what_waits_is_told_to_end_and_reported():
-    stop, seen = threading.Event(), []
+    begun, stop, seen = threading.Event(), threading.Event(), []
 
     def work(job):
         if job == "quick":
+            assert begun.wait(20)
             return Result(job)
+        begun.set()
         assert stop.wait(20)
         return Result(f"{job} stopped")
 
