@@ -130,7 +130,8 @@ class _Chain:
         last: _Row | None = None
         for each in rows:
             if each[0] in mine:
-                self._waiting.append(each)
+                if in_force(each[1]):
+                    self._waiting.append(each)
                 continue
             row = self._row(where, each)
             if row is None:
