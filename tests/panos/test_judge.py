@@ -3,7 +3,7 @@
 import pytest
 
 from knockctl.automaton import exposures, verify
-from knockctl.automaton.exposures import Kind
+from knockctl.automaton.findings import Kind
 from knockctl.automaton.verify import Status
 from knockctl.errors import GuardError
 from knockctl_panos import VENDOR
@@ -462,7 +462,12 @@ def test_the_remedy_is_in_words_the_placement_takes():
         {"source": ["offices"], "negate-source": "yes"},
         {"source": ["site"]},
         {"source": ["six"]},
+        {"source": ["friends"]},
+        {"source": ["site", "friends"]},
+        {"source": ["strangers", "office"]},
+        {"service": ["application-default", "ssh"]},
         {"service": ["web"]},
+        {"service": ["sctp"], "to": ["dmz"]},
         {"action": "teleport"},
         {"disabled": "yes"},
     ],
