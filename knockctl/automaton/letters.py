@@ -69,9 +69,12 @@ def senders(claim: Claim) -> list[Sender]:
     """Return one sender for each kind of source, with one packet of each kind."""
     space = Space.of(claim.family, _atoms(claim), _samples(claim))
     kinds: dict[Any, list[Region]] = {}
+    guessing = any(name.startswith(UNINTERPRETED) for name in space.chances)
     for start in _feasible(space, claim):
         for region, seen in divide(start, lambda ask: _look(claim, ask)):
-            kinds.setdefault(seen, []).append(region)
+            # What surely happens to some is shown by one of them, not by whom it may happen to.
+            unsure = guessing and bool(_guesses(region))
+            kinds.setdefault((unsure, seen), []).append(region)
     return [_sender(claim, space, kinds, mask) for mask in _source_kinds(space, kinds)]
 
 

@@ -138,11 +138,15 @@ class Sweep:
         self._partial = True
 
     def asked(self, rule: ChainRule, overlay: Overlay) -> Sequence[Asked]:
-        """Return what a rule matches; it is asked for several boxes, one after the other."""
+        """Return what a rule matches; it is asked for several boxes, one after the other.
+
+        What it surely matches comes first: it rests on nothing that it may match besides.
+        """
         if self._rule is not rule:
             self._rule, self._matches = rule, {}
         if overlay not in self._matches:
-            self._matches[overlay] = Matches(self.space).boxes(rule.condition, overlay)
+            found = Matches(self.space).boxes(rule.condition, overlay)
+            self._matches[overlay] = sorted(found, key=lambda one: bool(one[1]))
         return self._matches[overlay]
 
     def rule(self, rule: ChainRule, box: Box, out: Outcome, on: list[Box]) -> list[Box]:

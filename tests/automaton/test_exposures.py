@@ -7,7 +7,7 @@ import pytest
 
 from knockctl.automaton.alphabet import Atom, flow, ports, protocol, within
 from knockctl.automaton.chains import Anything, Call, ChainRule, Leave, Ours, Program, Section, Stop
-from knockctl.automaton.conditions import Every, Is, Open, negated
+from knockctl.automaton.conditions import Every, Is, Open, Some, negated
 from knockctl.automaton.exposures import find
 from knockctl.automaton.findings import Kind
 from knockctl.automaton.letters import Claim
@@ -233,6 +233,12 @@ def test_where_a_guess_may_refuse_before_nothing_is_certain():
     guessed = rule(REFUSE, Open("-m strange", "guess"))
     (one, *_) = found(program(guessed, rule(ACCEPT, TCP, port(22))))
     assert not one.certain
+
+
+def test_what_a_rule_surely_matches_rests_on_nothing_it_may_match_besides():
+    either = Some((Open("a list", "guess"), Every((TCP, port(22)))))
+    (one, *_) = found(program(rule(ACCEPT, either)))
+    assert (one.kind, one.certain) == (Kind.EXPOSED, True)
 
 
 def test_who_is_told_by_networks_or_by_who_is_not():

@@ -38,7 +38,7 @@ MUTANTS = [
     ("objects", "parts = [Is(protocol(name))]", "parts = []"),
     ("objects", '"service-https": ((443, 443),)', '"service-https": ((8443, 8443),)'),
     ("objects", 'others.append(guess(place, f"whether the {side} is in {one!r}"))', "pass"),
-    ("formula", "none_of(answered(formula.part, ask))", "answered(formula.part, ask)"),
+    ("formula", "none_of(_known(formula.part, ask, guesses=guesses))", "formula.part"),
     ("formula", "ends = isinstance(formula, Either)", "ends = isinstance(formula, All)"),
     ("logs", '"destination-address": "destination"', '"destination-address": "source"'),
     ("logs", "* MINUTE", "* 1"),

@@ -82,16 +82,24 @@ def none_of(part: Formula) -> Formula:
 
 
 def answered(formula: Formula, ask: Ask) -> Formula:
-    """Return what is left once the packet has answered."""
+    """Return what is left once the packet has answered.
+
+    What its fields tell is asked first: where that decides, nothing is left to guess.
+    """
+    left = _known(formula, ask, guesses=False)
+    return left if isinstance(left, bool | Tagged) else _known(left, ask, guesses=True)
+
+
+def _known(formula: Formula, ask: Ask, *, guesses: bool) -> Formula:
     if isinstance(formula, Is):
-        return ask(formula.atom)
+        return ask(formula.atom) if guesses or formula.atom.field != "chance" else formula
     if isinstance(formula, Not):
-        return none_of(answered(formula.part, ask))
+        return none_of(_known(formula.part, ask, guesses=guesses))
     if isinstance(formula, All | Either):
         ends = isinstance(formula, Either)
         left = []
         for part in formula.parts:
-            one = answered(part, ask)
+            one = _known(part, ask, guesses=guesses)
             if one is ends:
                 return ends
             left.append(one)

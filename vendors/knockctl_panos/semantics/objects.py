@@ -221,8 +221,9 @@ def _service(node: Tree, place: str) -> Formula:
             found.append(guess(place, f"whether the packet is for {node.name!r}"))
             continue
         name = {"tcp": "tcp", "udp": "udp", "sctp": "132"}.get(one.tag)
-        if name is None or (one.tag == "sctp" and ranges != _ANY_PORT):
-            found.append(guess(place, f"whether the packet is for {node.name!r}"))
+        if name is None or (one.tag == "sctp" and (ranges, sources) != (_ANY_PORT, _ANY_PORT)):
+            unknown = guess(place, f"whether the packet is for {node.name!r}")
+            found.append(all_of([Is(protocol(name)), unknown]) if name else unknown)
             continue
         parts = [Is(protocol(name))]
         parts += [Is(ports(*ranges))] if ranges != _ANY_PORT else []

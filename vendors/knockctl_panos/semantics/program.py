@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from knockctl.automaton.alphabet import Atom, Ranges
 from knockctl.automaton.chains import Action, Anything, ChainRule, Ours, Stop
-from knockctl.automaton.conditions import ALWAYS, NEVER, Condition, Every, Is, every
+from knockctl.automaton.conditions import ALWAYS, NEVER, Condition, Every, Is, Some, every
 from knockctl_panos.document import Rulebase
 from knockctl_panos.rows import SILENT, Row
 from knockctl_panos.semantics.formula import Formula
@@ -44,12 +44,17 @@ class _Said:
     field: str = ""
     ranges: Ranges = ()
     """Where it is one question for ranges, that; then ``asks`` is what is asked besides."""
+    _whole: Condition | None = None
 
-    def whole(self, ranges: Ranges | None = None) -> Condition:
-        """Return all it asks, perhaps for other ranges."""
-        if not self.field:
-            return self.asks
-        return _all([self.asks, Is(Atom(self.field, ranges or self.ranges))])
+    def whole(self) -> Condition:
+        """Return all it asks."""
+        if self._whole is None:
+            self._whole = self.asking(self.ranges) if self.field else self.asks
+        return self._whole
+
+    def asking(self, ranges: Ranges) -> Condition:
+        """Return the same question for other ranges."""
+        return _all([self.asks, Is(Atom(self.field, ranges))])
 
 
 _NOTHING_SAID = _Said(NEVER)
@@ -130,7 +135,8 @@ class _Chain:
         last: _Row | None = None
         for each in rows:
             if each[0] in mine:
-                self._waiting.append(each)
+                if in_force(each[1]):
+                    self._waiting.append(each)
                 continue
             row = self._row(where, each)
             if row is None:
@@ -270,7 +276,8 @@ def _rule(run: Sequence[_Row]) -> ChainRule:
     for number in _QUESTIONS:
         said: dict[_Said, None] = dict.fromkeys(map(itemgetter(number), run))
         ranges = dict.fromkeys(span for one in said for span in one.ranges)
-        asks.append(next(iter(said)).whole(tuple(ranges)))
+        one = next(iter(said))
+        asks.append(one.whole() if len(said) == 1 else one.asking(tuple(ranges)))
     return ChainRule(
         first[2].action,
         _all(asks),
@@ -288,8 +295,10 @@ def _alone(row: _Row) -> ChainRule:
 
 def _all(parts: Iterable[Condition]) -> Condition:
     """Join by and, without what is always so; one that never is makes it never."""
-    kept = [part for part in parts if part != ALWAYS]
-    return NEVER if NEVER in kept else every(kept)
+    kept = [part for part in parts if not (isinstance(part, Every) and not part.parts)]
+    if any(isinstance(part, Some) and not part.parts for part in kept):
+        return NEVER
+    return every(kept)
 
 
 @dataclass(frozen=True, slots=True)
