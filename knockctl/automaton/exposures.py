@@ -121,8 +121,10 @@ class _Loss:
         self.rules[passage.rule] = None
         self.groups[group.mask] = group
         self.sources |= sources
-        self.certain = self.certain or _certain(passage)
-        self.guesses |= {one.name for one in passage.box.opens}
+        # That the policies remember who is in, say, is nothing that is not known.
+        opens = frozenset(one for one in passage.box.opens if one.kind != "ours")
+        self.certain = self.certain or all(one.kind == "chance" for one in opens)
+        self.guesses |= {one.name for one in opens}
 
     @property
     def all_sources(self) -> bool:

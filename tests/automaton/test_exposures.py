@@ -113,6 +113,13 @@ def test_nothing_above_ours_is_nothing_to_tell():
     assert found(program(rule(ACCEPT, TCP, port(80)))) == []
 
 
+def test_what_is_refused_to_whoever_is_in_is_sure():
+    lets_in = ChainRule(Call("behind"), Every((TCP, port(22), Open("who is in", "ours"))), ours=True)
+    chains = {"behind": [rule(REFUSE, TCP, port(22), text="shut")]}
+    (one,) = found(program(lets_in, chains=chains))
+    assert (one.kind, one.certain, one.why) == (Kind.SERVICE_SHUT, True, ())
+
+
 def test_a_rule_in_two_parts_does_not_lead_to_itself():
     parts = {"parts": [rule(ACCEPT, TCP, port(22))]}
     (one,) = found(program(rule(Call("parts"), Open("who knows")), chains=parts))

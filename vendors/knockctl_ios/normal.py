@@ -121,6 +121,10 @@ def _ports(said: list[str], protocol: str) -> tuple[list[str], list[str]]:
             break
         numbers.append(port)
         last += 1
+    needed = 2 if said[0] == "range" else 1
+    if len(numbers) < needed:
+        # Names that nobody here knows stay what they are.
+        return [said[0], *numbers, *said[last : needed + 1]], said[needed + 1 :]
     if said[0] == "range" and len(set(numbers)) == 1:
         return ["eq", numbers[0]], said[last:]
     if said[0] in ("eq", "neq"):

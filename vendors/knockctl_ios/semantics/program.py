@@ -14,7 +14,6 @@ from functools import cached_property, partial
 from knockctl.automaton.alphabet import UNINTERPRETED, Atom
 from knockctl.automaton.chains import (
     Action,
-    Anything,
     Call,
     ChainRule,
     Leave,
@@ -33,6 +32,7 @@ from knockctl_ios.semantics.surroundings import Surroundings
 from knockctl_ios.semantics.ways import Stage, Way
 
 _TOP, _BEHIND, _FOR_WHO_IS_IN = "in", "behind", "behind, for who is in"
+_STANDARD, _ANY = " standard ", "any"
 _NO_LIST = "no ip access-group judges what comes in"
 _TEMPORARY = "who has a temporary entry of {}"
 
@@ -119,20 +119,15 @@ class _Chains:
         parts = partial(_parts, entries, where) if len(entries) > 1 else None
         first, condition = entries[0], _joined(entries)
         if first.permits:
-            yield from self._permitted(condition, where, first.text, parts=parts)
+            yield from self._permitted(condition, where, _said(first, where), parts=parts)
         else:
-            yield ChainRule(Stop(Verdict.REFUSE), condition, where, 0, first.text, parts=parts)
+            yield ChainRule(
+                Stop(Verdict.REFUSE), condition, where, 0, _said(first, where), parts=parts
+            )
 
     def _single(self, entry: Entry, where: str) -> Iterator[ChainRule]:
         """Yield what stands for an entry of ours, a dynamic one, or one that isn't understood."""
         ours = entry.ours
-        if not entry.understood:
-            if not entry.permits:
-                # The other half of what it may do.
-                return
-            guess = Open(f"{where}: {entry.text}", "guess")
-            yield ChainRule(Anything(), guess, where, 0, entry.text)
-            return
         how = self.around.switches
         if entry.dynamic and not (entry.permits or how.denying):
             return
@@ -147,16 +142,15 @@ class _Chains:
             kind = "ours" if ours else "theirs"
             found = every([asked(condition), Open(_TEMPORARY.format(entry.dynamic), kind)])
         if entry.permits:
-            yield from self._permitted(found, where, entry.text, ours=ours)
+            yield from self._permitted(found, where, _said(entry, where), ours=ours)
         else:
-            yield ChainRule(Stop(Verdict.REFUSE), found, where, 0, entry.text, ours=ours)
+            yield ChainRule(Stop(Verdict.REFUSE), found, where, 0, _said(entry, where), ours=ours)
 
     def _let_in(self, condition: Condition, *, permits: bool) -> Iterator[ChainRule]:
         """Yield what else may make temporary entries of ours, and nobody here understands."""
-        for atom in self.around.unsettled if permits else ():
+        for atom in self.around.unsettled_by_others if permits else ():
             where, _, text = str(atom.test).removeprefix(UNINTERPRETED).partition(": ")
-            if OWN_NAME not in where:
-                yield from self._permitted(every([condition, Is(atom)]), where, text)
+            yield from self._permitted(every([condition, Is(atom)]), where, text)
 
     def _permitted(
         self,
@@ -175,7 +169,8 @@ class _Chains:
             # Asked once: what it leaves open is the same for both rules.
             chain = f"{where}: {text}"
             accepts = ChainRule(action, Every(), where, 0, text)
-            self.chains[chain] = (ChainRule(Call(_BEHIND)), accepts)
+            onward = ChainRule(Call(_BEHIND), Every(), where, 0, text)
+            self.chains[chain] = (onward, accepts)
             yield ChainRule(Call(chain), condition, where, 0, text)
         else:
             chain = _FOR_WHO_IS_IN if _open(condition) else _BEHIND
@@ -349,6 +344,15 @@ def _no_way_in(rule: ChainRule) -> ChainRule:
     return replace(rule, action=Leave()) if accepts else rule
 
 
+def _said(entry: Entry, where: str) -> str:
+    """Return an entry as it is entered; one of a standard list was read as if extended."""
+    if _STANDARD not in where:
+        return entry.text
+    action, _, *said = entry.text.split()
+    source = [word for word in said[: said.index(_ANY, 1)] if word != "host"]
+    return " ".join([action, *source])
+
+
 def _is_ours(one: plane.Class) -> bool:
     return one.name.rpartition(" ")[2].startswith(OWN_NAME)
 
@@ -357,5 +361,6 @@ def _parts(entries: Iterable[Entry], where: str) -> Sequence[ChainRule]:
     """Return entries that were joined, one by one."""
     verdict = {True: Verdict.ACCEPT, False: Verdict.REFUSE}
     return [
-        ChainRule(Stop(verdict[e.permits]), asked(e.condition), where, 0, e.text) for e in entries
+        ChainRule(Stop(verdict[e.permits]), asked(e.condition), where, 0, _said(e, where))
+        for e in entries
     ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from knockctl.automaton.alphabet import Atom, protocol
+from knockctl_ios.config import OWN_NAME
 from knockctl_ios.semantics import plane
 from knockctl_ios.semantics.applets import MINUTE, Applet, applets, says, uses
 from knockctl_ios.semantics.conditions import Condition, atoms, guess
@@ -68,9 +69,20 @@ class Surroundings:
     @cached_property
     def unsettled(self) -> tuple[Atom, ...]:
         """What nobody here knows about applets and the like: any may have let anybody in."""
-        some = [applet for applet in self.applets if not self._unheard(applet)]
-        found = [atom for applet in some for atom in (*applet.unsure, *self._unprompted(applet))]
-        return (*found, *doors(self.document), *(opened(name) for name in self.openers))
+        return tuple(self._unsettled(""))
+
+    @cached_property
+    def unsettled_by_others(self) -> tuple[Atom, ...]:
+        """The same, but for what is ours."""
+        return tuple(self._unsettled(OWN_NAME))
+
+    def _unsettled(self, but: str) -> Iterator[Atom]:
+        for applet in self.applets:
+            if not (but and applet.name.startswith(but)) and not self._unheard(applet):
+                yield from (*applet.unsure, *self._unprompted(applet))
+        yield from doors(self.document)
+        openers = (name for name in self.openers if not (but and name.startswith(but)))
+        yield from (opened(name) for name in openers)
 
     def _unprompted(self, applet: Applet) -> Iterator[Atom]:
         """Ask for lines that no packet caused, where all that runs is known."""
