@@ -340,7 +340,9 @@ class _Question:
             kind,
             self.family,
             self._spans(opening or some),
-            self._who(sources, some[0].masks, swept, everyone=everyone),
+            self._who(
+                sources, _union(one.masks["interface"] for one in some), swept, everyone=everyone
+            ),
             everyone=everyone,
             rules=(rule,),
             via=tuple(sorted(via, key=lambda step: step.place)),
@@ -360,9 +362,9 @@ class _Question:
                     found.append(Span(one.role.protocol, first, last))
         return merged(found)
 
-    def _who(self, sources: int, hit: Masks, swept: Swept, *, everyone: bool) -> str:
-        by = self.space.fields["interface"]
-        names = [n for place, n in enumerate(by.values) if hit["interface"] >> place & 1]
+    def _who(self, sources: int, by: int, swept: Swept, *, everyone: bool) -> str:
+        cells = self.space.fields["interface"].values
+        names = [name for place, name in enumerate(cells) if by >> place & 1]
         named = {atom.test for atom in self.space.places if atom.field == "interface"}
         scope = self.claim.scope.interfaces
         told = bool(names) and set(names) <= named and not scope

@@ -114,7 +114,9 @@ def test_nothing_above_ours_is_nothing_to_tell():
 
 
 def test_what_is_refused_to_whoever_is_in_is_sure():
-    lets_in = ChainRule(Call("behind"), Every((TCP, port(22), Open("who is in", "ours"))), ours=True)
+    lets_in = ChainRule(
+        Call("behind"), Every((TCP, port(22), Open("who is in", "ours"))), ours=True
+    )
     chains = {"behind": [rule(REFUSE, TCP, port(22), text="shut")]}
     (one,) = found(program(lets_in, chains=chains))
     assert (one.kind, one.certain, one.why) == (Kind.SERVICE_SHUT, True, ())
