@@ -22,6 +22,7 @@ MARK = "mark"
 UNMET, EARLIER, HERE = 0, 1, 2
 """Whether rules of ours may have seen packets: no; in an earlier section; in this one."""
 NOTHING: frozenset[Open] = frozenset()
+_MANY = 64
 MOST_BOXES = 4_096
 """Sets of packets that are told apart at one place, before a walk is given up."""
 
@@ -64,7 +65,9 @@ def fewer(boxes: list[Box]) -> list[Box]:
     """Join boxes that differ in one field alone."""
     if len(boxes) < 2:
         return boxes
-    for name in boxes[0].masks:
+    # Of many, those that differ in their sources: the rest would be looked up by those, at length.
+    names = boxes[0].masks if len(boxes) <= _MANY else ["source"]
+    for name in names:
         joined: dict[object, Box] = {}
         for box in boxes:
             rest = tuple(item for item in box.masks.items() if item[0] != name)

@@ -17,7 +17,7 @@ from typing import Any
 from knockctl.automaton.alphabet import Atom, flow, ports, protocol, within
 from knockctl.automaton.boxes import EARLIER, HERE, Box, Masks, Matches, TooTangled
 from knockctl.automaton.cells import DESTINATION_TYPES, TooManyCells
-from knockctl.automaton.chains import ChainRule, Program
+from knockctl.automaton.chains import Alter, ChainRule, Program
 from knockctl.automaton.conditions import atoms
 from knockctl.automaton.findings import MOST_NAMED, Finding, Kind
 from knockctl.automaton.letters import Claim
@@ -132,6 +132,10 @@ class _Loss:
         return not any(mask & ~self.sources for mask in self.groups)
 
 
+_MANY_RULES = 1_000
+"""From so many on, ports that nobody governs are looked at roughly."""
+
+
 class _Question:
     """One family of one device."""
 
@@ -149,7 +153,7 @@ class _Question:
         start = [masks for group in self.groups for masks in self._start(group)]
         if not start:
             return
-        swept = Sweep(self.program, self.space).run(start)
+        swept = Sweep(self.program, self.space, ports=self._counting()).run(start)
         yield from self._exposed(swept)
         yield from self._lost(swept)
 
@@ -277,6 +281,21 @@ class _Question:
             source=ip_address(_SOMEBODY[self.family]),
             destination=listed[0] if listed else ip_address(_SOMEWHERE[self.family]),
             protocol="tcp",
+        )
+
+    def _counting(self) -> int | None:
+        """Return the ports at which somebody could get in; None where it is to be exact of all.
+
+        It is where rules are few, or where some lead from one port to another.
+        """
+        rules = [rule for chain in self.program.chains.values() for rule in chain]
+        if len(rules) <= _MANY_RULES or any(isinstance(r.action, Alter) for r in rules):
+            return None
+        return _union(
+            masks["port"]
+            for group in self.groups
+            for role, masks, at_stake in group.stakes
+            if at_stake.refused or at_stake.accepted or at_stake.knock or role.name != "other"
         )
 
     # --- what is exposed ---

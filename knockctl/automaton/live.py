@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from knockctl.automaton.boxes import MOST_BOXES, Asked, Box, Overlay, TooTangled, fewer
-from knockctl.automaton.chains import ChainRule
-from knockctl.automaton.passages import Outcome
+from knockctl.automaton.chains import ChainRule, Stop
+from knockctl.automaton.passages import Outcome, Passage
 
 
 class Shows(Protocol):
@@ -22,6 +22,10 @@ class Shows(Protocol):
     @property
     def patience(self) -> int:
         """How often a rule is shown, at the end of it all, to pieces that wait."""
+
+    @property
+    def ports(self) -> int | None:
+        """The ports that count; None: all."""
 
     @property
     def every_source(self) -> int:
@@ -54,6 +58,9 @@ class Live:
     many. Such pieces wait: a rule that is not about their sources is shown to them only when
     another one is. Until then there is a wider box that has all of what they have, their sources
     aside: what hits them hits that, too.
+
+    Where not all ports count, a rule about a few sources and other ports alone takes its packets
+    from nobody: rules behind it see them again.
     """
 
     sweep: Shows
@@ -104,6 +111,8 @@ class Live:
         return found if asked else None
 
     def _narrow(self, place: int, rule: ChainRule, sources: int) -> None:
+        if self._minor(rule):
+            return
         waiting: dict[int, _Few] = {}
         for cell in _bits(sources & self.known):
             waiting.update((id(one), one) for one in self.few[cell])
@@ -135,6 +144,22 @@ class Live:
             self._wait(_Few(sources, pieces, place + 1))
         if covered:
             self._gather(place + 1, None)
+
+    def _minor(self, rule: ChainRule) -> bool:
+        """Note what a rule does where it is about ports that don't count; tell whether it is."""
+        ports = self.sweep.ports
+        if ports is None or rule.ours or not isinstance(rule.action, Stop):
+            return False
+        found = self.sweep.asked(rule, self.boxes[0].overlay)
+        if any(opens or masks.get("port", ports) & ports for masks, opens in found):
+            return False
+        for masks, _ in found:
+            for box in self.boxes:
+                hit = box.cut(masks)
+                if hit is not None:
+                    part = Box(hit, box.opens, box.overlay, box.met)
+                    self.out.passages.append(Passage(part, rule.action.verdict, rule))
+        return True
 
     def _wait(self, some: _Few) -> None:
         some.sources = 0

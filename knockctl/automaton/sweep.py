@@ -52,6 +52,8 @@ class Sweep:
     space: Space
     few: int = 64
     """Cells of sources that a rule may be about to be about a few; see ``Live``."""
+    ports: int | None = None
+    """The ports that count, where rules are too many to be exact about others: see ``Live``."""
     patience: int = 10_000
     """How often a rule is shown, at the end of it all, to pieces that wait."""
     _known: dict[tuple[str, Overlay], Outcome] = field(default_factory=dict)

@@ -136,11 +136,11 @@ def inside(space, box, packet):
     return True
 
 
-def swept(listed, few=64, patience=10_000):
+def swept(listed, few=64, patience=10_000, ports=None):
     space = space_of(listed)
     start = Region(space, {name: cells.all for name, cells in space.fields.items()})
     start = start.narrowed(protocol=["tcp", "udp"], flow=["fresh", "invalid"])
-    return space, Sweep(listed, space, few, patience).run([start.masks])
+    return space, Sweep(listed, space, few, counting(space, ports), patience).run([start.masks])
 
 
 ANSWERS = [
@@ -168,6 +168,35 @@ def test_no_fate_is_missed_and_none_is_invented(seed):
             if not passage.box.opens and passage.verdict is not None:
                 assert passage.verdict is what
                 assert rule in (passage.rule, passage.rule.where)
+
+
+def counting(space, some):
+    """Return the cells of ports; None: of all."""
+    return None if some is None else space.places[some][1]
+
+
+COUNT = ports((4, 7))
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_where_some_ports_count_they_are_told_exactly(seed):
+    listed = program(random.Random(seed))
+    for rules in listed.chains.values():
+        # What changes a packet's port leads from ports that don't count to those that do.
+        rules[:] = [rule for rule in rules if not isinstance(rule.action, Alter)]
+    listed.chains["first"].insert(0, ChainRule(Anything(), every([Is(COUNT), Open("a")])))
+    space, exact = swept(listed, few=0)
+    rough = swept(listed, few=4, ports=COUNT)[1]
+    mask = counting(space, COUNT)
+
+    def told(found):
+        return {
+            (p.rule if p.rule.number else p.rule.where, p.verdict)
+            for p in found.passages
+            if not p.box.opens and p.box.masks["port"] & mask
+        }
+
+    assert told(rough) == told(exact)
 
 
 def sure(found):
