@@ -8,6 +8,7 @@ import pytest
 
 from knockctl.errors import (
     AuthenticationFailed,
+    DeviceError,
     GuardError,
     HostKeyMismatch,
     Unreachable,
@@ -304,3 +305,23 @@ def test_everything_holds_what_judges_packets_and_no_more(site):
 
     running = VENDOR.modeller.running(text)
     assert not running.config.empty
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_part_that_is_refused_is_never_taken_for_an_empty_one(site, number):
+    here = site()
+    with here.operator().driver() as driver:
+        here.faults.refuse_at = number
+        with pytest.raises(DeviceError, match="timed out"):
+            driver.read()
+
+
+def test_reading_takes_as_many_requests_with_the_text_as_without(site):
+    with site().operator().driver() as driver:
+        trips = driver.round_trips
+        whole = driver.read()
+        assert driver.round_trips == trips + 3
+        bare = driver.read(whole=False)
+        assert driver.round_trips == trips + 6
+    assert bare.config == whole.config
+    assert (bool(whole.text), bool(bare.text)) == (True, False)
