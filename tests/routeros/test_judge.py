@@ -417,6 +417,16 @@ def test_lock_outs_in_raw_hide_nothing_that_is_lost_behind(policy):
     assert len(exposed(ACCEPT, policies=(policy,), raw=True)) == 1
 
 
+def test_a_trap_that_raw_has_caught_is_not_lost_behind():
+    """Segments that open nothing come through raw: ours would refuse them."""
+    for action, lost in (("action=accept", Kind.EXPOSED), ("action=drop", Kind.LOCKOUT_LOST)):
+        trap = f"{action} dst-port=666 protocol=tcp"
+        opening = [f for f in found(trap, policies=(CAREFUL,)) if not f.segments]
+        assert lost in {one.kind for one in opening}
+        early = [f for f in found(trap, policies=(CAREFUL,), raw=True) if not f.segments]
+        assert early == []
+
+
 # --- good practice: no finding ------------------------------------------------------------------
 
 
