@@ -58,6 +58,8 @@ class Sweep:
     """How often a rule is shown, at the end of it all, to pieces that wait."""
     _known: dict[tuple[str, Overlay], Outcome] = field(default_factory=dict)
     _walking: set[str] = field(default_factory=set)
+    _seen: int = HERE
+    """What a rule of ours is to a packet where the walk is: ours decide in the last section."""
     _partial: bool = False
     _rule: ChainRule | None = None
     _matches: dict[Overlay, Sequence[Asked]] = field(default_factory=dict)
@@ -81,6 +83,7 @@ class Sweep:
         *,
         last: bool,
     ) -> list[Box]:
+        self._seen = HERE if last else EARLIER
         out = Outcome()
         left = self._through(section.chain, boxes, out, whole=not last)
         on = [*out.onward]
@@ -96,7 +99,7 @@ class Sweep:
             passages += [Passage(box, section.end, rule) for box in left]
         else:
             on += left
-        return fewer([replace(box, met=EARLIER) if box.met else box for box in on])
+        return fewer(on)
 
     # --- one chain ---
 
@@ -177,7 +180,7 @@ class Sweep:
         if not opens:
             return tuple(apart(box, hit)) if gone else (box,)
         past = _spared(opens)
-        met = HERE if rule.ours else box.met
+        met = self._seen if rule.ours else box.met
         if past <= box.opens and met == box.met:
             return (box,)
         return (Box(hit, box.opens | past, box.overlay, met), *apart(box, hit))

@@ -470,6 +470,11 @@ def test_what_ours_saw_early_it_has_not_seen_all_of():
     assert kinds(found(in_two(rule(ACCEPT, TCP, port(22))))) == ["exposed"]
 
 
+def test_what_is_lost_behind_ours_where_it_only_begins_is_lost():
+    behind = in_two(early=(LOCKED, rule(REFUSE, TCP, port(1001), where="early")))
+    assert "knock-lost" in kinds(found(behind))
+
+
 def test_who_is_locked_out_early_is_out_whatever_is_accepted_later():
     accept = rule(ACCEPT, TCP, port(8080))
     assert "lockout-lost" in kinds(found(program(accept)))

@@ -417,6 +417,22 @@ def test_lock_outs_in_raw_hide_nothing_that_is_lost_behind(policy):
     assert len(exposed(ACCEPT, policies=(policy,), raw=True)) == 1
 
 
+def test_what_raw_refuses_behind_ours_is_lost():
+    more = table("action=drop chain=prerouting dst-port=1002 protocol=tcp", menu=RAW)
+    findings = found(policies=(CAREFUL,), raw=True, position=1, more=more)
+    assert [one.blocks for one in findings if one.kind is Kind.KNOCK_LOST] == [True]
+
+
+def test_a_trap_that_raw_has_caught_is_not_lost_behind():
+    """Segments that open nothing come through raw: ours would refuse them."""
+    for action, lost in (("action=accept", Kind.EXPOSED), ("action=drop", Kind.LOCKOUT_LOST)):
+        trap = f"{action} dst-port=666 protocol=tcp"
+        opening = [f for f in found(trap, policies=(CAREFUL,)) if not f.segments]
+        assert lost in {one.kind for one in opening}
+        early = [f for f in found(trap, policies=(CAREFUL,), raw=True) if not f.segments]
+        assert early == []
+
+
 # --- good practice: no finding ------------------------------------------------------------------
 
 

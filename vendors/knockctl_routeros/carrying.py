@@ -5,11 +5,12 @@ The plan itself tells: what ``running`` says of a change and what the change doe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from knockctl_routeros.config import MENUS, Menu, RouterConfig, Row
 from knockctl_routeros.parse import RouterReading
-from knockctl_routeros.plan import Added, RouterRemediation, plan
+from knockctl_routeros.plan import Added, Anchor, RouterRemediation, plan
+from knockctl_routeros.table import Table
 
 _CHANGE = "00000000"
 """Stands for the change nobody has asked for yet."""
@@ -23,22 +24,40 @@ def carried_out(reading: RouterReading, intended: RouterConfig) -> tuple[Row, ..
 
 def _menu(reading: RouterReading, way: RouterRemediation, menu: Menu) -> Iterator[Row]:
     table = reading.table(menu)
-    renamed = {kept.new: kept.old for kept in way.kept}
-    gone = {row.get("comment") for row in way.dropped if row.menu == menu}
-    gone |= {row.get("comment") for row in way.leftovers if row.menu == menu}
-    chains: dict[str, list[tuple[str, Row]]] = {}
+    placed = [one for one in way.placed if one.row.menu == menu]
+    gone = {row.get("comment") for row in (*way.dropped, *way.leftovers) if row.menu == menu}
+    touched = {one.row.get("chain") for one in placed}
+    chains: dict[str, list[tuple[str | int, Row]]] = {name: [] for name in touched}
     for place, row in enumerate(table.rows()):
-        name = row.get("comment") if row.ours else str(table.id(place))
-        if not (row.ours and (row.off or name in gone)):
-            chains.setdefault(row.get("chain"), []).append((name, row))
-    for one in (one for one in way.placed if one.row.menu == menu):
-        chain = chains.setdefault(one.row.get("chain"), [])
+        if row.ours and (row.off or row.get("comment") in gone):
+            continue
+        chain = chains.get(row.get("chain"))
+        if chain is None:
+            yield row
+        else:
+            chain.append((row.get("comment") if row.ours else place, row))
+    renamed = {kept.new: kept.old for kept in way.kept}
+    for one in placed:
         name = renamed.get(one.row.get("comment"), one.row.get("comment"))
+        chain = chains[one.row.get("chain")]
         if not isinstance(one, Added):
             chain[:] = [other for other in chain if other[0] != name]
-        before = renamed.get(one.before or "", one.before)
-        names = [other[0] for other in chain]
-        where = names.index(before) if before in names else len(chain)
-        chain.insert(where, (name, one.row))
+        chain.insert(
+            _before(table, chain, renamed.get(one.before or "", one.before)), (name, one.row)
+        )
     for chain in chains.values():
         yield from (row for _, row in chain)
+
+
+def _before(table: Table, chain: Sequence[tuple[str | int, Row]], anchor: Anchor) -> int:
+    """Return where in a chain an anchor stands; behind its end where it is not in it."""
+    if anchor is None:
+        return len(chain)
+    return next(
+        (
+            number
+            for number, (name, _) in enumerate(chain)
+            if name == anchor or (isinstance(name, int) and table.id(name) == anchor)
+        ),
+        len(chain),
+    )

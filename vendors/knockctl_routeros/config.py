@@ -81,6 +81,24 @@ class Row:
         found = normal.words(words, rule=menu in RULES, ipv6=menu.startswith("/ipv6"))
         return cls(menu, tuple(sorted(found.items())))
 
+    @classmethod
+    def said(cls, menu: Menu, words: Iterable[str]) -> Row | None:
+        """Make a row of words such as ``chain=input``; None where one is odd, or said twice."""
+        rule, ipv6 = menu in RULES, menu.startswith("/ipv6")
+        found: list[tuple[str, str]] = []
+        for word in words:
+            pair = normal.pair(word, rule, ipv6)
+            if pair:
+                found.append(pair)
+            elif pair is not None:
+                return None
+        row = cls(menu, tuple(sorted(found)))
+        if len(row.mapping) < len(found):
+            return None
+        if rule and "action" not in row.mapping:
+            return cls(menu, tuple(sorted((("action", "accept"), *found))))
+        return row
+
     def get(self, key: str, default: str = "") -> str:
         """Return a word's value, without its leading ``!`` being looked at."""
         return self._map.get(key, default)

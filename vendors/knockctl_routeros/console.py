@@ -66,6 +66,8 @@ def unescaped(text: str) -> str:
 
     A lone ``$`` or ``?`` is taken as it stands: people write it, and no export has variables.
     """
+    if "\\" not in text:
+        return text
     parts: list[bytes] = []
     for match in _ESCAPE.finditer(text):
         if match["hex"]:

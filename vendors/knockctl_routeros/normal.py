@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import lru_cache
 from ipaddress import ip_address, ip_network, summarize_address_range
+from socket import AF_INET, inet_pton
 from typing import cast
 
 from knockctl.ports import HIGHEST_PORT, Span, merged
@@ -150,6 +151,8 @@ def _span(run: str) -> Span | None:
 
 def address(text: str) -> str:
     """Return an address, prefix or range in its shortest form; a DNS name as it is."""
+    if _shortest(text):
+        return text
     first, dash, last = text.partition("-")
     try:
         if not dash:
@@ -157,6 +160,23 @@ def address(text: str) -> str:
         return _range(first, last)
     except (ValueError, TypeError):
         return text
+
+
+def _shortest(text: str) -> bool:
+    """Tell at a glance whether it is an IPv4 address or prefix that can't be said shorter."""
+    address, slash, length = text.partition("/")
+    try:
+        number = inet_pton(AF_INET, address)
+    except (OSError, ValueError):
+        return False
+    if not slash:
+        return True
+    if length not in _LENGTHS:
+        return False
+    return not int.from_bytes(number) & (0xFFFFFFFF >> int(length))
+
+
+_LENGTHS = frozenset(str(length) for length in range(1, 32))
 
 
 def _prefix(text: str) -> str:
@@ -217,20 +237,35 @@ def words(found: Mapping[str, object], *, rule: bool, ipv6: bool) -> dict[str, s
 
     A rule's action is always said. Of the default of ``reject-with`` only that of IPv4 is known.
     """
-    normal = {
-        key: _form(key, plain(value)) if key in _FORMS else plain(value)
-        for key, value in found.items()
-        if key not in READ_ONLY and not key.startswith(".")
-    }
-    if rule:
-        normal.setdefault("action", "accept")
-    return {k: v for k, v in normal.items() if not _default(k, v, rule=rule, ipv6=ipv6)}
+    normal = {}
+    for key, value in found.items():
+        word = _word(key, value if isinstance(value, str) else plain(value), rule, ipv6)
+        if word is not None:
+            normal[key] = word
+    if rule and "action" not in normal:
+        normal["action"] = "accept"
+    return normal
 
 
-@lru_cache(maxsize=4096)
-def _form(key: str, value: str) -> str:
-    # The same few values are read again and again, in every rule and on every device.
-    return _FORMS[key](value)
+# The same few words are read again and again, in every rule and on every device.
+@lru_cache(maxsize=16_384)
+def _word(key: str, value: str, rule: bool, ipv6: bool) -> str | None:  # noqa: FBT001
+    """Return the normal form of a word's value; None where the word says nothing."""
+    if key in READ_ONLY or key.startswith("."):
+        return None
+    form = _FORMS.get(key)
+    normal = form(value) if form else value
+    return None if _default(key, normal, rule=rule, ipv6=ipv6) else normal
+
+
+@lru_cache(maxsize=16_384)
+def pair(text: str, rule: bool, ipv6: bool) -> tuple[str, str] | tuple[()] | None:  # noqa: FBT001
+    """Read ``key=value`` to normal form; None where it says nothing, empty where it is no such."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        return ()
+    word = _word(key, value, rule, ipv6)
+    return None if word is None else (key, word)
 
 
 def _default(key: str, value: str, *, rule: bool, ipv6: bool) -> bool:

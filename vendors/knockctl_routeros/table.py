@@ -34,6 +34,7 @@ class Table:
         self.menu = menu
         self._words = static(listed)
         self._rows: dict[int, Row] = {}
+        self._named = True
         self.ours = [
             place
             for place, words in enumerate(self._words)
@@ -54,8 +55,8 @@ class Table:
 
         They get names, as the router's own ones are not in it.
         """
-        table = cls(menu, [{".id": f"*{n:X}", **row.mapping} for n, row in enumerate(rows, 1)])
-        table._rows = dict(enumerate(rows))
+        table = cls(menu, [row.mapping for row in rows])
+        table._rows, table._named = dict(enumerate(rows)), False
         return table
 
     def row(self, place: int) -> Row:
@@ -78,7 +79,11 @@ class Table:
 
     def id(self, place: int) -> str | None:
         """Return the router's own name for a row; None for none, and behind the last row."""
-        words = self._words[place] if place < len(self._words) else {}
+        if place >= len(self._words):
+            return None
+        if not self._named:
+            return f"*{place + 1:X}"
+        words = self._words[place]
         return str(words[".id"]) if ".id" in words else None
 
     def chain(self, name: str) -> Sequence[int]:

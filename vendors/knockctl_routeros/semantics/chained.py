@@ -8,7 +8,7 @@ addresses on our lists.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -35,6 +35,8 @@ from knockctl_routeros.semantics.firewall import NOBODY, Firewall
 from knockctl_routeros.semantics.program import HERE
 from knockctl_routeros.semantics.tainted import Taint, taints
 
+_FEW = 8
+"""Groups that are few enough to look for no fewer."""
 _TOP = "filter"
 """The chain that leads to ``input`` or ``forward``; no router has it, so it is named to nobody."""
 _EXEMPT = (("flow", "untracked"),)
@@ -138,21 +140,28 @@ class _Chaining:
 
     # --- chains ---
 
-    def _chain(self, key: Key, rules: Sequence[CompiledRule] | None = None) -> str:
+    def _chain(
+        self,
+        key: Key,
+        rules: Sequence[CompiledRule] | None = None,
+        taint: Taint | None = None,
+    ) -> str:
         """Put a chain into words, and all it calls; return its name."""
-        name = " ".join(key)
+        name = " ".join(key) + (f" by {taint.where} {taint.number} {taint.text}" if taint else "")
         if name not in self._found:
             self._found[name] = ()
             listed = self.rules.chains.get(key, ()) if rules is None else rules
             runs = _runs(listed, key[0])
-            self._found[name] = [one for run in runs for one in self._run(run, key[0])]
+            self._found[name] = [one for run in runs for one in self._run(run, key[0], taint)]
         return name
 
-    def _run(self, run: Sequence[CompiledRule], table: Table) -> Iterator[ChainRule]:
+    def _run(
+        self, run: Sequence[CompiledRule], table: Table, within: Taint | None
+    ) -> Iterator[ChainRule]:
         """Yield what stands for rules that do the same and differ in one question alone."""
         first = run[0]
         if first.row.ours:
-            yield from self._of_ours(first, table)
+            yield from self._of_ours(first, table, within)
         elif len(run) == 1:
             yield from self._foreign(first, table)
         else:
@@ -191,27 +200,41 @@ class _Chaining:
             return chains.Ours()
         return chains.Call(self._chain(key))
 
-    def _of_ours(self, rule: CompiledRule, table: Table) -> Iterator[ChainRule]:
-        """Yield a rule of ours among foreign ones, and before it what foreign ones make of it."""
+    def _of_ours(
+        self, rule: CompiledRule, table: Table, within: Taint | None
+    ) -> Iterator[ChainRule]:
+        """Yield a rule of ours among foreign ones, and before it what foreign ones make of it.
+
+        ``within``: for those who come here since somebody else put them on a list.
+        """
         condition = self._condition(rule)
         action = rule.action
-        if isinstance(action, Stop):
-            for taint in self._tainting(rule, action):
+        for taint in self._tainting(rule):
+            if isinstance(action, Jump):
+                called = chains.Call(self._chain((table, action.chain), taint=taint))
+                yield taint.rule(called, self._condition(rule, taint))
+            elif isinstance(action, Stop) and taint.decides(action.verdict):
                 yield taint.rule(chains.Stop(action.verdict), self._condition(rule, taint))
+        if within and isinstance(action, Stop) and within.decides(action.verdict):
+            yield within.rule(chains.Stop(action.verdict), condition)
+            return
+        if table == "raw" and isinstance(action, Leave) and rule.tests:
+            # Who leaves raw for what is remembered of him is asked for it again in ``filter``.
+            return
         if isinstance(action, Add):
-            yield _named(rule, chains.Ours(), Every((condition, _MET)))
+            # In raw, whom ours puts on a list it refuses at once: that is what it has traps for.
+            asked = condition if table == "raw" else Every((condition, _MET))
+            yield _named(rule, chains.Ours(), asked)
             return
         for does, more in self._actions(rule, table):
             asked = condition if more is ALWAYS else Every((condition, more))
             yield _named(rule, does, asked)
 
-    def _tainting(self, rule: CompiledRule, action: Stop) -> Iterator[Taint]:
+    def _tainting(self, rule: CompiledRule) -> Iterator[Taint]:
         """Yield who else put sources on the lists that a rule of ours asks."""
         for test in rule.tests:
             if test.side == "source" and not test.negated:
-                for taint in self._taints.get(test.name, ()):
-                    if taint.opens == (action.verdict is Verdict.ACCEPT):
-                        yield taint
+                yield from self._taints.get(test.name, ())
 
     # --- conditions ---
 
@@ -264,15 +287,10 @@ class _Chaining:
         """Yield one rule for many that differ in their source or in their ports alone."""
         first = run[0]
         asked = self._asks(first.body)
-        fields = {"source": first.source, "port": first.ports}
-        for name, mine in fields.items():
-            if any((one.source if name == "source" else one.ports) != mine for one in run):
-                fields[name] = tuple(
-                    dict.fromkeys(
-                        r for one in run for r in (one.source if name == "source" else one.ports)
-                    )
-                )
-        own = [Is(Atom(name, ranges)) for name, ranges in fields.items() if ranges]
+        sources = dict.fromkeys([one for rule in run for one in rule.source])
+        ports = dict.fromkeys([one for rules in {rule.ports for rule in run} for one in rules])
+        fields = (("source", tuple(sources)), ("port", tuple(ports)))
+        own = [Is(Atom(name, ranges)) for name, ranges in fields if ranges]
         condition = Every((*own, *(asked.parts if isinstance(asked, Every) else (asked,))))
         ((action, _),) = self._actions(first, table)
         yield ChainRule(
@@ -320,40 +338,39 @@ def _runs(rules: Sequence[CompiledRule], table: Table) -> Iterator[Sequence[Comp
     in one thing are put together even where others of their kind stand between them.
     """
     block: list[CompiledRule] = []
+    body: Body | None = None
     for rule in rules:
-        if block and not _alike(block[-1], rule, table):
-            yield from _sorted(block)
-            block = []
+        if rule.body is not body:
+            if block and not _movable(block[-1], rule, table):
+                yield from _sorted(block)
+                block = []
+            body = rule.body if _movable(rule, rule, table) else None
         block.append(rule)
     yield from _sorted(block)
 
 
-def _alike(one: CompiledRule, two: CompiledRule, table: Table) -> bool:
+def _movable(one: CompiledRule, two: CompiledRule, table: Table) -> bool:
     """Tell whether two rules, one behind the other, can change places."""
-    if one.row.ours or two.row.ours:
-        return False
     action = one.body.action
-    if isinstance(action, Stop):
-        return action == two.body.action
-    movable = isinstance(action, Leave) or (isinstance(action, Jump) and table == "filter")
-    return movable and action == two.body.action
+    if one.row.ours or two.row.ours or action != two.body.action:
+        return False
+    return isinstance(action, Stop | Leave) or (isinstance(action, Jump) and table == "filter")
 
 
 def _sorted(block: Sequence[CompiledRule]) -> Iterable[Sequence[CompiledRule]]:
     """Put those together that differ in their source alone, or in their ports alone."""
     if len(block) < 2:
         return [block] if block else []
-    by_port = _grouped(block, lambda rule: (rule.body, rule.ports, not rule.source))
-    if len(by_port) == 1:
-        return by_port
-    by_source = _grouped(block, lambda rule: (rule.body, rule.source, not rule.ports))
-    return min(by_port, by_source, key=len)
-
-
-def _grouped(
-    block: Sequence[CompiledRule], kind: Callable[[CompiledRule], object]
-) -> list[Sequence[CompiledRule]]:
-    groups: dict[object, list[CompiledRule]] = {}
+    by_port: dict[object, list[CompiledRule]] = {}
     for rule in block:
-        groups.setdefault(kind(rule), []).append(rule)
-    return list(groups.values())
+        key = rule.body, rule.ports, not rule.source
+        if key in by_port:
+            by_port[key].append(rule)
+        else:
+            by_port[key] = [rule]
+    if len(by_port) <= _FEW:
+        return by_port.values()
+    by_source: dict[object, list[CompiledRule]] = {}
+    for rule in block:
+        by_source.setdefault((rule.body, rule.source, not rule.ports), []).append(rule)
+    return min(by_port, by_source, key=len).values()

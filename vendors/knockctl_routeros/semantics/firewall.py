@@ -12,7 +12,6 @@ from knockctl_routeros.semantics.conditions import (
     Add,
     CompiledRule,
     Family,
-    Goes,
     Jump,
     Listed,
     Side,
@@ -122,9 +121,13 @@ class Firewall:
 def firewall(rules: Ruleset, family: Family) -> Firewall:
     """Compile one family's rules and lists."""
     chains = _chains(rules, family)
-    every = [rule for listed in chains.values() for rule in listed]
-    adding = ((rule, rule.action) for rule in every)
-    ours = {action.name for rule, action in adding if isinstance(action, Add) and rule.row.ours}
+    adding = [
+        (rule, rule.body.action)
+        for listed in chains.values()
+        for rule in listed
+        if isinstance(rule.body.action, Add)
+    ]
+    ours = {action.name for rule, action in adding if rule.row.ours}
     return Firewall(
         chains,
         {
@@ -132,7 +135,7 @@ def firewall(rules: Ruleset, family: Family) -> Firewall:
             for name, known in rules.lists(family).items()
             for side in SIDES
         },
-        frozenset(rule.action.name for rule in every if isinstance(rule.action, Add)),
+        frozenset(action.name for _, action in adding),
         frozenset(_endless(chains)),
         rules.whole,
         frozenset(ours),
@@ -142,24 +145,19 @@ def firewall(rules: Ruleset, family: Family) -> Firewall:
 
 def _chains(rules: Ruleset, family: Family) -> Chains:
     """Compile the rules, without those that do nothing whether they match or not."""
-    listed: dict[tuple[Table, str], list[CompiledRule]] = {}
+    found: dict[tuple[Table, str], tuple[CompiledRule, ...]] = {}
     patterns = rules.patterns()
     for table in TABLES:
         compiler = Compiler(Surroundings(family, table, rules.interface_lists, patterns))
-        for chain, rule in compiler.rules(rules.rules(family, table)):
-            listed.setdefault((table, chain), []).append(rule)
-    return {
-        (table, chain): tuple(rule for rule in found if not _idle(rule, table, listed))
-        for (table, chain), found in listed.items()
-    }
-
-
-def _idle(rule: CompiledRule, table: Table, chains: Mapping[tuple[Table, str], object]) -> bool:
-    """Tell whether a match changes nothing: a jump to a chain without rules doesn't, either."""
-    action = rule.action
-    return isinstance(action, Goes) or (
-        isinstance(action, Jump) and (table, action.chain) not in chains
-    )
+        listed = compiler.chains(rules.rules(family, table))
+        for chain, some in listed.items():
+            # A jump to a chain without rules does nothing, either.
+            found[table, chain] = tuple(
+                rule
+                for rule in some
+                if not isinstance(rule.body.action, Jump) or rule.body.action.chain in listed
+            )
+    return found
 
 
 def _endless(chains: Chains) -> Iterator[CompiledRule]:
@@ -174,8 +172,9 @@ def _endless(chains: Chains) -> Iterator[CompiledRule]:
     ) -> Iterator[CompiledRule]:
         done.add(key)
         for rule in chains.get(key, ()):
-            if isinstance(rule.action, Jump):
-                target = key[0], rule.action.chain
+            action = rule.body.action
+            if isinstance(action, Jump):
+                target = key[0], action.chain
                 if target in (*above, key):
                     yield rule
                 elif target not in done:

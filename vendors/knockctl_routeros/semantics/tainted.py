@@ -31,8 +31,17 @@ class Taint:
     opens: bool = True
     """Whether being on the list lets, or helps, a source in."""
 
+    def decides(self, verdict: Verdict) -> bool:
+        """Tell whether that is what being on the list leads to."""
+        return self.opens == (verdict is Verdict.ACCEPT)
+
     def rule(self, action: chains.Action, condition: Condition) -> ChainRule:
-        """Return what stands for it in the place of a rule of ours that asks the list."""
+        """Return what stands for it in the place of a rule of ours that asks the list.
+
+        A call leads on with those who owe it their place on the list: it is no rule to be named.
+        """
+        if isinstance(action, chains.Call):
+            return ChainRule(action, condition)
         return ChainRule(action, condition, self.where, self.number, self.text)
 
 
@@ -58,8 +67,7 @@ def taints(rules: Firewall) -> Mapping[str, Sequence[Taint]]:
 
 def _rows(rules: Firewall) -> Iterator[Taint]:
     for entry in rules.entries:
-        if entry.name in rules.ours:
-            yield Taint(frozenset((entry.name,)), entry.where, entry.text, condition=_who(entry))
+        yield Taint(frozenset((entry.name,)), entry.where, entry.text, condition=_who(entry))
 
 
 def _who(entry: Entry) -> Condition:
@@ -79,40 +87,33 @@ def _written(rules: Firewall) -> Iterator[Taint]:
 def _opening(rules: Firewall) -> Mapping[str, set[str]]:
     """Return for each list that helps a source in, the lists by which it is let in at last."""
     ours = [rule for rule in rules.every() if rule.row.ours]
-    last = {
-        test.name
-        for rule in ours
-        if isinstance(rule.action, Stop) and rule.action.verdict is Verdict.ACCEPT
-        for test in rule.tests
-        if not test.negated
-    }
+    guards = _guards(ours)
+    last: set[str] = set()
+    steps: set[tuple[str, str]] = set()
+    for rule in ours:
+        asked = _asked(rule) | guards.get(rule.row.get("chain"), set())
+        if rule.action == Stop(Verdict.ACCEPT):
+            last |= asked
+        elif isinstance(rule.action, Add):
+            steps |= {(name, rule.action.name) for name in asked}
     found = {name: {name} for name in last}
-    steps = list(_steps(ours))
-    changed = True
-    while changed:
-        changed = False
+    for _ in steps:
         for before, after in steps:
-            leads = found.get(after, set()) - found.get(before, set())
-            if leads:
-                found.setdefault(before, set()).update(leads)
-                changed = True
+            if after in found:
+                found.setdefault(before, set()).update(found[after])
     return found
 
 
-def _steps(ours: Sequence[CompiledRule]) -> Iterator[tuple[str, str]]:
-    """Yield from which of our lists a rule of ours puts a source on which other one."""
-    asked: dict[str, set[str]] = {}
-    for _ in range(len(ours)):
-        before = sum(map(len, asked.values()))
-        for rule in ours:
-            if isinstance(rule.action, Jump):
-                here = {t.name for t in rule.tests if not t.negated}
-                here |= asked.get(rule.row.get("chain"), set())
-                asked.setdefault(rule.action.chain, set()).update(here)
-        if sum(map(len, asked.values())) == before:
-            break
-    for rule in ours:
-        if isinstance(rule.action, Add):
-            names = {t.name for t in rule.tests if not t.negated}
-            for name in names | asked.get(rule.row.get("chain"), set()):
-                yield name, rule.action.name
+def _guards(ours: Sequence[CompiledRule]) -> Mapping[str, set[str]]:
+    """Return for each chain of ours the lists that jumps to it ask, or those before them."""
+    found: dict[str, set[str]] = {}
+    jumps = [(rule, rule.action) for rule in ours if isinstance(rule.action, Jump)]
+    for _ in jumps:
+        for rule, jump in jumps:
+            asked = _asked(rule) | found.get(rule.row.get("chain"), set())
+            found.setdefault(jump.chain, set()).update(asked)
+    return found
+
+
+def _asked(rule: CompiledRule) -> set[str]:
+    return {test.name for test in rule.tests if test.side == "source" and not test.negated}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from socket import AF_INET, inet_pton
 
 from knockctl.automaton.alphabet import Atom, Ranges
 from knockctl.automaton.verdict import Verdict
@@ -54,14 +55,21 @@ _SILENT = frozenset(
 )
 
 
-# Words that make no rule another one; and those that a rule has of its own, beside its body.
-_MUTE = _SILENT - {
-    *("chain", "action", "jump-target", "address-list", "address-list-timeout"),
-    *("disabled", "invalid"),
-}
+# What a rule may have of its own, beside its body and a comment.
 _SOURCE, _PORTS = "src-address", "dst-port"
-_APART = _MUTE | {_SOURCE, _PORTS}
+_PORTED_WORD = (_PORTS, "")
+_SIZES = {str(length): 1 << (32 - length) for length in range(33)}
+_LOOPBACK = 127
 Words = tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True)
+class _Chain:
+    """A chain while it is compiled."""
+
+    rules: list[CompiledRule] = field(default_factory=list)
+    count: int = 0
+    """Of all rules so far, those that are not in force, too."""
 
 
 @dataclass(slots=True)
@@ -69,48 +77,63 @@ class Compiler:
     """Takes the rules of one table apart: what many of them have in common, only once."""
 
     around: Surroundings
-    _bodies: dict[Words, tuple[str, Body | None, bool]] = field(default_factory=dict)
+    found: dict[str, _Chain] = field(default_factory=dict)
+    _bodies: dict[Words, tuple[_Chain, Body | None, bool]] = field(default_factory=dict)
     """By words: the chain, the body, none where the rule is not in force, and whether rules
     share it."""
-    _ports: dict[str, Ranges | None] = field(default_factory=dict)
+    _ports: dict[str, Ranges] = field(default_factory=dict)
 
-    def rules(self, rows: Iterable[Row]) -> Iterator[tuple[str, CompiledRule]]:
-        """Yield every rule in force and its chain, in order."""
-        numbers: dict[str, int] = {}
+    def chains(self, rows: Iterable[Row]) -> dict[str, list[CompiledRule]]:
+        """Return the rules of every chain that are in force and do anything."""
+        bodies = self._bodies
         for row in rows:
-            words: list[tuple[str, str]] = []
-            source: Ranges | None = ()
-            ports: Ranges | None = ()
-            for word in row.words:
-                if word[0] not in _APART:
-                    words.append(word)
-                elif word[0] == _SOURCE:
-                    source = _source(word[1])
-                    words += () if source else (word,)
-                elif word[0] == _PORTS:
-                    ports = self._listed(word[1])
-                    words.append((_PORTS, "") if ports else word)
-            key = tuple(words)
-            known = self._bodies.get(key) or self._take(key, row)
-            chain, body, shared = known
-            number = numbers[chain] = numbers.get(chain, 0) + 1
+            key, source, ports = self._apart(row)
+            known = bodies.get(key)
+            chain, body, shared = known or self._take(key, row)
+            chain.count += 1
             if body is None:
                 continue
-            rule = CompiledRule(row, number, body, source or (), ports or ())
+            rule = CompiledRule(row, chain.count, body, source, ports)
             if not shared:
                 rule.body = _body(rule, self.around)
-            yield chain, rule
+            chain.rules.append(rule)
+        return {name: chain.rules for name, chain in self.found.items() if chain.rules}
 
-    def _listed(self, text: str) -> Ranges | None:
-        """Return the ports of a plain list; None for one that is negated or no list."""
-        if text not in self._ports:
+    def _apart(self, row: Row) -> tuple[Words, Ranges, Ranges]:
+        """Return a rule's words without those that are its own, and what two of these say.
+
+        Sources and ports that can't be read at a glance, such as negated ones, stay.
+        """
+        words, said = list(row.words), row.mapping
+        source: Ranges = ()
+        ports: Ranges = ()
+        text = said.get("comment")
+        if text is not None:
+            words.remove(("comment", text))
+        text = said.get(_SOURCE)
+        if text is not None:
+            source = _source(text)
+            if source:
+                words.remove((_SOURCE, text))
+        text = said.get(_PORTS)
+        if text is not None:
+            ports = self._listed(text)
+            if ports:
+                words[words.index((_PORTS, text))] = _PORTED_WORD
+        return tuple(words), source, ports
+
+    def _listed(self, text: str) -> Ranges:
+        """Return the ports of a plain list; none for one that is negated or no list."""
+        known = self._ports.get(text)
+        if known is None:
             try:
-                self._ports[text] = ranges_of_ports(text)
+                known = ranges_of_ports(text)
             except ValueError:
-                self._ports[text] = None
-        return self._ports[text]
+                known = ()
+            self._ports[text] = known
+        return known
 
-    def _take(self, key: Words, row: Row) -> tuple[str, Body | None, bool]:
+    def _take(self, key: Words, row: Row) -> tuple[_Chain, Body | None, bool]:
         body, shared = None, True
         if in_force(row):
             # Only whether it has such words of its own counts for its body.
@@ -119,18 +142,33 @@ class Compiler:
             )
             body = _body(CompiledRule(row, 0, source=source, ports=ports), self.around)
             shared = not _guessing(body)
-        self._bodies[key] = row.get("chain"), body, shared
+            body = None if isinstance(body.action, Goes) else body
+        chain = self.found.setdefault(row.get("chain"), _Chain())
+        self._bodies[key] = chain, body, shared
         return self._bodies[key]
 
 
-def _source(text: str) -> Ranges | None:
-    """Return the addresses of a plain text; None for one that is negated or says more."""
+def _source(text: str) -> Ranges:
+    """Return the addresses of a plain text; none for one that is negated or says more."""
+    address, slash, digits = text.partition("/")
+    try:
+        number = int.from_bytes(inet_pton(AF_INET, address))
+    except (OSError, ValueError):
+        return _source6(text)
+    size = _SIZES.get(digits) if slash else 1
+    if size is None or number >> 24 == _LOOPBACK:
+        return ()
+    first = number & -size
+    return ((first, first + size - 1),)
+
+
+def _source6(text: str) -> Ranges:
     if text.startswith(("127.", "::1")):
-        return None
+        return ()
     try:
         return ranges_of(text)
     except ValueError:
-        return None
+        return ()
 
 
 def _body(rule: CompiledRule, around: Surroundings) -> Body:

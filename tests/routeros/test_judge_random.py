@@ -1,0 +1,169 @@
+"""Random foreign rules: the quick answer against a naive reading, and against full exploration."""
+
+import random
+
+import pytest
+
+from knockctl.automaton import exposures, verify
+from knockctl.automaton.events import event_of
+from knockctl.automaton.exposures import Kind
+from knockctl.automaton.gaps import unknocked
+from knockctl.automaton.reference import initial, step
+from knockctl.automaton.verdict import Verdict
+from knockctl.automaton.verify import Status, prove
+from tests.fixtures.routeros_foreign import around, packet
+from tests.fixtures.seed import SEED
+
+SETS, EXPLORED, SOAK = 300, 25, 10_000
+PACKETS, BUDGET = 40, 100_000
+
+
+def answers(rng):
+    """Answer what no packet tells: always the same for one thing of one rule."""
+    told = {}
+
+    def happens(what, place):
+        choices = ("drop", "accept", None) if what == "acts" else (True, False)
+        return told.setdefault((what, place), rng.choice(choices))
+
+    return happens
+
+
+def ours(words):
+    return words is not None and words.get("comment", "").startswith("knockctl:")
+
+
+def covered(one, findings):
+    """Tell whether a finding is about a packet's port."""
+    return any(
+        span.protocol == one.protocol and span.first <= one.port <= span.last
+        for finding in findings
+        for span in finding.spans
+    )
+
+
+def strangers(case, rng, count, ports=()):
+    """Yield packets that the policy refuses from somebody who has done nothing, with their fate."""
+    site, scope = case.claim.site, case.claim.scope
+    for _ in range(count):
+        one = packet(rng, ports)
+        event = event_of(one, scope)
+        if event and step(site, initial(site), event, 0.0).verdict is Verdict.REFUSE:
+            yield one, *case.naive.anew(answers(rng)).judge(one)
+
+
+def check(seed):
+    """Nothing is missed, and nothing that is said to be sure is invented."""
+    rng = random.Random(seed)
+    case = around(rng)
+    findings = exposures.find(case.claim, case.model.program(4))
+    exposed = [one for one in findings if one.kind is Kind.EXPOSED]
+    unsure = any(one.kind is Kind.UNKNOWN for one in findings)
+    for one, verdict, rule in strangers(case, rng, PACKETS):
+        if verdict == "accept" and not ours(rule):
+            assert unsure or covered(one, exposed), (one, rule, case.text)
+    for one in (one for one in exposed if one.certain):
+        assert witnessed(case, one, rng), (str(one), case.text)
+    if not unsure:
+        lost(case, findings, rng)
+
+
+TAKES = {Kind.KNOCK_LOST: {("tcp", 1001), ("udp", 1002)}, Kind.SERVICE_SHUT: {("tcp", 22)}}
+
+
+def lost(case, findings, rng):
+    """What foreign rules take from honest clients is found, and what is found is taken."""
+    for kind, ports in TAKES.items():
+        mine = [one for one in findings if one.kind is kind]
+        rules = {str(rule.place) for one in mine if one.certain for rule in one.rules}
+        places = {place.partition(": ")[0] for place in rules if "address-list kc-" not in place}
+        taken = set()
+        alike = any(place.endswith(" alike") for place in rules)
+        for number, (one, verdict, rule) in enumerate(openings(case, rng, 6000)):
+            if number > PACKETS and (not places or alike or taken & places):
+                break
+            takes = verdict == "refuse" or kind is Kind.KNOCK_LOST
+            if (one.protocol, one.port) not in ports or rule is None or ours(rule) or not takes:
+                continue
+            known = rule.get("action", "accept") in ("accept", "drop", "reject", "tarpit")
+            if known and "address-list=" not in case.foreign.partition("/ip firewall raw")[2]:
+                assert covered(one, mine), (one, rule, case.text)
+            taken.add(rule["place"])
+        assert not places or taken & places or alike, (list(map(str, mine)), case.text)
+
+
+def openings(case, rng, count):
+    """Yield first packets of flows, with their fate."""
+    for _ in range(count):
+        one = packet(rng, (22, 1001, 1002))
+        if one.opening or one.protocol == "udp":
+            yield one, *case.naive.anew(answers(rng)).judge(one)
+
+
+def witnessed(case, finding, rng):
+    """Look for a packet to a port of a finding that gets in by its rule."""
+    (rule,) = finding.rules
+    place, _, text = rule.place.partition(": ")
+    ports = [port for span in finding.spans for port in (span.first, span.last)]
+    for one, verdict, by in strangers(case, rng, 6000, ports):
+        if verdict == "accept" and covered(one, [finding]):
+            somewhere = by is None or "alike" in text or "address-list" in place
+            if somewhere or by["place"] == place:
+                return True
+    return False
+
+
+def knocked(case, trace):
+    """Tell whether a trace has all knocks in it, in their order, whatever flow they belong to."""
+    left = [f"{k.protocol}/{k.port}" for k in case.policy.generations[0].knocks]
+    for row in trace:
+        if left and row.packet.split()[0] == left[0]:
+            del left[0]
+    return not left
+
+
+def explored(seed):
+    """Hold the quick answer against everything that packets may lead to."""
+    rng = random.Random(seed)
+    case = around(rng, small=True)
+    findings = exposures.find(case.claim, case.model.program(4))
+    exposed = [one for one in findings if one.kind is Kind.EXPOSED]
+    sure = any(one.certain for one in exposed)
+    found = prove(case.claim, verify.opens, budget=BUDGET)
+    if found.status is Status.PROVED:
+        assert not sure, (list(map(str, exposed)), case.text)
+        return
+    if found.status is Status.COUNTEREXAMPLE and not exposed:
+        every = unknocked(case.claim, verify.opens, budget=BUDGET).result
+        # A flow that was accepted once goes on: nobody gets in anew.
+        ways = [
+            one
+            for one in every.findings
+            if not knocked(case, one.trace) and not one.trace[-1].letter.packet.accepted_before
+        ]
+        assert not ways, (ways, case.text)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_the_quick_answer_is_the_naive_one(part):
+    for number in range(part, SETS, 4):
+        check(f"{SEED} {number}")
+
+
+def test_the_quick_answer_is_that_of_full_exploration():
+    for number in range(EXPLORED):
+        explored(f"{SEED} explored {number}")
+
+
+@pytest.mark.soak("routeros-foreign")
+@pytest.mark.parametrize("part", range(10))
+def test_ten_thousand_foreign_rule_sets(part):
+    for number in range(part, SOAK, 10):
+        check(f"{SEED} soak {number}")
+
+
+@pytest.mark.soak("routeros-foreign-explored")
+@pytest.mark.parametrize("part", range(10))
+def test_foreign_rule_sets_explored(part):
+    for number in range(part, SOAK // 10, 10):
+        explored(f"{SEED} soak explored {number}")
