@@ -207,11 +207,14 @@ def own(lines: Iterable[Line]) -> IosConfig:
     for raw in lines:
         if not _concerns(raw):
             continue
+        if raw.text.startswith(_LISTS) and not ours(Line(normal.plain(raw.text))):
+            inserts += _entries(raw)
+            continue
         line = normal.line(raw)
         if ours(line):
             objects.append(line)
             continue
-        inserts += _inserts(raw, line)
+        inserts += _inserts(line)
         bound += _bound(line)
     mine = {one.text for one in objects} | {one.parent for one in inserts}
     named = {name.split()[-1] for name in mine if name.startswith(_LISTS)}
@@ -226,40 +229,42 @@ def _concerns(raw: Line) -> bool:
     if not raw.text.startswith((*_NAMED, ENVIRONMENT)):
         return False
     mine = (OWN_NAME, OWN_VARIABLE, "knockctl")
-    return any(word in one.text for one in (raw, *raw.below) for word in mine)
+    said = "\n".join([raw.text, *(one.text for one in raw.below)])
+    return any(word in said for word in mine)
 
 
-def _inserts(raw: Line, line: Line) -> Iterator[Insert]:
-    if line.text.startswith(_LISTS):
-        entries = [normal.entry(child.text) for child in raw.below]
-        for mine, entry in zip(owned([e.text for e in entries]), entries, strict=True):
-            if mine:
-                yield Insert(line.text, Line(entry.text), entry.number)
-    elif line.text.startswith(("policy-map ", "interface ", "control-plane")):
+def _inserts(line: Line) -> Iterator[Insert]:
+    if line.text.startswith(("policy-map ", "interface ", "control-plane")):
         for child in line.below:
             if _names_ours(child.text):
                 yield Insert(line.text, child)
 
 
-def owned(listed: Sequence[str]) -> Iterator[bool]:
+def _entries(raw: Line) -> Iterator[Insert]:
+    entries = [normal.entry(child.text) for child in raw.below]
+    parent = normal.plain(raw.text)
+    for mine, entry in zip(owned([e.text for e in entries]), entries, strict=True):
+        if mine:
+            yield Insert(parent, Line(entry.text), entry.number)
+
+
+def owned(listed: Sequence[str]) -> Sequence[bool]:
     """Tell of each entry of an access list, remarks included, whether it is ours."""
-    inside = False
-    for at, text in enumerate(listed):
+    found = [False] * len(listed)
+    marks = [at for at, text in enumerate(listed) if OWN_NAME in text or "knockctl" in text]
+    for at in marks:
+        text = listed[at]
         if text.startswith(BEGIN):
             # Without an end, nothing but names tells how far it goes.
-            inside = _ends(listed[at + 1 :])
-        yield inside or text.startswith(_OWN_REMARK) or _names_ours(text)
-        inside = inside and not text.startswith(END)
-
-
-def _ends(following: Iterable[str]) -> bool:
-    marks = (text for text in following if text.startswith((BEGIN, END)))
-    return next(marks, "").startswith(END)
+            following = [one for one in marks if one > at and listed[one].startswith((BEGIN, END))]
+            if following and listed[following[0]].startswith(END):
+                found[at : following[0]] = [True] * (following[0] - at)
+        if text.startswith(_OWN_REMARK) or _names_ours(text):
+            found[at] = True
+    return found
 
 
 def _names_ours(text: str) -> bool:
-    if OWN_NAME not in text:
-        return False
     words = text.split()
     return words[:1] != ["remark"] and any(word.startswith(OWN_NAME) for word in words)
 

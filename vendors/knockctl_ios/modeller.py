@@ -68,5 +68,6 @@ class IosModeller:
             lines, config = found.lines, found.config
         files = {one.name: one.text for one in config.files}
         document = Document(lines, whole=True, files=files)
-        model = IosModel(document, self.evidence, self.switches)
+        places = tuple(interface for interface, _ in intended.bound) if intended else ()
+        model = IosModel(document, self.evidence, self.switches, interfaces=places)
         return Running(config, model, warnings=tuple(remarks(document, config)))

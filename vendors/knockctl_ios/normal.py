@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from knockctl_ios import ports, words
 from knockctl_ios.tree import Line
@@ -22,8 +22,7 @@ MAXRUN = "20"
 """Seconds, where an applet doesn't say (fact sheet 2)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry of an access list, and the number the device shows for it; 0: none."""
 
     text: str
@@ -53,9 +52,35 @@ def _access_list(text: str, below: Iterable[Line]) -> Line:
     return Line(text, tuple(Line(entry(child.text).text) for child in below))
 
 
+_SIDE = r"any|host [\d.]+|[\d.]+ [\d.]+"
+_PLAIN = re.compile(
+    rf"(?:(\d+) )?(permit|deny) +((?:ip|tcp|udp|icmp) )({_SIDE})((?: eq \d+)?) ({_SIDE})"
+    r"((?: eq \d+| range (\d+) (?!\8\b)\d+)?(?: established)?(?: log)?)"
+)
+"""Most entries of most lists: in normal form already, but for numbers and padding."""
+
+
 @functools.lru_cache(maxsize=2**16)
 def entry(text: str) -> Entry:
     """Read one entry of an access list: number, protocol and ports by one name each."""
+    found = _PLAIN.fullmatch(text)
+    if found is None:
+        return _slowly(text)
+    number, action, protocol, source, port, destination, rest, _ = found.groups()
+    if source[0].isdigit():
+        source = _side(source)
+    if destination[0].isdigit():
+        destination = _side(destination)
+    said = f"{action} {protocol}{source}{port} {destination}{rest}"
+    return Entry(said, int(number) if number else 0)
+
+
+@functools.cache
+def _side(text: str) -> str:
+    return " ".join(_masked(*text.split()))
+
+
+def _slowly(text: str) -> Entry:
     said = plain(text)
     number = 0
     tail = _TAIL_NUMBER.search(said)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from knockctl.vendor import Reading
 from knockctl_ios import normal
@@ -22,8 +23,7 @@ DIRECTORY = "flash:/"
 _JUDGED = "judged"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """One entry of an access list, ours or not."""
 
     text: str

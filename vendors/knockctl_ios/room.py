@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from knockctl.errors import GuardError
 from knockctl_ios.config import BEGIN, END, IosConfig
@@ -48,7 +47,7 @@ def adopted(parent: str, places: tuple[Place, ...], wanted: Sequence[str]) -> tu
     for at in range(open_at + 1, len(places)):
         if places[at].text not in wanted:
             break
-        found[at] = replace(places[at], ours=True)
+        found[at] = places[at]._replace(ours=True)
     return tuple(found)
 
 

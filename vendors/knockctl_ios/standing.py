@@ -31,7 +31,7 @@ def standing(lines: Iterable[Line], there: IosReading, intended: IosConfig) -> S
     Raises ``GuardError`` where it can't go where it is meant to.
     """
     goal = generations.adopt(there.config, intended, _SOME)
-    foreign = [line for line in lines if not ours(normal.line(line))]
+    foreign = [line for line in lines if not ours(Line(normal.plain(line.text)))]
     known = {normal.plain(line.text) for line in foreign}
     parents = (parent for parent in goal.parents if parent not in known)
     whole = [*foreign, *(Line(parent) for parent in parents)]

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 COMMENT = "!"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line, without indentation, and what is below it in the text's order."""
 
     text: str
@@ -39,7 +39,8 @@ class _Open:
     below: list[_Open] = field(default_factory=list)
 
     def closed(self) -> Line:
-        return Line(self.text, tuple(one.closed() for one in self.below))
+        below = self.below
+        return Line(self.text, tuple([one.closed() for one in below]) if below else ())
 
 
 # What a line's mode takes, wherever it stands: (the line, the lines below it).
@@ -70,6 +71,7 @@ _BEGINNINGS = (
     *("object-group ", "ip access-list ", "ipv6 access-list ", "class-map ", "policy-map "),
     *("class ", "control-plane", "event manager applet ", "trigger", "interface "),
 )
+_HEADERS = ("Building ", "Current ", "Using ")
 _HEADER = re.compile(r"(Building configuration|Current configuration\b|Using \d+ out of)")
 _BANNER = re.compile(r"\s*banner \S+ (\^C|\S)(?P<rest>.*)")
 
@@ -84,17 +86,16 @@ def read(text: str) -> tuple[Line, ...]:
         if said in ("exit", "end"):
             path = path[:1] if said == "end" else path[: max(len(path) - 1, 1)]
             continue
-        while len(path) > 1 and not _inside(path[-1], said, indent):
+        while len(path) > 1 and indent <= path[-1].indent and not _inside(path[-1], said):
             path.pop()
-        line = _Open(said, indent)
+        line = _Open(said, indent, [])
         path[-1].below.append(line)
         path.append(line)
     return tuple(line.closed() for line in top.below)
 
 
-def _inside(mode: _Open, said: str, indent: int) -> bool:
-    if indent > mode.indent:
-        return True
+def _inside(mode: _Open, said: str) -> bool:
+    """Tell whether a line that isn't indented more is below another all the same."""
     if mode.below and mode.below[0].indent > mode.indent:
         return False
     if not mode.text.startswith(_BEGINNINGS):
@@ -107,9 +108,9 @@ def _lines(text: str) -> Iterator[str]:
     lines = iter(text.replace("\r", "").expandtabs().split("\n"))
     for line in lines:
         said = line.strip()
-        if not said or said.startswith(COMMENT) or _HEADER.match(said):
+        if not said or said[0] == COMMENT or (said.startswith(_HEADERS) and _HEADER.match(said)):
             continue
-        banner = _BANNER.match(line)
+        banner = _BANNER.match(line) if said.startswith("banner ") else None
         if banner:
             _skip(lines, banner)
         else:

@@ -186,9 +186,15 @@ class Applet:
         return tuple(sorted(found))
 
 
-def applets(document: Document) -> tuple[Applet, ...]:
-    """Return the applets that may change what access lists do."""
-    return tuple(one for line in document.applets if (one := _applet(document, line)))
+def applets(document: Document, but: str = "") -> tuple[Applet, ...]:
+    """Return the applets that may change what access lists do.
+
+    ``but``: how names of those begin that are left out.
+    """
+    lines = document.applets
+    if but:
+        lines = tuple(line for line in lines if not line.text.split()[3].startswith(but))
+    return tuple(one for line in lines if (one := _applet(document, line)))
 
 
 def _applet(document: Document, line: Line) -> Applet | None:

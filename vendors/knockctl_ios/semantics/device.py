@@ -42,6 +42,8 @@ class IosModel:
     switches: Switches = field(default_factory=Switches)
     interpreter: Interpreter = field(default_factory=Interpreter, repr=False, compare=False)
     """Runs Tcl policies, where time is a number."""
+    interfaces: tuple[str, ...] = ()
+    """Those that ``program`` is about; none: all."""
     _horizons: dict[Message, tuple[int, ...]] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -132,7 +134,7 @@ class IosModel:
 
     def program(self, family: int) -> Program:
         """Return what packets for the router itself meet, as chains of rules."""
-        return program(self.around, family)
+        return program(self.around, family, self.interfaces)
 
     def untracks(self, family: int) -> bool:
         """Tell whether some rule exempts packets from tracking: here no flow is tracked."""

@@ -59,6 +59,7 @@ class Document:
     files: Mapping[str, str] = field(default_factory=dict)
     """The texts of scripts, as far as they are known."""
     _known: dict[str, Line] = field(default_factory=dict, init=False, repr=False)
+    _owned: dict[str, tuple[bool, ...]] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def _heads(self) -> Mapping[str, list[Line]]:
@@ -110,17 +111,23 @@ class Document:
         return {h.removeprefix(prefix): partial(self._entries, h, form) for h in heads}
 
     def _entries(self, head: str, form: Callable[[str], str]) -> tuple[str, ...]:
-        texts = (line.text for line in self._line(head).below)
-        return tuple(form(text) for text in texts if not text.startswith("remark"))
+        texts = self._texts(head)
+        return tuple([form(text) for text in texts if text[:6] != "remark"])
+
+    def _texts(self, head: str) -> list[str]:
+        """Return the entries of a list in normal form, remarks included."""
+        return [normal.entry(line.text).text for line in self._heads[head]]
 
     def owned(self, name: str) -> tuple[bool, ...]:
         """Tell of each entry of an extended list whether it is ours."""
         head = f"ip access-list extended {name}"
         if head not in self._heads:
             return ()
-        texts = [line.text for line in self._line(head).below]
-        marked = zip(texts, owned(texts), strict=True)
-        return tuple(ours for text, ours in marked if not text.startswith("remark"))
+        if name not in self._owned:
+            texts = self._texts(head)
+            marked = zip(texts, owned(texts), strict=True)
+            self._owned[name] = tuple([ours for text, ours in marked if text[:6] != "remark"])
+        return self._owned[name]
 
     def groups(self, kind: str) -> Mapping[str, tuple[str, ...]]:
         """Return the members of object groups of a kind: ``service`` or ``network``."""

@@ -8,10 +8,9 @@ whether the entry matches.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Address, ip_address, ip_network
+from ipaddress import ip_network
 from socket import inet_aton
 
 from knockctl.automaton.alphabet import Atom, Ranges, protocol
@@ -19,18 +18,19 @@ from knockctl.automaton.wire import FLAGS
 from knockctl_ios.ports import PROTOCOLS
 from knockctl_ios.semantics.conditions import (
     ALWAYS,
-    NEVER,
     Condition,
     Either,
-    Not,
     all_of,
     atoms,
     guess,
 )
 from knockctl_ios.semantics.document import Document
+from knockctl_ios.semantics.groups import PORTED, Groups, ported, span, wildcard
 from knockctl_ios.semantics.overlap import Boxes, boxes
 
 HIGHEST = 65535
+_DOTS = 3
+from_bytes = int.from_bytes
 _ESTABLISHED = Either(
     (Atom("flags", (FLAGS["ack"], FLAGS["ack"])), Atom("flags", (FLAGS["rst"], FLAGS["rst"])))
 )
@@ -114,8 +114,13 @@ class Lists:
 
     document: Document
     _compiled: dict[tuple[str, int], tuple[Entry, ...] | None] = field(default_factory=dict)
+    groups: Groups = field(init=False)
     _tails: dict[tuple[str, str], Tail] = field(default_factory=dict)
     """What was read already, by the words before and behind the source."""
+
+    def __post_init__(self) -> None:
+        """Compile groups once for all lists."""
+        self.groups = Groups(self.document)
 
     def entries(self, name: str, family: int = 4) -> tuple[Entry, ...] | None:
         """Return a list's entries; None where there is no such list."""
@@ -136,25 +141,32 @@ class Lists:
 
     def entry(self, text: str, where: str = "") -> Entry:
         """Compile one entry of a list of that name."""
-        found = _PLAIN.fullmatch(text)
-        if found:
-            action, kind, source, rest = found.groups()
-            tail = self._tails.get((kind, rest)) or self._tail(kind, rest)
-            if tail and source == "any":
-                return Entry(where, text, action == "permit", (), tail)
-            ranges = _sources(source) if tail else ()
-            if tail and ranges:
+        said = text.split(" ", 4)
+        if len(said) > _SHORTEST and said[1] in _PLAIN:
+            # Most entries of most lists ask for one network or host, in two words.
+            action, kind, first, second, rest = said
+            ranges = _sources(first, second)
+            tail = ranges and (self._tails.get((kind, rest)) or self._tail(kind, rest))
+            if tail:
                 return Entry(where, text, action == "permit", ranges, tail)
         return self._slowly(text, where)
 
     def _tail(self, kind: str, rest: str) -> Tail | None:
         """Read what stands around a source; None where that can't be read whole."""
-        reader = _Reader([kind, "any", *rest.split()], "", self.document)
+        reader = _Reader([kind, "any", *rest.split()], "", self.groups)
         tail, _ = reader.read()
         if reader.guessed:
             return None
         self._tails[kind, rest] = tail
         return tail
+
+    def _shared(self, said: list[str], tail: Tail) -> Tail:
+        """Return the one tail of all entries that differ in their source alone."""
+        kinds = 2 if said[0] == "object-group" else 1
+        first = "".join(said[kinds : kinds + 1])
+        size = 1 if first in ("any", "") or "/" in first else 2
+        key = " ".join(said[:kinds]), " ".join(said[kinds + size :])
+        return self._tails.setdefault(key, tail)
 
     def _slowly(self, text: str, where: str) -> Entry:
         said, place = text.split(), f"{where}: {text}"
@@ -165,7 +177,10 @@ class Lists:
                 minutes, said = int(said[1]), said[2:]
         if said[:1] not in (["permit"], ["deny"]):
             return Entry(where, text, permits=False, ranges=(), tail=Tail(), understood=False)
-        tail, source = _Reader(said[1:], place, self.document).read()
+        reader = _Reader(said[1:], place, self.groups)
+        tail, source = reader.read()
+        if not (reader.guessed or dynamic):
+            tail = self._shared(said[1:], tail)
         return Entry(where, text, said[0] == "permit", (), tail, source, dynamic, minutes)
 
 
@@ -179,22 +194,22 @@ def _either(entry: Entry) -> Iterator[Entry]:
         yield replace(entry, permits=permits, tail=tail)
 
 
-_PLAIN = re.compile(
-    r"(permit|deny) (ip|tcp|udp|icmp|esp|gre|\d+) (any|host [\d.]+|[\d.]+ [\d.]+) (.+)"
-)
-"""Most entries of most lists: an address, and no source ports."""
+_PLAIN = frozenset(("ip", "tcp", "udp", "icmp", "50", "47", "89"))
+_SHORTEST = 4
 
 
-def _sources(said: str) -> Ranges:
+def _sources(first: str, second: str) -> Ranges:
     """Return the numbers of ``host A`` or ``A WILDCARD``; none where that is neither."""
-    first, second = said.split()
     try:
         if first == "host":
-            number = int.from_bytes(inet_aton(second))
+            number = from_bytes(inet_aton(second))
             return ((number, number),)
-        return wildcard(first, second)
-    except (ValueError, OSError):
+        if first.count(".") != _DOTS:
+            return ()
+        base, free = from_bytes(inet_aton(first)), from_bytes(inet_aton(second))
+    except OSError:
         return ()
+    return () if free & (free + 1) else ((base & ~free, base | free),)
 
 
 def _tail(rest: list[Condition], destination: Condition, log: str | None = None) -> Tail:
@@ -208,7 +223,7 @@ class _Reader:
 
     words: list[str]
     place: str
-    document: Document
+    groups: Groups
     log: str | None = None
     rest: list[Condition] = field(default_factory=list)
     """What isn't about addresses."""
@@ -218,7 +233,7 @@ class _Reader:
         """Return what is asked, and apart from that what is asked of the source."""
         kind = self.words.pop(0) if self.words else "ip"
         if kind == "object-group":
-            self.rest.append(self._services(self.words.pop(0)))
+            self.rest.append(self._of(Groups.service, self.words.pop(0)))
         elif kind not in _IP:
             name = kind if kind in ("tcp", "udp", "icmp") else PROTOCOLS.get(kind, kind)
             self.rest.append(protocol({"icmp6": "icmpv6"}.get(name, name)))
@@ -230,6 +245,14 @@ class _Reader:
             self._option()
         return _tail(self.rest, addresses[1], self.log), addresses[0]
 
+    def _of(self, ask: Callable[..., Condition], *said: str) -> Condition:
+        """Ask a group; where something of it isn't understood, in the name of this entry."""
+        found = ask(self.groups, *said)
+        if not self.groups.guessed:
+            return found
+        self.groups.guessed, self.guessed = False, True
+        return ask(Groups(self.groups.document, self.place), *said)
+
     def _guess(self, why: str) -> Condition:
         self.guessed = True
         return guess(self.place, why)
@@ -239,10 +262,10 @@ class _Reader:
         if word == "any":
             return ALWAYS
         if word == "object-group":
-            return self._network(self.words.pop(0), side)
+            return self._of(Groups.network, self.words.pop(0), side)
         try:
             if word == "host":
-                return Atom(side, _span(self.words.pop(0)))
+                return Atom(side, span(self.words.pop(0)))
             if "/" in word:
                 network = ip_network(word, strict=False)
                 return Atom(side, ((int(network[0]), int(network[-1])),))
@@ -250,55 +273,17 @@ class _Reader:
         except (ValueError, IndexError):
             return self._guess(f"whether the {side} is {word}")
 
-    def _network(self, name: str, side: str) -> Condition:
-        members = self.document.groups("network").get(name)
-        if members is None:
-            return self._guess(f"whether the {side} is in {name}")
-        found = []
-        for member in members:
-            said = member.split()
-            if said[0] == "group-object":
-                found.append(self._network(said[1], side))
-            elif said[0] == "range":
-                found.append(Atom(side, ((_number(said[1]), _number(said[2])),)))
-            elif said[0] in ("host", "any"):
-                found.append(Atom(side, _span(said[1])) if said[0] == "host" else ALWAYS)
-            else:
-                mask = str(ip_network(f"{said[0]}/{said[1]}", strict=False).hostmask)
-                found.append(Atom(side, wildcard(said[0], mask)))
-        return Either(tuple(found))
-
     def _port(self, name: str) -> None:
-        if self.words[:1] and self.words[0] in ("eq", "neq", "lt", "gt", "range"):
+        if self.words[:1] and self.words[0] in PORTED:
             operator = self.words.pop(0)
             numbers = []
             while self.words and self.words[0].isdigit():
                 numbers.append(int(self.words.pop(0)))
-            if len(numbers) < (2 if operator == "range" else 1):
+            if len(numbers) < PORTED[operator]:
                 self.rest.append(self._guess(f"which port {' '.join(self.words[:1])} is"))
                 self.words.clear()
                 return
             self.rest.append(ported(operator, numbers, name))
-
-    def _services(self, name: str) -> Condition:
-        members = self.document.groups("service").get(name)
-        if members is None:
-            return self._guess(f"what {name} holds")
-        return Either(tuple(self._service(member.split()) for member in members))
-
-    def _service(self, said: list[str]) -> Condition:
-        if said[0] == "group-object":
-            return self._services(said[1])
-        names = ("tcp", "udp") if said[0] == "tcp-udp" else (said[0],)
-        parts: list[Condition] = [] if said[0] in _IP else [protocol(*names)]
-        rest, port = said[1:], "port"
-        if rest[:1] == ["source"]:
-            rest, port = rest[1:], "source_port"
-        if rest and rest[0] in ("eq", "lt", "gt", "range"):
-            parts.append(ported(rest[0], [int(n) for n in rest[1:] if n.isdigit()], port))
-        elif rest:
-            parts.append(self._guess(f"what {' '.join(said)} matches"))
-        return all_of(parts)
 
     def _option(self) -> None:
         word = self.words.pop(0)
@@ -313,35 +298,6 @@ class _Reader:
             self.words.clear()
 
 
-def ported(operator: str, numbers: list[int], name: str) -> Condition:
-    """Return what asks for ports."""
-    if operator == "neq":
-        return Not(ported("eq", numbers, name))
-    runs: Ranges = {
-        "eq": tuple((n, n) for n in numbers),
-        "lt": ((0, numbers[0] - 1),),
-        "gt": ((numbers[0] + 1, HIGHEST),),
-        "range": ((min(numbers), max(numbers)),),
-    }[operator]
-    return Atom(name, tuple(run for run in runs if run[0] <= run[1])) if runs else NEVER
-
-
-def wildcard(address: str, mask: str) -> Ranges:
-    """Return the addresses that a wildcard leaves; raises ``ValueError`` where it has holes."""
-    base, free = int(IPv4Address(address)), int(IPv4Address(mask))
-    if free & (free + 1):
-        raise ValueError(mask)
-    return ((base & ~free, base | free),)
-
-
-def _number(text: str) -> int:
-    return int(ip_address(text))
-
-
-def _span(text: str) -> Ranges:
-    return ((_number(text), _number(text)),)
-
-
 # --- temporary entries --------------------------------------------------------------------------
 
 
@@ -351,5 +307,5 @@ def addressed(spec: str, side: str) -> Condition:
     if said == ["any"]:
         return ALWAYS
     if said[0] == "host":
-        return Atom(side, _span(said[1]))
+        return Atom(side, span(said[1]))
     return Atom(side, wildcard(*said))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
-from knockctl.automaton.alphabet import RANGED, Atom
+from knockctl.automaton.alphabet import RANGED, Atom, Ranges
 from knockctl_ios.semantics.conditions import Condition, Either, Not
 
 Boxes = tuple[Mapping[str, Any], ...]
@@ -32,20 +32,42 @@ def _both(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any]
     return {**one, **other}
 
 
+def joined(some: Iterable[Mapping[str, Any]]) -> Boxes:
+    """Return the same with fewer boxes: those that differ in their ports alone are one."""
+    found: dict[Hashable, dict[str, Any]] = {}
+    for box in some:
+        rest = tuple(sorted((name, test) for name, test in box.items() if name != "port"))
+        known = found.setdefault((rest, "port" in box), dict(box))
+        if "port" in box:
+            known["port"] = tuple(dict.fromkeys((*known["port"], *box["port"])))
+    return tuple(found.values())
+
+
 def meet(some: Boxes, others: Boxes) -> bool:
     """Tell whether one packet may be in both."""
-    return any(_touch(one, other) for one in some for other in others)
+    for one in some:
+        for other in others:
+            if _touch(one, other):
+                return True
+    return False
 
 
 def _touch(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return all(_common(name, one[name], other[name]) for name in one if name in other)
+    for name, mine in one.items():
+        theirs = other.get(name)
+        if theirs is None:
+            continue
+        if name == "protocol":
+            if not mine & theirs:
+                return False
+        elif not _overlap(mine, theirs):
+            return False
+    return True
 
 
-def _common(name: str, mine: Any, theirs: Any) -> bool:
-    if name == "protocol":
-        return bool(mine & theirs)
-    return any(a <= d and c <= b for a, b in mine for c, d in _ranges(theirs))
-
-
-def _ranges(test: Any) -> Iterator[tuple[int, int]]:
-    yield from test
+def _overlap(mine: Ranges, theirs: Ranges) -> bool:
+    for first, last in mine:
+        for low, high in theirs:
+            if first <= high and low <= last:
+                return True
+    return False

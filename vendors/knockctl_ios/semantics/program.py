@@ -7,7 +7,7 @@ the lists of terminal lines. Where that decides nothing, the entry has let the p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -27,7 +27,7 @@ from knockctl.automaton.verdict import Verdict
 from knockctl_ios.config import OWN_NAME
 from knockctl_ios.semantics import conditions, plane
 from knockctl_ios.semantics.lists import Entry, Tail
-from knockctl_ios.semantics.overlap import Boxes, meet
+from knockctl_ios.semantics.overlap import Boxes, joined, meet
 from knockctl_ios.semantics.surroundings import Surroundings
 from knockctl_ios.semantics.ways import Stage, Way
 
@@ -37,11 +37,16 @@ _NO_LIST = "no ip access-group judges what comes in"
 _TEMPORARY = "who has a temporary entry of {}"
 
 
-def program(around: Surroundings, family: int) -> Program:
-    """Return what packets of an IP version meet; of IPv6 none is for any policy."""
+def program(around: Surroundings, family: int, interfaces: Sequence[str] = ()) -> Program:
+    """Return what packets of an IP version meet; of IPv6 none is for any policy.
+
+    ``interfaces``: those that packets come in by; none listed: any.
+    """
     if family != 4:
         return Program()
-    found = _Chains(around)
+    bound = around.bound(4)
+    some_ = {one: bound[one] for one in interfaces or bound if one in bound}
+    found = _Chains(around, some_)
     chains = {_TOP: tuple(found.top()), **found.chains}
     chains[_BEHIND] = found.behind
     chains[_FOR_WHO_IS_IN] = tuple(map(_no_way_in, found.behind))
@@ -63,6 +68,8 @@ class _Chains:
     """Puts together what a router is configured with."""
 
     around: Surroundings
+    bound: Mapping[str, str]
+    """The interfaces that packets come in by, and their lists."""
     chains: dict[str, Sequence[ChainRule]] = field(default_factory=dict)
 
     # --- by which interface a packet comes in ---
@@ -70,7 +77,7 @@ class _Chains:
     def top(self) -> Iterator[ChainRule]:
         """Yield what decides before the lists, then the lists, one with lines of ours last."""
         yield from self._ways("before")
-        bound = self.around.bound(4)
+        bound = self.bound
         mine = [interface for interface, name in bound.items() if self._owned(name)]
         for interface, name in bound.items():
             if interface not in mine[:1]:
@@ -269,12 +276,14 @@ class _Chains:
     @cached_property
     def _hull(self) -> Boxes:
         """What entries of ours match: what they don't mention they pass on."""
-        names = dict.fromkeys(self.around.bound(4).values())
+        names = dict.fromkeys(self.bound.values())
         mine = [entry for name in names for entry in self._of_ours(name)]
+        if not mine:
+            return ({},)
         matches = (m for classes in self.around.policies for c in classes for m in c.matches)
         named = {m.access_list for m in matches if m.access_list.startswith(OWN_NAME)}
         mine += [entry for name in sorted(named) for entry in self.around.lists.entries(name) or ()]
-        return tuple(box for entry in mine for box in entry.tail.boxes) or ({},)
+        return joined(box for entry in mine for box in entry.tail.boxes)
 
     def _of_ours(self, name: str) -> Iterator[Entry]:
         return (entry for entry in self.around.lists.entries(name) or () if entry.ours)
@@ -283,26 +292,31 @@ class _Chains:
 def _rows(entries: Iterable[Entry]) -> Iterator[Sequence[Entry]]:
     """Yield entries in rows that all permit, or all deny: in a row their order means nothing."""
     row: list[Entry] = []
+    permits = ours = False
     for entry in entries:
-        if row and not _same(row[0], entry):
+        plain = entry.understood and not entry.dynamic
+        if row and not (plain and entry.permits is permits and entry.ours is ours):
             yield row
             row = []
+        if not row:
+            permits, ours = entry.permits, entry.ours
         row.append(entry)
+        if not plain:
+            yield row
+            row = []
     if row:
         yield row
-
-
-def _same(one: Entry, other: Entry) -> bool:
-    if one.dynamic or other.dynamic or not (one.understood and other.understood):
-        return False
-    return one.permits is other.permits and one.ours is other.ours
 
 
 def _alike(row: Iterable[Entry], hull: Boxes) -> Iterator[Sequence[Entry]]:
     """Yield the entries of a row that are alike but for their source, where they matter."""
     found: dict[Tail, list[Entry]] = {}
     for entry in row:
-        found.setdefault(entry.tail, []).append(entry)
+        known = found.get(entry.tail)
+        if known is None:
+            found[entry.tail] = [entry]
+        else:
+            known.append(entry)
     for tail, entries in found.items():
         if meet(tail.boxes, hull):
             plain = [entry for entry in entries if not entry.ranges]
@@ -323,7 +337,7 @@ def _joined(entries: Sequence[Entry]) -> Condition:
     first = entries[0]
     if len(entries) == 1:
         return asked(first.condition)
-    source = Atom("source", tuple(run for entry in entries for run in entry.ranges))
+    source = Atom("source", tuple([run for entry in entries for run in entry.ranges]))
     return every([Is(source), asked(first.tail.condition)])
 
 

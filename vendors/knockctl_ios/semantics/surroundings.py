@@ -77,8 +77,8 @@ class Surroundings:
         return tuple(self._unsettled(OWN_NAME))
 
     def _unsettled(self, but: str) -> Iterator[Atom]:
-        for applet in self.applets:
-            if not (but and applet.name.startswith(but)) and not self._unheard(applet):
+        for applet in applets(self.document, but) if but else self.applets:
+            if not self._unheard(applet):
                 yield from (*applet.unsure, *self._unprompted(applet))
         yield from doors(self.document)
         openers = (name for name in self.openers if not (but and name.startswith(but)))
