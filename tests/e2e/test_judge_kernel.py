@@ -110,7 +110,7 @@ def test_the_naive_reading_is_the_kernels(gate):
     assert min(seen.values()) > 15
 
 
-@pytest.mark.soak("judge-iptables-kernel")
+@pytest.mark.soak("judge-iptables-kernel-{gate}")
 def test_the_naive_reading_is_the_kernels_in_ten_thousand(gate):
     play(gate, random.Random(SEED), 10_000, 10)
 
@@ -166,7 +166,7 @@ def test_native_rules_are_followed_as_the_kernel_does(gate):
 
 
 @needs_nft
-@pytest.mark.soak("judge-nft-kernel")
+@pytest.mark.soak("judge-nft-kernel-{gate}")
 def test_native_rules_are_followed_as_the_kernel_does_in_thousands(gate):
     play_native(gate, random.Random(SEED), 2_000, 10)
 
