@@ -448,6 +448,9 @@ class _Question:
         for key, loss in lost.items():
             kind, accepts, role = key
             shut = loss.certain and self._never(role, loss.groups.values(), swept)
+            if kind is Kind.SERVICE_SHUT:
+                # Whom another foreign rule accepts, it lets in.
+                shut = shut and loss.all_sources
             same = kind, accepts, role.name, shut, tuple(loss.rules), loss.sources, loss.certain
             alike.setdefault(same, []).append(key)
         for (_, _, _, shut, *_), keys in alike.items():  # type: ignore[misc]

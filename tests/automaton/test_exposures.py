@@ -363,6 +363,12 @@ def test_where_some_are_accepted_and_the_rest_refused_nobody_can_knock():
     assert any("nobody can knock" in str(one) for one in told)
 
 
+def test_whom_another_foreign_rule_accepts_is_not_shut_out():
+    above = rule(REFUSE, source("203.0.113.200/32"), TCP, port(22), text="one"), rule(ACCEPT)
+    told = [one for one in found(program(*above)) if one.kind is Kind.SERVICE_SHUT]
+    assert [(one.everyone, one.who) for one in told] == [(False, "203.0.113.200/32")]
+
+
 def test_behind_what_nobody_understands_nothing_is_certain():
     (strange, late) = found(program(rule(Anything(), TCP), rule(ACCEPT, TCP, port(22))))[:2]
     assert (strange.certain, late.certain) == (False, False)

@@ -76,7 +76,9 @@ def test_a_match_nobody_can_interpret_that_only_refuses_spoils_no_proof(deployed
     code, proof, _ = verify(deployed)
     # It may refuse a client who knocked, and management, which comes over the same port.
     assert code == 7
-    assert any("length" in warning for warning in proof["warnings"])
+    told = [one["text"] for one in proof["findings"] if "length" in one["text"]]
+    assert told
+    assert all(text.startswith("it may be that ") for text in told)
 
 
 def test_a_rule_that_keeps_management_out_is_found(deployed):
