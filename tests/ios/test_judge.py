@@ -1,16 +1,19 @@
 """What an operator's lines do to the policies on a router: every kind of them, told or harmless."""
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
 from knockctl.automaton import exposures
 from knockctl.automaton.exposures import Kind
 from knockctl.policy.resolved import Generation
+from knockctl_ios import semantics
 from knockctl_ios.modeller import IosModeller
 from knockctl_ios.remarks import remarks
 from tests.fixtures.ios_judged import Judged, dice, tally
 from tests.fixtures.ios_policies import METHODS, SETTLED, P, corner
+from tests.fixtures.mutants import mutant
 
 HERE = "GigabitEthernet0/0"
 OUTSIDE = "ip access-list extended OUTSIDE"
@@ -279,6 +282,34 @@ def test_a_class_that_drops_services():
     assert "policy-map COPP: class PROBES" in str(one)
 
 
+HOSTS = router("permit tcp host 203.0.113.7 any eq 22", "permit tcp host 203.0.113.9 any eq 22")
+SHUTS = PROBES.format(action="drop").replace(
+    " permit udp any any range 100 110",
+    " deny tcp host 203.0.113.7 any eq 22\n permit tcp any any eq 22",
+)
+SOME_SHUT = router(more=SHUTS)
+POLICES = PROBES.format(action="police 8000").replace(
+    "udp any any range 100 110", "tcp any any eq 22"
+)
+POLICED = router("permit tcp any any eq 22", more=POLICES)
+
+
+def test_two_entries_that_differ_in_their_source_alone_are_two_ways_in():
+    found = told(HOSTS)
+    assert [one.who for one in found] == ["203.0.113.7/32", "203.0.113.9/32"]
+
+
+def test_what_an_entry_of_a_class_denies_is_not_in_it():
+    (one,) = told(SOME_SHUT, **COPP)
+    assert (one.kind, one.who) == (Kind.SERVICE_SHUT, "anyone but 203.0.113.7/32")
+
+
+def test_who_is_policed_may_be_dropped():
+    (one,) = told(POLICED)
+    assert (one.kind, one.certain) == (Kind.EXPOSED, False)
+    assert "whether its policing drops the packet" in str(one)
+
+
 def test_the_other_policy_of_the_control_plane():
     aggregate = PROBES.format(action="drop").replace("control-plane host", "control-plane")
     classes = aggregate.replace("udp any any range 100 110", "tcp any any eq 22")
@@ -456,3 +487,89 @@ def test_so_it_is_for_ten_thousand(tenth, note):
 @pytest.mark.parametrize("tenth", TENTHS)
 def test_exploration_says_the_same_of_ten_thousand(tenth):
     explored(range(1000 * tenth, 1000 * tenth + 1000))
+
+
+# --- mutants ------------------------------------------------------------------------------------
+
+MUTANTS = [
+    ("program", 'yield from self._ways("before")\n        bound', "bound"),
+    ("program", "if interface not in mine[:1]:", "if False:"),
+    ("program", "yield from self._permitted(free,", "yield from () and self._permitted(free,"),
+    ("program", "if not entries:\n            yield from", "if False:\n            yield from"),
+    ("program", "None if last is None else last + 1", "last and last - 1"),
+    ("program", "if last is None:\n            yield", "if False:\n            yield"),
+    ("program", "elif not ours and _open(condition):", "elif False:"),
+    ("program", "_FOR_WHO_IS_IN if _open(condition) else _BEHIND", "_BEHIND"),
+    (
+        "program",
+        "yield rule(Stop(Verdict.REFUSE), knocks, ours=True)\n                yield rule(",
+        "yield rule(",
+    ),
+    ("program", "yield from self._taken(every([knocks, *unsure]), where, text)", "pass"),
+    ("program", "one.drops or one.unsure)\n", "one.drops)\n"),
+    ("program", "found.append(negated(part) if match.negated else part)", "found.append(part)"),
+    ("program", "return every(found) if one.every else some(found)", "return some(found)"),
+    ("program", "denied.append((first.tail.boxes, negated(asks)))", "pass"),
+    ("program", "yield every([asks, *above])", "yield asks"),
+    ("program", "entry.permits is permits and", ""),
+    ("program", "for entry in entries for run", "for entry in entries[:1] for run"),
+    ("program", "sorted(self.around.policies, key", "sorted(self.around.policies[:1], key"),
+    ("program", ', *self._ways("last"))', ")"),
+    ("overlap", "if first <= high and low <= last:", "if first < high and low < last:"),
+    ("overlap", "if not mine & theirs:", "if mine & theirs:"),
+    ("overlap", 'if name != "port")', 'if name not in ("port", "protocol"))'),
+    ("groups", "if found and first <= found[-1][1] + 1:", "if found:"),
+    ("groups", "return self.network(said[1], side)", "return NEVER"),
+    ("groups", "return self.service(said[1])", "return NEVER"),
+    ("lists", 'text, action == "permit", ranges', 'text, action != "remark", ranges'),
+    ("lists", "return () if free & (free + 1) else", "return"),
+    ("lists", "entry.ours = ours", "pass"),
+    ("lists", '((True, "whether it permits"),', '((False, "whether it permits"),'),
+    ("plane", 'if said == ["protocol", "arp"]:', "if False:"),
+]
+MOST = 300
+BY_HAND = [
+    (HOSTS, {"method": "acl-log"}),
+    (SOME_SHUT, COPP),
+    (POLICED, {"method": "acl-log"}),
+]
+"""Routers of which tests above hold what is told."""
+
+
+class Wronged:
+    """A modeller whose machines are those of another semantics."""
+
+    def __init__(self, semantics):
+        self.semantics, self.right = semantics, IosModeller(SETTLED)
+        self.scope = self.right.scope
+
+    def running(self, text, intended=None):
+        found = self.right.running(text, intended)
+        document = self.semantics.Document(found.model.document.raw, whole=True)
+        switches = self.semantics.Switches(summarised=False)
+        model = self.semantics.IosModel(
+            document, switches=switches, interfaces=found.model.interfaces
+        )
+        return replace(found, model=model)
+
+
+@pytest.mark.parametrize("number", range(len(MUTANTS)), ids=lambda n: f"{n}-{MUTANTS[n][0]}")
+def test_what_is_wrong_in_one_place_is_told(number, tmp_path, monkeypatch):
+    wrong = mutant(semantics, number + 1000, MUTANTS[number], tmp_path, monkeypatch)
+    modeller = Wronged(wrong)
+    for text, place in BY_HAND:
+        one = corner(P, **{"position": "last", **place})
+        found = Judged(one, text, modeller).findings
+        if [str(f) for f in found] != [str(f) for f in told(text, one)]:
+            return
+    for one in range(MOST):
+        judged = Judged.random(dice(one), modeller=modeller)
+        if list(map(str, judged.findings)) != said_of(one) and judged.wrong():
+            return
+    raise AssertionError("nothing told it")
+
+
+@cache
+def said_of(number):
+    """What the right one says of a random router: where that is the same, nothing is wrong."""
+    return list(map(str, Judged.random(dice(number)).findings))
