@@ -100,11 +100,12 @@ def test_who_is_trusted_by_one_policy_only_is_judged_by_the_others():
     proved(Corner((P, two), PanosPlacement.model_validate(HERE)))
 
 
-@pytest.mark.soak
-def test_random_policies_in_every_corner(note):
+@pytest.mark.soak("panos-render-{share:02}")
+@pytest.mark.parametrize("share", range(16))
+def test_random_policies_in_every_corner(share, note):
     """A proof that is not ended in its budget is counted, never passed."""
     seen = Counter()
-    for number in range(400):
+    for number in range(25 * share, 25 * (share + 1)):
         one = random_corner(dice(f"soak {number}"), None if number % 5 == 0 else 1)
         late = number % 4 == 1
         for family in (4, 6):
@@ -112,7 +113,7 @@ def test_random_policies_in_every_corner(note):
             assert result.status is not Status.COUNTEREXAMPLE, (one, family, result.findings)
             seen[len(one.policies), late, result.status.value] += 1
     note(f"{dict(seen)}")
-    assert seen[1, False, "proved"] >= 0.97 * (seen[1, False, "proved"] + seen[1, False, "unknown"])
+    assert seen[1, False, "unknown"] <= 1
 
 
 # --- relaxations, rounded times, notes ---

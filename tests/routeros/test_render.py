@@ -91,11 +91,12 @@ def test_the_placement_that_has_everything(raw):
     proved(corner(policy, **where))
 
 
-@pytest.mark.soak
-def test_random_policies_in_every_corner(note):
+@pytest.mark.soak("routeros-render-{share}")
+@pytest.mark.parametrize("share", range(4))
+def test_random_policies_in_every_corner(share, note):
     """A proof that is not ended in its budget is counted, never passed."""
     seen = Counter()
-    for number in range(600):
+    for number in range(150 * share, 150 * (share + 1)):
         one = random_corner(dice(f"soak {number}"), most=2 if number % 20 == 0 else 1)
         for family in (4, 6):
             result = prove(one.claim(family), budget=400_000)
