@@ -299,6 +299,17 @@ def test_two_entries_that_differ_in_their_source_alone_are_two_ways_in():
     assert [one.who for one in found] == ["203.0.113.7/32", "203.0.113.9/32"]
 
 
+GROUPED = router(
+    "permit tcp object-group FAR any eq 22",
+    more="object-group network FAR\n host 10.1.2.3\n host 203.0.113.7\n",
+)
+
+
+def test_a_group_is_its_members():
+    (one,) = told(GROUPED)
+    assert one.who == "10.1.2.3/32, 203.0.113.7/32"
+
+
 def test_what_an_entry_of_a_class_denies_is_not_in_it():
     (one,) = told(SOME_SHUT, **COPP)
     assert (one.kind, one.who) == (Kind.SERVICE_SHUT, "anyone but 203.0.113.7/32")
@@ -530,6 +541,7 @@ MUTANTS = [
 MOST = 300
 BY_HAND = [
     (HOSTS, {"method": "acl-log"}),
+    (GROUPED, {"method": "acl-log"}),
     (SOME_SHUT, COPP),
     (POLICED, {"method": "acl-log"}),
 ]
