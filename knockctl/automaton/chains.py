@@ -85,6 +85,10 @@ class ChainRule:
     parts: Callable[[], Sequence[ChainRule]] | None = None
     """For a run: its rules, one by one."""
 
+    def each(self) -> Sequence[ChainRule]:
+        """Return the rules it stands for."""
+        return (self,) if self.parts is None else self.parts()
+
     @property
     def place(self) -> str:
         """Name the rule for a person."""

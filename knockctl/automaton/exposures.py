@@ -322,7 +322,7 @@ class _Question:
             yield rule, some
             return
         matches = Matches(self.space)
-        for part in rule.parts():
+        for part in rule.each():
             mine = [
                 replace(one, masks=inside)
                 for one in some

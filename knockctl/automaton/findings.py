@@ -59,7 +59,9 @@ class Finding:
     @property
     def code(self) -> str:
         """What ``--accept`` names: it is bound to the rules, wherever they stand."""
-        words = sorted(f"{rule.where}: {rule.text}" for rule in (*self.rules, *self.via))
+        # A run of rules stands for each of them: another in its middle asks again.
+        listed = (part for rule in (*self.rules, *self.via) for part in rule.each())
+        words = sorted(f"{rule.where}: {rule.text}" for rule in listed)
         words += self.why if not words else ()
         words += [] if self.certain else ["perhaps"]
         said = "\n".join((self.kind, *words)).encode()

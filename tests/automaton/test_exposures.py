@@ -417,6 +417,19 @@ def test_acceptance_is_bound_to_the_rule_wherever_it_stands():
     assert code(here).startswith("exposed:")
 
 
+def test_a_run_is_accepted_with_every_rule_in_it():
+    def run(*numbers):
+        asked = Is(Atom("source", tuple((n, n) for n in numbers)))
+        return rule(
+            REFUSE,
+            negated(asked),
+            text=f"{len(numbers)} such as {numbers[0]}",
+            parts=lambda: [rule(REFUSE, text=f"not from {n}", number=n) for n in numbers],
+        )
+
+    assert code(run(1, 5, 9)) == code(run(1, 5, 9)) != code(run(1, 6, 9))
+
+
 def test_another_way_to_the_same_rule_asks_again():
     inner = {"X": [rule(ACCEPT, where="X", text="all")]}
     one = rule(Call("X"), source("10.0.0.0/8"), TCP, port(22), text="ten")
