@@ -227,6 +227,8 @@ def test_a_foreign_accept_above_a_chosen_place_stops_the_deploy(lab, tmp_path):
     assert "iptables INPUT rule 1" in refused.message
     assert "--dport 20:30" in refused.message
     assert lab.dumps() == before
-    assert operator.run(options={"accept": frozenset({"shadowed"})}).exit_code == 0
+    (code,) = (refused.hint or "").rpartition(" ")[2].split(",")
+    assert code.startswith("exposed:")
+    assert operator.run(options={"accept": frozenset({code})}).exit_code == 0
     rules = lab.shell("linux1", "iptables -S INPUT").splitlines()
     assert "KC_INPUT" in rules[2]

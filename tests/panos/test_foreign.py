@@ -21,7 +21,7 @@ def test_a_plain_reading_of_packets_finds_no_more_and_no_less(part):
         plainly(number)
 
 
-@pytest.mark.soak
+@pytest.mark.soak("panos-foreign")
 @pytest.mark.parametrize("part", range(10))
 def test_a_plain_reading_of_many_packets_finds_no_more_and_no_less(part):
     for number in range(1000 * part, 1000 * (part + 1)):
@@ -51,8 +51,8 @@ def test_exploration_finds_no_more_and_no_less(part):
     assert len(seen) > 1
 
 
-@pytest.mark.soak
+@pytest.mark.soak("panos-foreign-explored-{part}")
 @pytest.mark.parametrize("part", range(10))
 def test_long_exploration_finds_no_more_and_no_less(part):
-    for number in range(100 * part, 100 * (part + 1)):
+    for number in range(1000 * part, 1000 * (part + 1)):
         explored(f"soak {number}")
