@@ -481,6 +481,7 @@ def test_the_quick_answer_is_that_of_a_naive_reading():
     assert held(range(SETS)) > SETS
 
 
+@pytest.mark.no_cover
 def test_the_quick_answer_is_that_of_exploration():
     explored(range(EXPLORED))
 

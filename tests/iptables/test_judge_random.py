@@ -198,6 +198,7 @@ def against_exploration(seed, count):
     return ends
 
 
+@pytest.mark.no_cover
 def test_the_quick_answer_is_that_of_full_exploration():
     ends = against_exploration(20261201, 40)
     assert ends[Status.PROVED]

@@ -15,6 +15,7 @@ def plainly(number):
     assert not (found := list(invented(one))[:3]), (number, found, one.text)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("part", range(10))
 def test_a_plain_reading_of_packets_finds_no_more_and_no_less(part):
     for number in range(30 * part, 30 * (part + 1)):
@@ -45,6 +46,7 @@ def explored(number):
     return result.status
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("part", range(4))
 def test_exploration_finds_no_more_and_no_less(part):
     seen = {explored(number) for number in range(10 * part, 10 * (part + 1))}

@@ -157,6 +157,7 @@ def test_the_quick_answer_is_the_naive_one(part):
         check(f"{SEED} {number}")
 
 
+@pytest.mark.no_cover
 def test_the_quick_answer_is_that_of_full_exploration():
     for number in range(EXPLORED):
         explored(f"{SEED} explored {number}")
