@@ -24,6 +24,8 @@ from tests.fixtures.panos_crew import OTHER, SSH
 from tests.fixtures.twin_crew import raises
 
 SHORT = Timeouts(connect=1, command=1, probe=1, revert=60, job=2)
+PATIENT = Timeouts(connect=4, command=4, probe=4, revert=60, job=20)
+"""Short enough to wait for, long enough for what answers on a busy machine."""
 
 
 failed = partial(twin_crew.failed, jargon=("URLError", "Pan", "xapi"))
@@ -178,7 +180,7 @@ def test_a_silent_firewall(site, fault):
 def test_a_firewall_that_goes_silent_midway_stays_pending(site):
     here = site()
     before = here.tree()
-    ann = here.operator(timeouts=SHORT)
+    ann = here.operator(timeouts=PATIENT)
 
     def observer(device, step, phase):
         del device
