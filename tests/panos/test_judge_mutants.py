@@ -1,5 +1,7 @@
 """Mutants of what reads foreign rules and places ours: wrong in one place, they tell otherwise."""
 
+from importlib import import_module
+
 import pytest
 
 import knockctl_panos
@@ -276,6 +278,6 @@ PLACES = [
 
 @pytest.mark.parametrize("number", range(len(PLACES)), ids=lambda n: f"{n}-{PLACES[n][0]}")
 def test_a_place_that_is_wrong_in_one_place_tells_otherwise(number, right, tmp_path, monkeypatch):
-    mutant(knockctl_panos, 2000 + number, PLACES[number], tmp_path, monkeypatch)
-    wrong = __import__(f"knockctl_panos_mutant{2000 + number}.modeller", fromlist=["PanosModeller"])
+    package = mutant(knockctl_panos, number, PLACES[number], tmp_path, monkeypatch)
+    wrong = import_module(f"{package.__name__}.modeller")
     assert differs(right, by(wrong.PanosModeller()))
