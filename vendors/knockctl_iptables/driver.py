@@ -111,6 +111,9 @@ class LinuxDriver(OverSession[Session]):
         if known is None or (whole and not known[0].text):
             answer = self._session.script((_WHOLE if whole else _READ) + pending_script())
             known = self._reading(answer), _pending(answer)
+        if whole and not known[0].text:
+            # What was asked for last did not come: a part is no whole.
+            raise self._refused(None, "the rules can't be read")
         self._fresh = None
         reading, self._pending = known
         return reading
