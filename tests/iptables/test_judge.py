@@ -155,6 +155,30 @@ def test_a_drop_before_an_accept_counts():
     assert len(exposed(accept, drop)) == 1
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "who"),
+    [
+        (
+            "! -s 10.1.0.0/16 -p tcp -m iprange --src-range 10.1.0.0-10.1.255.255 -j ACCEPT",
+            "! -s 10.2.0.0/16 -p tcp -m iprange --src-range 10.1.0.0-10.1.255.255 -j ACCEPT",
+            "is open to 10.1.0.0/16",
+        ),
+        (
+            "-p tcp -m tcp ! --dport 22 -m multiport --dports 22 -j ACCEPT",
+            "-p tcp -m tcp ! --dport 80 -m multiport --dports 22 -j ACCEPT",
+            "tcp/22 is open to anyone",
+        ),
+    ],
+    ids=["source", "port"],
+)
+def test_a_rule_that_asks_for_what_it_denies_is_no_pattern_for_the_next(one, other, who):
+    """The first matches nothing; the second is of the same words but for what it denies."""
+    assert exposed(one) == []
+    (sentence,) = exposed(one, other)
+    assert who in sentence
+    assert "INPUT rule 2" in sentence
+
+
 def test_all_ways_in_are_listed():
     """A known or harmless one hides no other (case 15)."""
     ways = ["-i mgmt0 -j ACCEPT", "-p tcp -m tcp --dport 22 -j ACCEPT"]

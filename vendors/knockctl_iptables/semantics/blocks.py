@@ -114,9 +114,9 @@ def _form(rule: CompiledRule, words: Words) -> tuple[Form, Values]:
     for place in range(1, len(words)):
         option = words[place - 1]
         ranges = ranges_of(option, words[place]) if option in RANGED else None
-        if ranges is None:
+        # What is negated asks something else, were there another option that asks just this.
+        if ranges is None or words[place - 2] == "!":
             continue
-        # What is negated asks something else.
         asks = Stateless((Atom(RANGED[option], ranges),))
         if rule.conditions.count(asks) == 1:
             holes.append(Hole(option, rule.conditions.index(asks)))
