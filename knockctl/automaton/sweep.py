@@ -239,9 +239,13 @@ def _needed(opens: frozenset[Open]) -> frozenset[Open]:
 
 
 def _spared(opens: frozenset[Open]) -> frozenset[Open]:
-    """Return what must be otherwise than at the start for a rule not to match."""
-    easily = any(o.kind == "chance" or (o.kind in _REMEMBERED and not o.negated) for o in opens)
-    return frozenset() if easily else opens
+    """Return what must be otherwise than at the start for a rule not to match.
+
+    One of it is enough: whom foreign rules remember needn't be where something else may be so.
+    """
+    if any(o.kind == "chance" or (o.kind in _REMEMBERED and not o.negated) for o in opens):
+        return frozenset()
+    return frozenset(o for o in opens if o.kind != "theirs") or opens
 
 
 def _altered(part: Box, fields: Overlay) -> Box:

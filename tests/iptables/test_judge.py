@@ -265,6 +265,16 @@ def test_what_refuses_in_an_earlier_table_is_found(table):
     assert one.blocks
 
 
+def test_a_knock_is_lost_behind_a_rule_that_matches_by_a_list_and_a_guess():
+    """Past it come not only those that the list remembers."""
+    list_ = "-m recent ! --rcheck --name SEEN --mask 255.255.255.255 --rsource"
+    accept = f'-p tcp {list_} -m u32 --u32 "0x0&0x1=0x1" -j ACCEPT'
+    lost = found(accept, "-p tcp -m tcp --dport 1002 -j DROP")
+    (one,) = (f for f in lost if f.kind is Kind.KNOCK_LOST and "rule 2" in str(f))
+    assert not one.certain
+    assert "u32" in " ".join(one.why)
+
+
 def test_an_earlier_tables_accept_decides_nothing():
     before = "*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j ACCEPT\nCOMMIT\n"
     assert found(before=before) == []
