@@ -19,6 +19,7 @@ from knockctl_iptables.render import render
 from tests.fixtures.iptables_foreign import (
     FLAGS,
     INTERFACES,
+    ODD_FLAGS,
     OTHER,
     PAYLOADS,
     SOURCES,
@@ -65,9 +66,9 @@ def packets(made, rng):
         (TARGET[family], OTHER[family]) if " -d " in text else (TARGET[family],),
         sorted(GOVERNED),
         (40000, 500) if "--sport" in text else (40000,),
-        tuple(FLAGS.values()),
+        (*FLAGS, *ODD_FLAGS) if "--tcp-flags" in text else FLAGS,
         ("NEW", "INVALID"),
-        INTERFACES,
+        INTERFACES if " -i " in text else INTERFACES[:1],
         PAYLOADS if "--string" in text else PAYLOADS[:1],
     )
     every = list(product(*choices))
