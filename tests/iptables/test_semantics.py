@@ -1,7 +1,12 @@
 """The model of a Linux packet filter against its conformance cases, and mutants of it."""
 
+from ipaddress import ip_address
+
 import pytest
 
+from knockctl.automaton.model import Machine
+from knockctl.automaton.verdict import Verdict
+from knockctl.automaton.wire import WirePacket
 from knockctl_iptables import semantics
 from tests.fixtures.conformance import cases
 from tests.fixtures.mutants import mutant
@@ -33,6 +38,21 @@ def test_what_the_model_does_not_follow_is_known(case):
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_model_does_what_the_documentation_says(case):
     assert case.found(semantics) == case.wanted, case.fact
+
+
+@pytest.mark.parametrize(("kind", "verdict"), [("LOCAL", "ACCEPT"), ("BROADCAST", "REFUSE")])
+def test_an_address_that_is_translated_to_itself_stays_what_it_is(kind, verdict):
+    """Seen on kernel 6.18: a broadcast led to its own address is none for this host alone."""
+    rules = (
+        "*nat\n:PREROUTING ACCEPT [0:0]\n"
+        "-A PREROUTING -p udp -j DNAT --to-destination 198.19.255.255\nCOMMIT\n"
+        "*filter\n:INPUT DROP [0:0]\n"
+        "-A INPUT -m addrtype --dst-type LOCAL -j ACCEPT\nCOMMIT\n"
+    )
+    machine = Machine(semantics.LinuxModel(semantics.saved({4: rules})))
+    here = ip_address("198.19.255.255")
+    packet = WirePacket(ip_address("198.18.9.9"), here, "udp", 1001, destination_type=kind)
+    assert machine.feed(packet, 0.0).verdict is Verdict[verdict]
 
 
 # --- mutants: a model that is wrong in one place fails some case --------------------------------

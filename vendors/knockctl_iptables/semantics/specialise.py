@@ -217,10 +217,10 @@ class Specialiser:
         fields: dict[str, Any] = {"port": int(port)} if port else {}
         if address:
             fields["destination"] = address
-            # Whether another address is this host's own, the rules don't say.
-            same = self.ask(_exactly(address)) and self.ask(HERE)
-            here = same or self.ask(Atom("chance", UNINTERPRETED + rule.place))
-            fields["destination_type"] = "LOCAL" if here else "UNICAST"
+            # An address stays what it is; of what kind another one is, the rules don't say.
+            if not self.ask(_exactly(address)):
+                here = self.ask(Atom("chance", UNINTERPRETED + rule.place))
+                fields["destination_type"] = "LOCAL" if here else "UNICAST"
         on = (self.later or self)._changed(**fields)  # noqa: SLF001 - one of its own
         return Translate(tuple(sorted(fields.items())), on.route(number + 1))
 
