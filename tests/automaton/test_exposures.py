@@ -90,6 +90,28 @@ def test_where_nobody_minds_other_ports_they_have_no_role():
     assert {role.name for role in roles(Site((quiet,)))} == {"service", "knock"}
 
 
+def opening(site, name):
+    some = (r for r in roles(site) if (r.name, r.segment) == (name, Segment.OPENING))
+    return [[str(span) for span in role.spans] for role in some]
+
+
+def test_ports_of_one_role_are_all_treated_alike():
+    wide = replace(SSH, services=(Span.parse("tcp/21-23"),), traps=(), wrong_knock="ignore")
+    site = Site((wide,), (ip_network("10.0.0.0/8"),), 22)
+    assert opening(site, "service") == [["tcp/21"], ["tcp/22"], ["tcp/23"]]
+    next_to_it = replace(wide, name="b", services=(Span.parse("tcp/24"),), trusted=())
+    assert opening(Site((wide, next_to_it)), "service") == [["tcp/21-23"], ["tcp/24"]]
+    traps = (
+        ResolvedTrap((Span.parse("tcp/666"),), 60, unless_granted=False),
+        ResolvedTrap((Span.parse("tcp/667"),), 60, unless_granted=True),
+    )
+    assert opening(Site((replace(SSH, traps=traps),)), "trap") == [["tcp/666"], ["tcp/667"]]
+    closed = replace(SSH, otherwise="refuse")
+    others = opening(Site((closed,), (ip_network("10.0.0.0/8"),), 9), "other")
+    assert ["tcp/9"] in others
+    assert any(spans[:2] == ["tcp/0-8", "tcp/10-21"] for spans in others)
+
+
 def test_what_a_packet_means_in_some_posture_is_at_stake():
     assert at_stake(SSH, "service").refused
     assert at_stake(SSH, "service").accepted
@@ -202,6 +224,28 @@ def test_management_to_its_port_is_no_exposure_but_elsewhere_is():
     assert found(program(rule(ACCEPT, source("10.0.0.0/8"), TCP, port(22))), site=site) == []
     listed = found(program(rule(ACCEPT, source("10.0.0.0/8"), TCP, port(1001))), site=site)
     assert "exposed" in kinds(listed)
+
+
+def test_management_to_one_port_of_a_service_hides_no_other():
+    wide = replace(SSH, services=(Span.parse("tcp/22-23"),))
+    site = Site((wide,), (ip_network("10.0.0.0/8"),), 22)
+    (one,) = found(program(rule(ACCEPT, source("10.0.0.0/8"), TCP, port(22, 23))), site=site)
+    assert (one.kind, [str(span) for span in one.spans]) == (Kind.EXPOSED, ["tcp/23"])
+
+
+def test_who_trusts_somebody_speaks_for_his_own_ports():
+    web = replace(SSH, name="web", services=(Span.parse("tcp/23"),), trusted=(), traps=())
+    web = replace(web, generations=(Generation(1, (Knock("udp", 2001),)),))
+    lets_in = rule(ACCEPT, source("192.0.2.0/28"), TCP, port(22, 23))
+    (one, *_) = found(program(lets_in), site=Site((SSH, web)))
+    assert (one.kind, [str(span) for span in one.spans]) == (Kind.EXPOSED, ["tcp/23"])
+
+
+def test_what_one_policy_makes_public_another_may_refuse():
+    shut = replace(SSH, name="shut", services=(Span.parse("tcp/23"),), traps=(), public=())
+    shut = replace(shut, generations=(Generation(1, (Knock("udp", 2001),)),), otherwise="refuse")
+    told = found(program(rule(ACCEPT, TCP, port(80))), site=Site((SSH, shut)))
+    assert (told[0].kind, [str(span) for span in told[0].spans]) == (Kind.EXPOSED, ["tcp/80"])
 
 
 def test_with_the_rest_refused_every_port_is_governed():
