@@ -48,6 +48,11 @@ class Sources:
         return next(at for one, _, at in self.stakes if one is role)
 
     @cached_property
+    def knocks(self) -> bool:
+        """Whether there is a service that they get to by knocking alone."""
+        return any(at.refused for role, _, at in self.stakes if role.name == "service")
+
+    @cached_property
     def refusals(self) -> Mapping[bool, list[tuple[Role, Masks]]]:
         """The roles of packets that the policies refuse from some, by whether ours saw them before.
 
@@ -234,6 +239,22 @@ class Stakes:
             for role, masks, at_stake in group.stakes
             if at_stake.refused or at_stake.accepted or at_stake.knock or role.name != "other"
         )
+
+    def concerned(self, kind: Kind, role: Role) -> Sequence[Sources]:
+        """Return from whom something must be taken for nobody to be left who has it.
+
+        Whom the policies let in without a knock, trusted networks say, counts only where there is
+        nobody else: that they can't knock stops no other, and that they can helps no other.
+        """
+        mine = [
+            (group, at_stake)
+            for group in self.groups
+            for one, _, at_stake in group.stakes
+            if one is role and kind in taken(at_stake, accepts=False)
+        ]
+        shut = kind is Kind.SERVICE_SHUT
+        found = [group for group, at in mine if (at.refused if shut else group.knocks)]
+        return found or [group for group, _ in mine]
 
     # --- names ---
 

@@ -413,6 +413,24 @@ def test_whom_another_foreign_rule_accepts_is_not_shut_out():
     assert [(one.everyone, one.who) for one in told] == [(False, "203.0.113.200/32")]
 
 
+def test_a_refusal_of_few_packets_shuts_nobody_out_whom_others_let_in():
+    """Few, but from everywhere: by their source ports, say."""
+    few = rule(REFUSE, Is(Atom("source_port", ((53, 53),))), TCP, port(22), text="few")
+    told = [f for f in found(program(few, rule(ACCEPT))) if f.kind is Kind.SERVICE_SHUT]
+    assert [(one.everyone, str(one.rules[0].text)) for one in told] == [(False, "few")]
+
+
+def test_the_ports_of_a_service_that_nobody_reaches_are_told_apart():
+    wide = replace(SSH, services=(Span.parse("tcp/21-23"),))
+    some = rule(REFUSE, source("10.0.0.0/8"), TCP, port(21), text="some")
+    above = some, rule(ACCEPT, TCP, port(21)), rule(REFUSE, TCP, port(22))
+    told = [one for one in found(program(*above), wide) if one.kind is Kind.SERVICE_SHUT]
+    assert [(one.everyone, [str(span) for span in one.spans]) for one in told] == [
+        (True, ["tcp/22"]),
+        (False, ["tcp/21"]),
+    ]
+
+
 def test_behind_what_nobody_understands_nothing_is_certain():
     (strange, late) = found(program(rule(Anything(), TCP), rule(ACCEPT, TCP, port(22))))[:2]
     assert (strange.certain, late.certain) == (False, False)
@@ -422,6 +440,33 @@ def test_trusted_sources_may_be_shut_out_too():
     told = found(program(rule(REFUSE, source("192.0.2.0/30"), text="deny")))
     assert [one.kind for one in told] == [Kind.SERVICE_SHUT]
     assert "192.0.2.0/30" in str(told[0])
+
+
+PARTIAL = (Relaxations(partial=True),)
+
+
+def test_what_is_taken_from_the_trusted_alone_is_taken_from_nobody_else():
+    """They need not knock, but may, where a device trusts them for services alone."""
+    denied = rule(REFUSE, source("192.0.2.0/28"), text="deny")
+    for policy in (SSH, replace(SSH, trusted=(*SSH.trusted, ip_network("10.0.0.0/8")))):
+        told = found(program(denied), site=Site((policy,), relaxed=PARTIAL))
+        assert {one.kind for one in told} >= {Kind.SERVICE_SHUT, Kind.KNOCK_LOST}
+        assert not any(one.everyone or one.blocks for one in told)
+        assert all("192.0.2.0/28" in str(one) for one in told)
+
+
+def test_where_only_the_trusted_get_through_nobody_can_knock():
+    above = rule(REFUSE, negated(source("192.0.2.0/28")), text="deny")
+    told = found(program(above), site=Site((SSH,), relaxed=PARTIAL))
+    by = {one.kind: one for one in told}
+    assert (by[Kind.KNOCK_LOST].blocks, by[Kind.SERVICE_SHUT].blocks) == (True, True)
+    assert by[Kind.KNOCK_LOST].who == "anyone"
+
+
+def test_whom_everybody_trusts_can_be_shut_out_for_good():
+    everyone = replace(SSH, trusted=(ip_network("0.0.0.0/0"),))
+    told = found(program(rule(REFUSE, TCP, port(22))), everyone)
+    assert [(one.kind, one.everyone) for one in told] == [(Kind.SERVICE_SHUT, True)]
 
 
 def test_strays_have_a_name_of_their_own():
