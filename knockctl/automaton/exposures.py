@@ -68,6 +68,11 @@ class _Loss:
         self.guesses |= {one.name for one in opens}
 
     @property
+    def counts(self) -> bool:
+        """Whether it is surely taken from somebody who has need of it."""
+        return self.certain and any(group.mask & self.sources for group in self.groups)
+
+    @property
     def all_sources(self) -> bool:
         """Whether it is taken from everybody who has need of it."""
         return not any(group.mask & ~self.sources for group in self.groups)
@@ -207,7 +212,7 @@ class _Question:
         """Yield one finding for all roles of which the same rules take the same."""
         alike: dict[Hashable, tuple[_Loss, list[Span]]] = {}
         for (kind, accepts, role), loss in lost.items():
-            nobody = self._nobody(kind, role, loss, swept) if loss.certain else ()
+            nobody = self._nobody(kind, role, loss, swept) if loss.counts else ()
             some = self._ports(role, loss.ports) if kind is Kind.SERVICE_SHUT else role.spans
             for shut, spans in ((True, nobody), (False, without(some, nobody))):
                 taken = tuple(loss.rules), loss.sources, loss.certain

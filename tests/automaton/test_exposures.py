@@ -455,6 +455,14 @@ def test_what_is_taken_from_the_trusted_alone_is_taken_from_nobody_else():
         assert all("192.0.2.0/28" in str(one) for one in told)
 
 
+def test_where_nobody_can_knock_what_the_trusted_lose_is_not_why():
+    lets_in = rule(ACCEPT, text="all", number=2)
+    denied = rule(REFUSE, source("192.0.2.0/28"), text="deny")
+    told = found(program(denied, lets_in), site=Site((SSH,), relaxed=PARTIAL))
+    lost = {str(f.rules[0].text): f.everyone for f in told if f.kind is Kind.KNOCK_LOST}
+    assert lost == {"deny": False, "all": True}
+
+
 def test_where_only_the_trusted_get_through_nobody_can_knock():
     above = rule(REFUSE, negated(source("192.0.2.0/28")), text="deny")
     told = found(program(above), site=Site((SSH,), relaxed=PARTIAL))
