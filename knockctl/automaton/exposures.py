@@ -237,7 +237,8 @@ class _Question:
     def _nobody(self, kind: Kind, role: Role, loss: _Loss, swept: Swept) -> tuple[Span, ...]:
         """Return the ports of a role at which nobody gets to the policies.
 
-        Of services those where nobody gets in, either: whom another foreign rule accepts is in.
+        Of services those where nobody gets in, either: whom another foreign rule accepts is in,
+        unless it is only whom foreign rules remember.
         """
         reached = [box for box in swept.reached if _anyone(box)]
         asked = [masks for group in loss.groups for one, masks, _ in group.stakes if one is role]
@@ -245,7 +246,9 @@ class _Question:
             some = any(box.cut(masks) for masks in asked for box in reached)
             return () if some else role.spans
         reached += [
-            passage.box for passage in swept.passages if passage.verdict is not Verdict.REFUSE
+            passage.box
+            for passage in swept.passages
+            if passage.verdict is not Verdict.REFUSE and _anyone(passage.box, but=("theirs",))
         ]
         hit = union(
             found["port"] for masks in asked for box in reached if (found := box.cut(masks))
@@ -253,9 +256,12 @@ class _Question:
         return self._ports(role, union(masks["port"] for masks in asked) & ~hit)
 
 
-def _anyone(box: Box) -> bool:
-    """Tell whether packets may be in a box whatever the policies remember of their source."""
-    return not any(open_.kind == "ours" and not open_.negated for open_ in box.opens)
+def _anyone(box: Box, but: Sequence[str] = ("ours",)) -> bool:
+    """Tell whether packets may be in a box whatever the policies remember of their source.
+
+    ``but``: who remembers, ``ours`` or ``theirs``.
+    """
+    return not any(open_.kind in but and not open_.negated for open_ in box.opens)
 
 
 def _besides(one: _Hit, sure: Sequence[_Hit]) -> _Hit | None:

@@ -420,6 +420,14 @@ def test_a_refusal_of_few_packets_shuts_nobody_out_whom_others_let_in():
     assert [(one.everyone, str(one.rules[0].text)) for one in told] == [(False, "few")]
 
 
+def test_whom_foreign_rules_remember_is_nobody_to_reach_a_service():
+    """Who accepts that they are let in has not accepted that a knock is for nothing."""
+    friends = rule(ACCEPT, Open("the set friends"), TCP, port(22), text="friends")
+    told = found(program(friends, rule(REFUSE, TCP, port(22), text="drop")))
+    (shut,) = [one for one in told if one.kind is Kind.SERVICE_SHUT]
+    assert (shut.everyone, shut.blocks) == (True, True)
+
+
 def test_the_ports_of_a_service_that_nobody_reaches_are_told_apart():
     wide = replace(SSH, services=(Span.parse("tcp/21-23"),))
     some = rule(REFUSE, source("10.0.0.0/8"), TCP, port(21), text="some")
