@@ -15,6 +15,7 @@ from knockctl.automaton.chains import Alter, Program
 from knockctl.automaton.conditions import atoms
 from knockctl.automaton.findings import MOST_NAMED, Kind
 from knockctl.automaton.letters import Claim
+from knockctl.automaton.reference.state import Address
 from knockctl.automaton.regions import Region, Space
 from knockctl.automaton.roles import Role, Segment, Stake, postures, roles, stake
 from knockctl.automaton.wire import FLAGS, LOOPBACK, OPENING_MASK, WirePacket
@@ -155,16 +156,24 @@ class Stakes:
         states = list(postures(site))
         for part in parts:
             example = Region(self.space, {"source": part}).packet(self._likes()).source
-            trusted = any(example in n for policy in site.policies for n in policy.trusted)
             yield Sources(
                 part,
                 example,
                 [
                     (role, {**self._role(role), "source": part}, stake(site, role, example, states))
                     for role in self.roles
-                    if role.segment is Segment.OPENING or not trusted
+                    if role.segment is Segment.OPENING or not self._spared(role, example)
                 ],
             )
+
+    def _spared(self, role: Role, source: Address) -> bool:
+        """Tell whether it is no matter what opens nothing, as its source is trusted there."""
+        site = self.claim.site
+        return any(
+            role.name == "service" or not relaxed.partial
+            for policy, relaxed in zip(site.policies, site.relaxations, strict=True)
+            if any(source in network for network in policy.trusted)
+        )
 
     def _role(self, role: Role) -> Masks:
         kinds = {

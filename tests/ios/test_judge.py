@@ -8,7 +8,7 @@ import pytest
 
 from knockctl.automaton import exposures
 from knockctl.automaton.exposures import Kind
-from knockctl.policy.resolved import Generation
+from knockctl.policy.resolved import Generation, Knock
 from knockctl.ports import Span
 from knockctl_ios import semantics
 from knockctl_ios.modeller import IosModeller
@@ -247,6 +247,18 @@ def test_what_the_trusted_lose_nobody_else_does(method):
     assert kinds(found) == ["knock-lost", "service-shut"]
     assert not any(one.everyone or one.blocks for one in found)
     assert {one.who for one in found} == {"203.0.113.128/25"}
+
+
+def test_the_trusted_are_anybody_where_it_is_no_service():
+    knocks = replace(TRUSTED, generations=(Generation(1, (Knock("tcp", 101),)),))
+    one = corner(knocks, method="copp", position="last")
+    found = told(router("permit tcp host 203.0.113.200 any established"), one)
+    (shown,) = [f for f in found if f.kind is Kind.EXPOSED]
+    assert (shown.who, shown.segments, list(map(str, shown.spans))) == (
+        "203.0.113.200/32",
+        True,
+        ["tcp/101"],
+    )
 
 
 def test_a_manager_gets_to_no_other_port_of_a_service():
