@@ -21,7 +21,7 @@ from knockctl.automaton.roles import Role, Segment
 from knockctl.automaton.stakes import Sources, Stakes
 from knockctl.automaton.sweep import Sweep
 from knockctl.automaton.verdict import Verdict
-from knockctl.ports import Span, merged
+from knockctl.ports import Span, merged, without
 
 
 def find(claim: Claim, program: Program) -> list[Finding]:
@@ -49,26 +49,33 @@ class _Hit:
 class _Loss:
     """Rules that take the same away of one role."""
 
+    groups: Sequence[Sources]
+    """Whom it would have to be taken from to be taken from all, see ``Stakes.concerned``."""
     rules: dict[ChainRule, None] = field(default_factory=dict)
-    groups: dict[int, Sources] = field(default_factory=dict)
     sources: int = 0
+    ports: int = 0
     certain: bool = False
     guesses: set[str] = field(default_factory=set)
 
-    def take(self, passage: Passage, group: Sources, sources: int) -> None:
+    def take(self, passage: Passage, hit: Masks) -> None:
         """Add what one rule takes."""
         self.rules[passage.rule] = None
-        self.groups[group.mask] = group
-        self.sources |= sources
+        self.sources |= hit["source"]
+        self.ports |= hit["port"]
         # That the policies remember who is in, say, is nothing that is not known.
         opens = frozenset(one for one in passage.box.opens if one.kind != "ours")
         self.certain = self.certain or all(one.kind == "chance" for one in opens)
         self.guesses |= {one.name for one in opens}
 
     @property
+    def counts(self) -> bool:
+        """Whether it is surely taken from somebody who has need of it."""
+        return self.certain and any(group.mask & self.sources for group in self.groups)
+
+    @property
     def all_sources(self) -> bool:
-        """Whether it is taken from everybody who has it."""
-        return not any(mask & ~self.sources for mask in self.groups)
+        """Whether it is taken from everybody who has need of it."""
+        return not any(group.mask & ~self.sources for group in self.groups)
 
 
 class _Question:
@@ -165,13 +172,15 @@ class _Question:
 
     def _spans(self, some: Iterable[_Hit]) -> tuple[Span, ...]:
         """Return the ports that are hit, as numbers."""
+        return merged(span for one in some for span in self._ports(one.role, one.masks["port"]))
+
+    def _ports(self, role: Role, mask: int) -> tuple[Span, ...]:
         cells = self.space.fields["port"].values
         found = []
-        for one in some:
-            for place, first in enumerate(cells):
-                if one.masks["port"] >> place & 1:
-                    last = cells[place + 1] - 1 if place + 1 < len(cells) else 65535
-                    found.append(Span(one.role.protocol, first, last))
+        for place, first in enumerate(cells):
+            if mask >> place & 1:
+                last = cells[place + 1] - 1 if place + 1 < len(cells) else 65535
+                found.append(Span(role.protocol, first, last))
         return merged(found)
 
     # --- what is lost ---
@@ -188,56 +197,71 @@ class _Question:
             for group in self.groups:
                 for role, masks, kinds in group.losses[accepts]:
                     hit = box.cut(masks)
-                    for kind in kinds if hit else ():
-                        loss = lost.setdefault((kind, accepts, role), _Loss())
-                        loss.take(passage, group, hit["source"] if hit else 0)
+                    if hit is None:
+                        continue
+                    for kind in kinds:
+                        key = kind, accepts, role
+                        if key not in lost:
+                            lost[key] = _Loss(self.stakes.concerned(kind, role))
+                        lost[key].take(passage, hit)
         yield from self._told(lost, swept)
 
     def _told(
         self, lost: Mapping[tuple[Kind, bool, Role], _Loss], swept: Swept
     ) -> Iterator[Finding]:
         """Yield one finding for all roles of which the same rules take the same."""
-        alike: dict[Hashable, list[tuple[Kind, bool, Role]]] = {}
-        for key, loss in lost.items():
-            kind, accepts, role = key
-            shut = loss.certain and self._never(role, loss.groups.values(), swept)
-            if kind is Kind.SERVICE_SHUT:
-                # Whom another foreign rule accepts, it lets in.
-                shut = shut and loss.all_sources
-            same = kind, accepts, role.name, shut, tuple(loss.rules), loss.sources, loss.certain
-            alike.setdefault(same, []).append(key)
-        for (_, _, _, shut, *_), keys in alike.items():  # type: ignore[misc]
-            kind, accepts, _ = keys[0]
-            loss = lost[keys[0]]
+        alike: dict[Hashable, tuple[_Loss, list[Span]]] = {}
+        for (kind, accepts, role), loss in lost.items():
+            nobody = self._nobody(kind, role, loss, swept) if loss.counts else ()
+            some = self._ports(role, loss.ports) if kind is Kind.SERVICE_SHUT else role.spans
+            for shut, spans in ((True, nobody), (False, without(some, nobody))):
+                taken = tuple(loss.rules), loss.sources, loss.certain
+                same = kind, accepts, shut, role.name, taken
+                if spans:
+                    alike.setdefault(same, (loss, []))[1].extend(spans)
+        for (kind, accepts, shut, *_), (loss, parts) in alike.items():  # type: ignore[misc]
             yield Finding(
                 kind,
                 self.family,
-                merged(span for *_, role in keys for span in role.spans),
+                merged(parts),
                 "anyone"
                 if loss.all_sources
                 else self.stakes.networks(loss.sources, partial=swept.partial),
-                everyone=bool(shut),
+                everyone=shut,
                 rules=tuple(loss.rules),
                 certain=loss.certain,
                 why=() if loss.certain else tuple(sorted(loss.guesses)),
                 accepts=accepts,
             )
 
-    @staticmethod
-    def _never(role: Role, groups: Iterable[Sources], swept: Swept) -> bool:
-        """Tell whether no packet of a role ever gets to the policies."""
-        for group in groups:
-            masks = next((found for one, found, _ in group.stakes if one is role), None)
-            if masks is None:
-                continue
-            if any(box.cut(masks) for box in swept.reached if _anyone(box)):
-                return False
-        return True
+    def _nobody(self, kind: Kind, role: Role, loss: _Loss, swept: Swept) -> tuple[Span, ...]:
+        """Return the ports of a role at which nobody gets to the policies.
+
+        Of services those where nobody gets in, either: whom another foreign rule accepts is in,
+        unless it is only whom foreign rules remember.
+        """
+        reached = [box for box in swept.reached if _anyone(box)]
+        asked = [masks for group in loss.groups for one, masks, _ in group.stakes if one is role]
+        if kind is not Kind.SERVICE_SHUT:
+            some = any(box.cut(masks) for masks in asked for box in reached)
+            return () if some else role.spans
+        reached += [
+            passage.box
+            for passage in swept.passages
+            if passage.verdict is not Verdict.REFUSE and _anyone(passage.box, but=("theirs",))
+        ]
+        hit = union(
+            found["port"] for masks in asked for box in reached if (found := box.cut(masks))
+        )
+        return self._ports(role, union(masks["port"] for masks in asked) & ~hit)
 
 
-def _anyone(box: Box) -> bool:
-    """Tell whether packets may be in a box whatever the policies remember of their source."""
-    return not any(open_.kind == "ours" and not open_.negated for open_ in box.opens)
+def _anyone(box: Box, but: Sequence[str] = ("ours",)) -> bool:
+    """Tell whether packets may be in a box whatever the policies remember of their source.
+
+    ``but``: who remembers, ``ours`` or ``theirs``.
+    """
+    return not any(open_.kind in but and not open_.negated for open_ in box.opens)
 
 
 def _besides(one: _Hit, sure: Sequence[_Hit]) -> _Hit | None:

@@ -6,7 +6,7 @@ about foreign rules has to know of the policies.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -16,6 +16,7 @@ from knockctl.automaton.verdict import Verdict
 from knockctl.policy.resolved import ResolvedPolicy
 from knockctl.ports import Protocol, Span, common, merged, without
 
+Spans = tuple[Span, ...]
 _EVERY = (Span("tcp", 0, 65535), Span("udp", 0, 65535))
 _FAR = 1_000_000_000.0
 """Seconds until what a posture holds would end."""
@@ -84,20 +85,23 @@ class Stake:
 
 def roles(site: Site) -> Iterator[Role]:
     """Yield every role of a site, those first that people ask for first."""
-    taken: list[Span] = [span for policy in site.policies for span in policy.public]
+    taken: tuple[Span, ...] = site.policies[0].public
+    for policy in site.policies[1:]:
+        # What one makes public another may still refuse.
+        taken = common(taken, policy.public)
     services = without((s for p in site.policies for s in p.services), taken)
-    yield from _alone("service", services)
+    yield from _alone(site, "service", services)
     taken += services
     for knock in _knocks(site):
         yield Role("knock", (knock[0],), payload=knock[1])
     knocks = without((s for p in site.policies for s in p.knock_ports), taken)
-    yield from _segments("knock", knocks)
+    yield from _segments(site, "knock", knocks)
     taken += knocks
     traps = without((s for p in site.policies for s in p.trap_ports), taken)
-    yield from _alone("trap", traps)
+    yield from _alone(site, "trap", traps)
     taken += traps
     if any(_minds_others(policy) for policy in site.policies):
-        yield from _together("other", without(_EVERY, taken))
+        yield from _together(site, "other", without(_EVERY, taken))
 
 
 def _minds_others(policy: ResolvedPolicy) -> bool:
@@ -122,25 +126,54 @@ def _knocks(site: Site) -> Iterator[tuple[Span, bytes]]:
                     yield one
 
 
-def _alone(name: str, spans: tuple[Span, ...]) -> Iterator[Role]:
-    for span in merged(spans):
+def _alone(site: Site, name: str, spans: tuple[Span, ...]) -> Iterator[Role]:
+    runs = _apart([(span,) for span in merged(spans)], _named(site))
+    for span in sorted(span for run in runs for span in run):
         yield Role(name, (span,))
-    yield from _segments(name, spans)
+    yield from _segments(site, name, spans)
 
 
-def _together(name: str, spans: tuple[Span, ...]) -> Iterator[Role]:
-    for protocol in ("tcp", "udp"):
-        some = tuple(span for span in spans if span.protocol == protocol)
-        if some:
-            yield Role(name, some)
-    yield from _segments(name, spans)
+def _together(site: Site, name: str, spans: tuple[Span, ...]) -> Iterator[Role]:
+    for some in _apart([spans], _excepted(site)):
+        for protocol in ("tcp", "udp"):
+            mine = tuple(span for span in some if span.protocol == protocol)
+            if mine:
+                yield Role(name, mine)
+    yield from _segments(site, name, spans)
 
 
-def _segments(name: str, spans: tuple[Span, ...]) -> Iterator[Role]:
+def _segments(site: Site, name: str, spans: tuple[Span, ...]) -> Iterator[Role]:
     """Yield the TCP ports among them for packets that open nothing."""
     tcp = common(spans, (Span("tcp", 0, 65535),))
-    for segment in (Segment.ESTABLISHED, Segment.BARE) if tcp else ():
-        yield Role(name, tcp, segment)
+    for some in _apart([tcp], _excepted(site)):
+        for segment in (Segment.ESTABLISHED, Segment.BARE):
+            yield Role(name, some, segment)
+
+
+def _apart(sets: Iterable[Spans], named: Iterable[Spans]) -> list[Spans]:
+    """Cut sets of ports until each is wholly inside or wholly outside of all that are named.
+
+    Of a role one packet is asked: policies, and management, must treat all its ports alike.
+    """
+    found = list(sets)
+    for some in named:
+        parts = ((without(one, some), common(one, some)) for one in found)
+        found = [part for both in parts for part in both if part]
+    return [one for one in found if one]
+
+
+def _named(site: Site) -> Iterator[Spans]:
+    yield from _excepted(site)
+    for policy in site.policies:
+        yield from (policy.services, policy.knock_ports)
+        yield from (trap.services for trap in policy.traps)
+
+
+def _excepted(site: Site) -> Iterator[Spans]:
+    """Yield the port of management, and what is public, each policy's apart."""
+    if site.management_port is not None:
+        yield (Span("tcp", site.management_port, site.management_port),)
+    yield from (policy.public for policy in site.policies)
 
 
 # --- postures ---------------------------------------------------------------------------------

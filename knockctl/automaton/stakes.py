@@ -15,6 +15,7 @@ from knockctl.automaton.chains import Alter, Program
 from knockctl.automaton.conditions import atoms
 from knockctl.automaton.findings import MOST_NAMED, Kind
 from knockctl.automaton.letters import Claim
+from knockctl.automaton.reference.state import Address
 from knockctl.automaton.regions import Region, Space
 from knockctl.automaton.roles import Role, Segment, Stake, postures, roles, stake
 from knockctl.automaton.wire import FLAGS, LOOPBACK, OPENING_MASK, WirePacket
@@ -46,6 +47,11 @@ class Sources:
     def stake(self, role: Role) -> Stake:
         """Return what is at stake of one role."""
         return next(at for one, _, at in self.stakes if one is role)
+
+    @cached_property
+    def knocks(self) -> bool:
+        """Whether there is a service that they get to by knocking alone."""
+        return any(at.refused for role, _, at in self.stakes if role.name == "service")
 
     @cached_property
     def refusals(self) -> Mapping[bool, list[tuple[Role, Masks]]]:
@@ -150,16 +156,24 @@ class Stakes:
         states = list(postures(site))
         for part in parts:
             example = Region(self.space, {"source": part}).packet(self._likes()).source
-            trusted = any(example in n for policy in site.policies for n in policy.trusted)
             yield Sources(
                 part,
                 example,
                 [
                     (role, {**self._role(role), "source": part}, stake(site, role, example, states))
                     for role in self.roles
-                    if role.segment is Segment.OPENING or not trusted
+                    if role.segment is Segment.OPENING or not self._spared(role, example)
                 ],
             )
+
+    def _spared(self, role: Role, source: Address) -> bool:
+        """Tell whether it is no matter what opens nothing, as its source is trusted there."""
+        site = self.claim.site
+        return any(
+            role.name == "service" or not relaxed.partial
+            for policy, relaxed in zip(site.policies, site.relaxations, strict=True)
+            if any(source in network for network in policy.trusted)
+        )
 
     def _role(self, role: Role) -> Masks:
         kinds = {
@@ -234,6 +248,22 @@ class Stakes:
             for role, masks, at_stake in group.stakes
             if at_stake.refused or at_stake.accepted or at_stake.knock or role.name != "other"
         )
+
+    def concerned(self, kind: Kind, role: Role) -> Sequence[Sources]:
+        """Return from whom something must be taken for nobody to be left who has it.
+
+        Whom the policies let in without a knock, trusted networks say, counts only where there is
+        nobody else: that they can't knock stops no other, and that they can helps no other.
+        """
+        mine = [
+            (group, at_stake)
+            for group in self.groups
+            for one, _, at_stake in group.stakes
+            if one is role and kind in taken(at_stake, accepts=False)
+        ]
+        shut = kind is Kind.SERVICE_SHUT
+        found = [group for group, at in mine if (at.refused if shut else group.knocks)]
+        return found or [group for group, _ in mine]
 
     # --- names ---
 

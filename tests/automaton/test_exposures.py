@@ -90,6 +90,28 @@ def test_where_nobody_minds_other_ports_they_have_no_role():
     assert {role.name for role in roles(Site((quiet,)))} == {"service", "knock"}
 
 
+def opening(site, name):
+    some = (r for r in roles(site) if (r.name, r.segment) == (name, Segment.OPENING))
+    return [[str(span) for span in role.spans] for role in some]
+
+
+def test_ports_of_one_role_are_all_treated_alike():
+    wide = replace(SSH, services=(Span.parse("tcp/21-23"),), traps=(), wrong_knock="ignore")
+    site = Site((wide,), (ip_network("10.0.0.0/8"),), 22)
+    assert opening(site, "service") == [["tcp/21"], ["tcp/22"], ["tcp/23"]]
+    next_to_it = replace(wide, name="b", services=(Span.parse("tcp/24"),), trusted=())
+    assert opening(Site((wide, next_to_it)), "service") == [["tcp/21-23"], ["tcp/24"]]
+    traps = (
+        ResolvedTrap((Span.parse("tcp/666"),), 60, unless_granted=False),
+        ResolvedTrap((Span.parse("tcp/667"),), 60, unless_granted=True),
+    )
+    assert opening(Site((replace(SSH, traps=traps),)), "trap") == [["tcp/666"], ["tcp/667"]]
+    closed = replace(SSH, otherwise="refuse")
+    others = opening(Site((closed,), (ip_network("10.0.0.0/8"),), 9), "other")
+    assert ["tcp/9"] in others
+    assert any(spans[:2] == ["tcp/0-8", "tcp/10-21"] for spans in others)
+
+
 def test_what_a_packet_means_in_some_posture_is_at_stake():
     assert at_stake(SSH, "service").refused
     assert at_stake(SSH, "service").accepted
@@ -202,6 +224,28 @@ def test_management_to_its_port_is_no_exposure_but_elsewhere_is():
     assert found(program(rule(ACCEPT, source("10.0.0.0/8"), TCP, port(22))), site=site) == []
     listed = found(program(rule(ACCEPT, source("10.0.0.0/8"), TCP, port(1001))), site=site)
     assert "exposed" in kinds(listed)
+
+
+def test_management_to_one_port_of_a_service_hides_no_other():
+    wide = replace(SSH, services=(Span.parse("tcp/22-23"),))
+    site = Site((wide,), (ip_network("10.0.0.0/8"),), 22)
+    (one,) = found(program(rule(ACCEPT, source("10.0.0.0/8"), TCP, port(22, 23))), site=site)
+    assert (one.kind, [str(span) for span in one.spans]) == (Kind.EXPOSED, ["tcp/23"])
+
+
+def test_who_trusts_somebody_speaks_for_his_own_ports():
+    web = replace(SSH, name="web", services=(Span.parse("tcp/23"),), trusted=(), traps=())
+    web = replace(web, generations=(Generation(1, (Knock("udp", 2001),)),))
+    lets_in = rule(ACCEPT, source("192.0.2.0/28"), TCP, port(22, 23))
+    (one, *_) = found(program(lets_in), site=Site((SSH, web)))
+    assert (one.kind, [str(span) for span in one.spans]) == (Kind.EXPOSED, ["tcp/23"])
+
+
+def test_what_one_policy_makes_public_another_may_refuse():
+    shut = replace(SSH, name="shut", services=(Span.parse("tcp/23"),), traps=(), public=())
+    shut = replace(shut, generations=(Generation(1, (Knock("udp", 2001),)),), otherwise="refuse")
+    told = found(program(rule(ACCEPT, TCP, port(80))), site=Site((SSH, shut)))
+    assert (told[0].kind, [str(span) for span in told[0].spans]) == (Kind.EXPOSED, ["tcp/80"])
 
 
 def test_with_the_rest_refused_every_port_is_governed():
@@ -369,6 +413,32 @@ def test_whom_another_foreign_rule_accepts_is_not_shut_out():
     assert [(one.everyone, one.who) for one in told] == [(False, "203.0.113.200/32")]
 
 
+def test_a_refusal_of_few_packets_shuts_nobody_out_whom_others_let_in():
+    """Few, but from everywhere: by their source ports, say."""
+    few = rule(REFUSE, Is(Atom("source_port", ((53, 53),))), TCP, port(22), text="few")
+    told = [f for f in found(program(few, rule(ACCEPT))) if f.kind is Kind.SERVICE_SHUT]
+    assert [(one.everyone, str(one.rules[0].text)) for one in told] == [(False, "few")]
+
+
+def test_whom_foreign_rules_remember_is_nobody_to_reach_a_service():
+    """Who accepts that they are let in has not accepted that a knock is for nothing."""
+    friends = rule(ACCEPT, Open("the set friends"), TCP, port(22), text="friends")
+    told = found(program(friends, rule(REFUSE, TCP, port(22), text="drop")))
+    (shut,) = [one for one in told if one.kind is Kind.SERVICE_SHUT]
+    assert (shut.everyone, shut.blocks) == (True, True)
+
+
+def test_the_ports_of_a_service_that_nobody_reaches_are_told_apart():
+    wide = replace(SSH, services=(Span.parse("tcp/21-23"),))
+    some = rule(REFUSE, source("10.0.0.0/8"), TCP, port(21), text="some")
+    above = some, rule(ACCEPT, TCP, port(21)), rule(REFUSE, TCP, port(22))
+    told = [one for one in found(program(*above), wide) if one.kind is Kind.SERVICE_SHUT]
+    assert [(one.everyone, [str(span) for span in one.spans]) for one in told] == [
+        (True, ["tcp/22"]),
+        (False, ["tcp/21"]),
+    ]
+
+
 def test_behind_what_nobody_understands_nothing_is_certain():
     (strange, late) = found(program(rule(Anything(), TCP), rule(ACCEPT, TCP, port(22))))[:2]
     assert (strange.certain, late.certain) == (False, False)
@@ -378,6 +448,41 @@ def test_trusted_sources_may_be_shut_out_too():
     told = found(program(rule(REFUSE, source("192.0.2.0/30"), text="deny")))
     assert [one.kind for one in told] == [Kind.SERVICE_SHUT]
     assert "192.0.2.0/30" in str(told[0])
+
+
+PARTIAL = (Relaxations(partial=True),)
+
+
+def test_what_is_taken_from_the_trusted_alone_is_taken_from_nobody_else():
+    """They need not knock, but may, where a device trusts them for services alone."""
+    denied = rule(REFUSE, source("192.0.2.0/28"), text="deny")
+    for policy in (SSH, replace(SSH, trusted=(*SSH.trusted, ip_network("10.0.0.0/8")))):
+        told = found(program(denied), site=Site((policy,), relaxed=PARTIAL))
+        assert {one.kind for one in told} >= {Kind.SERVICE_SHUT, Kind.KNOCK_LOST}
+        assert not any(one.everyone or one.blocks for one in told)
+        assert all("192.0.2.0/28" in str(one) for one in told)
+
+
+def test_where_nobody_can_knock_what_the_trusted_lose_is_not_why():
+    lets_in = rule(ACCEPT, text="all", number=2)
+    denied = rule(REFUSE, source("192.0.2.0/28"), text="deny")
+    told = found(program(denied, lets_in), site=Site((SSH,), relaxed=PARTIAL))
+    lost = {str(f.rules[0].text): f.everyone for f in told if f.kind is Kind.KNOCK_LOST}
+    assert lost == {"deny": False, "all": True}
+
+
+def test_where_only_the_trusted_get_through_nobody_can_knock():
+    above = rule(REFUSE, negated(source("192.0.2.0/28")), text="deny")
+    told = found(program(above), site=Site((SSH,), relaxed=PARTIAL))
+    by = {one.kind: one for one in told}
+    assert (by[Kind.KNOCK_LOST].blocks, by[Kind.SERVICE_SHUT].blocks) == (True, True)
+    assert by[Kind.KNOCK_LOST].who == "anyone"
+
+
+def test_whom_everybody_trusts_can_be_shut_out_for_good():
+    everyone = replace(SSH, trusted=(ip_network("0.0.0.0/0"),))
+    told = found(program(rule(REFUSE, TCP, port(22))), everyone)
+    assert [(one.kind, one.everyone) for one in told] == [(Kind.SERVICE_SHUT, True)]
 
 
 def test_strays_have_a_name_of_their_own():

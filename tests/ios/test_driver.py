@@ -21,6 +21,7 @@ from knockctl.vendor import Timeouts
 from knockctl_ios.plan import plan
 from knockctl_ios.twin import User
 from tests.fixtures.ios_crew import ADDRESS, ENTRIES, OBJECTS, OUTSIDE, small
+from tests.fixtures.ios_foreign import names_ours
 from tests.fixtures.ios_site import at
 
 # --- the whole way ------------------------------------------------------------------------------
@@ -256,7 +257,7 @@ def test_somebody_else_was_first(site):
     assert outcome.result is Result.FAILED
     assert "somebody else has written since" in outcome.message
     assert f" permit icmp any host {ADDRESS}" in here.host.running()
-    assert "kc" not in here.host.running()
+    assert not names_ours(here.host.running())
     with ann.driver() as driver, ann.driver() as other:
         way = plan(driver.read(), small(), "c1")
         driver.arm(way, 60)

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from functools import cache
+from ipaddress import ip_network
 
 import pytest
 
 from knockctl.automaton import exposures
 from knockctl.automaton.exposures import Kind
-from knockctl.policy.resolved import Generation
+from knockctl.policy.resolved import Generation, Knock
+from knockctl.ports import Span
 from knockctl_ios import semantics
 from knockctl_ios.modeller import IosModeller
 from knockctl_ios.remarks import remarks
@@ -231,6 +233,41 @@ def test_services_that_stay_shut():
     assert found[0].everyone
     (some,) = told(router("deny tcp 10.0.0.0 0.255.255.255 any eq 22"))
     assert (some.kind, some.blocks) == (Kind.SERVICE_SHUT, False)
+
+
+TRUSTED = replace(P, trusted=(ip_network("203.0.113.128/25"),))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_the_trusted_lose_nobody_else_does(method):
+    found = told(
+        router("deny ip 203.0.113.128 0.0.0.127 any"),
+        corner(TRUSTED, method=method, position="last"),
+    )
+    assert kinds(found) == ["knock-lost", "service-shut"]
+    assert not any(one.everyone or one.blocks for one in found)
+    assert {one.who for one in found} == {"203.0.113.128/25"}
+
+
+def test_the_trusted_are_anybody_where_it_is_no_service():
+    knocks = replace(TRUSTED, generations=(Generation(1, (Knock("tcp", 101),)),))
+    one = corner(knocks, method="copp", position="last")
+    found = told(router("permit tcp host 203.0.113.200 any established"), one)
+    (shown,) = [f for f in found if f.kind is Kind.EXPOSED]
+    assert (shown.who, shown.segments, list(map(str, shown.spans))) == (
+        "203.0.113.200/32",
+        True,
+        ["tcp/101"],
+    )
+
+
+def test_a_manager_gets_to_no_other_port_of_a_service():
+    wide = replace(P, services=(Span("tcp", 22, 23),))
+    management = {"sources": ["192.0.2.0/24"]}
+    one = corner(wide, method="acl-log", position="last", management=management)
+    (found,) = told(router("permit tcp 192.0.2.0 0.0.0.255 any range 22 23"), one)
+    assert (found.kind, list(map(str, found.spans))) == (Kind.EXPOSED, ["tcp/23"])
+    assert found.certain
 
 
 # --- the control plane --------------------------------------------------------------------------

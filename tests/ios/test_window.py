@@ -11,6 +11,7 @@ from knockctl_ios.plan import plan
 from knockctl_ios.reading import Held, held_by
 from knockctl_ios.window import foreign, unsecret, who
 from tests.fixtures.ios_crew import ENTRIES, OBJECTS, OPERATORS, OUTSIDE, small
+from tests.fixtures.ios_foreign import names_ours
 from tests.fixtures.ios_site import at
 
 WORD = "s3same-0pen"
@@ -164,7 +165,7 @@ def _only_theirs(here):
     assert here.device.archive.pending is None
     assert "192.0.2.77" in running
     assert here.files == []
-    return "kc" not in running
+    return not names_ours(running)
 
 
 @pytest.mark.parametrize(
@@ -293,7 +294,7 @@ def test_cut_while_ours_alone_is_taken_back_it_is_told_as_it_is(site, executes):
         here.host.advance(120)
         assert runs is ("kc-ssh" in here.host.running()), place
         ann.run("remove")
-        assert "kc" not in here.host.running(), place
+        assert not names_ours(here.host.running()), place
         here.host.do(here.device.load, UNDONE)
         if not met:
             break
