@@ -440,6 +440,15 @@ def test_names_in_pushed_rules_are_panoramas_objects():
     assert any(one.kind is Kind.EXPOSED and one.certain for one in judged(text_of(pushed=pushed)))
 
 
+def test_words_mean_in_each_rulebase_what_they_mean_there():
+    """A word in one place switches a rule off in one rulebase, and negates in the other."""
+    pushed = {"pre": [{"name": "pushed", **ALLOW, "disabled": "yes"}]}
+    rule = {"name": "own", **ALLOW, "destination": ["203.0.113.9"], "negate-destination": "yes"}
+    (one, *_) = judged(text_of(rule, pushed=pushed), position="bottom")
+    assert one.kind is Kind.EXPOSED
+    assert "rules own: allow destination not 203.0.113.9" in str(one)
+
+
 # --- what mends it ------------------------------------------------------------------------------
 
 
