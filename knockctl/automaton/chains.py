@@ -116,3 +116,5 @@ class Program:
     chains: Mapping[str, Sequence[ChainRule]] = field(default_factory=dict)
     untracks: bool = False
     """Whether some rule may exempt packets from connection tracking."""
+    steady: bool = False
+    """Whether what is remembered of a source stays as it is while a packet is on its way."""

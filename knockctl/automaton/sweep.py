@@ -63,6 +63,8 @@ class Sweep:
     _partial: bool = False
     _rule: ChainRule | None = None
     _matches: dict[Overlay, Sequence[Asked]] = field(default_factory=dict)
+    _else: set[Open] = field(default_factory=set)
+    """What a rule of ours asks of a source, where packets may pass it for another reason, too."""
 
     def run(self, start: Iterable[Masks]) -> Swept:
         """Walk all sections with the packets of these boxes."""
@@ -179,11 +181,35 @@ class Sweep:
         gone = self._act(rule, matching, out, on)
         if not opens:
             return tuple(apart(box, hit)) if gone else (box,)
-        past = _spared(opens)
+        past = self._spared(opens)
+        left = self._without(box.opens, opens) if gone else box.opens
+        if left is None:
+            return tuple(apart(box, hit))
         met = self._seen if rule.ours else box.met
-        if past <= box.opens and met == box.met:
+        if left is box.opens and past <= left and met == box.met:
             return (box,)
-        return (Box(hit, box.opens | past, box.overlay, met), *apart(box, hit))
+        return (Box(hit, left | past, box.overlay, met), *apart(box, hit))
+
+    def _spared(self, opens: frozenset[Open]) -> frozenset[Open]:
+        """Return what must be otherwise than at the start for a rule not to match."""
+        past = _spared(opens)
+        mine = frozenset(o for o in past if o.kind == "ours")
+        if mine != past:
+            self._else |= mine
+        return past
+
+    def _without(self, opens: frozenset[Open], taken: frozenset[Open]) -> frozenset[Open] | None:
+        """Return what must be so of packets once a rule took those of which something is so.
+
+        Of a source that came past a rule of ours because one of several things is remembered of it,
+        it is one of the others; None where there is no other.
+        """
+        others = frozenset(replace(o, negated=True) for o in taken if _carried(o))
+        known = others <= opens and not others & self._else
+        if not self.program.steady or len(taken) > 1 or not others or not known:
+            return opens
+        left = opens - others
+        return left if any(o.kind == "ours" and o.negated for o in left) else None
 
     def _act(self, rule: ChainRule, part: Box, out: Outcome, on: list[Box]) -> Sequence[Masks]:
         """Do what a rule does to the packets that match; return those that don't go on as is."""
@@ -236,6 +262,10 @@ def _ends(rule: ChainRule) -> bool:
 def _needed(opens: frozenset[Open]) -> frozenset[Open]:
     """Return what must be otherwise than at the start for a rule to match."""
     return frozenset(o for o in opens if not (o.negated and o.kind in _REMEMBERED))
+
+
+def _carried(one: Open) -> bool:
+    return one.kind == "ours" and not one.negated
 
 
 def _spared(opens: frozenset[Open]) -> frozenset[Open]:

@@ -281,3 +281,27 @@ def test_a_rule_of_ours_that_may_match_has_seen_the_packet():
     assert (HERE, True) in met
     assert (HERE, False) not in met or (UNMET, False) in met
     assert [bool(box.opens) for box in found.reached] == [True]
+
+
+ONE, TWO = Open("one", "ours"), Open("two", "ours")
+
+
+def behind(*conditions, steady=True):
+    """Tell whether packets come past rules of ours with these conditions."""
+    rules = [ChainRule(Stop(Verdict.REFUSE), Every(parts), ours=True) for parts in conditions]
+    _, found = swept(Program((Section("x"),), {"x": rules}, steady=steady))
+    return bool(found.left)
+
+
+def test_who_came_past_a_rule_for_what_is_remembered_is_left_to_others_that_ask_for_it():
+    neither = negated(ONE), negated(TWO)
+    assert behind(neither)
+    assert behind(neither, (ONE,))
+    assert not behind(neither, (ONE,), (TWO,))
+    # A packet may have changed it in between.
+    assert behind(neither, (ONE,), (TWO,), steady=False)
+    # One may be so without the other.
+    assert behind(neither, (ONE, TWO), (TWO,))
+    # Some may be past for another reason.
+    assert behind((*neither, Open("a guess", "guess")), (ONE,), (TWO,))
+    assert behind((negated(ONE), Open("a guess", "guess")), neither, (ONE,), (TWO,))

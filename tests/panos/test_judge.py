@@ -381,17 +381,49 @@ def test_what_runs_is_judged_as_it_runs():
         assert names == ["open"][:above]
 
 
+def amid(policy, **foreign):
+    """Return the findings about foreign rules, each behind one of ours."""
+    config = render((policy,), place_of()).config
+    others = PanosConfig(tuple(one for one in config.entries if one.kind != RULES))
+    rules = []
+    for rule in config.rules:
+        rules.append(rule.node)
+        rules += [words for name, words in foreign.items() if rule.name.endswith(name)]
+    model = VENDOR.modeller.running(text_of(*rules, ours=others)).model
+    return exposures.find(claim_of(model, policy), model.program(4))
+
+
 def test_a_foreign_rule_among_ours_takes_only_what_comes_to_it():
     """Who is locked out, or in, was decided before; strangers are not."""
-    config = render((CAREFUL,), place_of()).config
-    place = [rule.name for rule in config.rules].index("kc-ssh.granted") + 1
-    rules = [rule.node for rule in config.rules]
-    others = PanosConfig(tuple(one for one in config.entries if one.kind != RULES))
-    amid = [*rules[:place], OPEN, *rules[place:]]
-    model = VENDOR.modeller.running(text_of(*amid, ours=others)).model
-    findings = exposures.find(claim_of(model, CAREFUL), model.program(4))
+    findings = amid(CAREFUL, granted=OPEN)
     assert [one.kind for one in findings if one.blocks] == [Kind.EXPOSED]
     assert Kind.LOCKOUT_LOST not in {one.kind for one in findings}
+
+
+def first_knocks(findings):
+    """Return what is said of those who may reach the port of the first knock."""
+    return [one for one in findings if one.kind is Kind.EXPOSED and one.spans[0].first == 1001]
+
+
+def test_who_is_halfway_may_be_let_in_by_what_comes_before_his_refusal():
+    everything = {"name": "all", **ALLOW}
+    ((one,), (other,)) = (
+        first_knocks(amid(CAREFUL, **{place: everything})) for place in ("knock1", "again1")
+    )
+    assert not one.certain
+    assert [why.split("carries ")[1] for why in sorted(one.why)] == [
+        "'kc-ssh-in' and 'kc-ssh.0000-try'",
+        "'kc-ssh.0000-1' and 'kc-ssh.0000-try'",
+        "'kc-ssh.0000-2' and 'kc-ssh.0000-try'",
+    ]
+    assert set(one.why) - set(other.why) == {sorted(one.why)[1]}
+
+
+def test_behind_the_refusals_of_all_who_are_halfway_nobody_is_left():
+    everything = {"name": "all", **ALLOW}
+    findings = amid(CAREFUL, wrong=everything)
+    assert any(one.kind is Kind.EXPOSED for one in findings)
+    assert not first_knocks(findings)
 
 
 def test_ours_that_are_to_go_take_no_place():
@@ -438,6 +470,15 @@ def test_names_in_pushed_rules_are_panoramas_objects():
         "objects": {"service": {"theirs": {"protocol": {"tcp": {"port": "22"}}}}},
     }
     assert any(one.kind is Kind.EXPOSED and one.certain for one in judged(text_of(pushed=pushed)))
+
+
+def test_words_mean_in_each_rulebase_what_they_mean_there():
+    """A word in one place switches a rule off in one rulebase, and negates in the other."""
+    pushed = {"pre": [{"name": "pushed", **ALLOW, "disabled": "yes"}]}
+    rule = {"name": "own", **ALLOW, "destination": ["203.0.113.9"], "negate-destination": "yes"}
+    (one, *_) = judged(text_of(rule, pushed=pushed), position="bottom")
+    assert one.kind is Kind.EXPOSED
+    assert "rules own: allow destination not 203.0.113.9" in str(one)
 
 
 # --- what mends it ------------------------------------------------------------------------------

@@ -138,8 +138,8 @@ def differs(right, found):
 
 
 MEANING = [
-    ("ours", 'kind = "ours" if formula.tag in owned.tags else "theirs"', 'kind = "ours"'),
-    ("ours", 'removeprefix(UNINTERPRETED), "guess")', 'removeprefix(UNINTERPRETED), "chance")'),
+    ("ours", 'kind = "ours" if tags[0].tag in owned.tags else "theirs"', 'kind = "ours"'),
+    ("ours", 'Open(name, "guess") if guessed', 'Open(name, "chance") if guessed'),
     (
         "ours",
         "return negated(condition(formula.part, owned))",

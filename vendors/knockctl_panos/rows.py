@@ -27,8 +27,9 @@ Words = Callable[[Sequence[str | None]], Any]
 class Layout(NamedTuple):
     """Where the words are, in rows of one shape."""
 
-    number: int
-    """Layouts of one number have the same shape but for sources, destinations and services."""
+    like: object
+    """The same one for all layouts of a rulebase that have the same shape but for sources,
+    destinations and services; another one for all others."""
     source: Words
     target: Words
     service: Words
@@ -42,18 +43,18 @@ Row = tuple[str, Tree, Layout, Sequence[str | None]]
 def rows(rules: Iterable[Tree]) -> list[Row]:
     """Read rules as rows."""
     layouts: dict[Any, Layout] = {}
-    numbers: dict[Any, int] = {}
+    known: dict[Any, object] = {}
     made = []
     for rule in rules:
         shape, texts = rule.flat()
         layout = layouts.get(shape)
         if layout is None:
-            layout = layouts[shape] = _layout(rule, numbers)
+            layout = layouts[shape] = _layout(rule, known)
         made.append((rule.name, rule, layout, texts))
     return made
 
 
-def _layout(rule: Tree, numbers: dict[Any, int]) -> Layout:
+def _layout(rule: Tree, known: dict[Any, object]) -> Layout:
     """Find out where a rule has its words: texts stand in the order of the elements."""
     asked: dict[str, tuple[int, ...]] = dict.fromkeys(_ASKED, ())
     kept: list[int] = []
@@ -68,9 +69,9 @@ def _layout(rule: Tree, numbers: dict[Any, int]) -> Layout:
             kept += spots
             shape.append((tags, counts))
         at += len(tags)
-    number = numbers.setdefault(tuple(shape), len(numbers))
+    like = known.setdefault(tuple(shape), object())
     source, target, service = (_words(asked[name]) for name in _ASKED)
-    return Layout(number, source, target, service, _words(tuple(kept)))
+    return Layout(like, source, target, service, _words(tuple(kept)))
 
 
 def _words(spots: tuple[int, ...]) -> Words:

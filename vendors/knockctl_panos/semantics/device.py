@@ -122,7 +122,9 @@ class PanosModel:
         compiler = Compiler(self.document, family, self.destinations)
         first = (self._strays,) if self.reject_non_syn else ()
         chain = (*first, *chained(self.document.rulebases, compiler, self.ours))
-        return Program((Section(CHAIN),), {CHAIN: chain}, untracks=self.untracks(family))
+        # Logs become tags behind all rules.
+        untracks = self.untracks(family)
+        return Program((Section(CHAIN),), {CHAIN: chain}, untracks=untracks, steady=True)
 
     @property
     def _strays(self) -> ChainRule:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from knockctl.automaton.alphabet import UNINTERPRETED, Ranges
@@ -38,16 +38,30 @@ def condition(formula: asked.Formula, owned: Owned) -> Condition:
     if isinstance(formula, bool):
         return ALWAYS if formula else NEVER
     if isinstance(formula, asked.Is):
-        if formula.atom.field == "chance":
-            return Open(str(formula.atom.test).removeprefix(UNINTERPRETED), "guess")
-        return Is(formula.atom)
+        guessed = formula.atom.field == "chance"
+        name = str(formula.atom.test).removeprefix(UNINTERPRETED)
+        return Open(name, "guess") if guessed else Is(formula.atom)
     if isinstance(formula, asked.Tagged):
-        kind = "ours" if formula.tag in owned.tags else "theirs"
-        return Open(f"whether the {formula.side} carries {formula.tag!r}", kind)
+        return _carried((formula,), owned)
+    if isinstance(formula, asked.All) and (tags := _together(formula.parts, owned)):
+        return _carried(tags, owned)
     if isinstance(formula, asked.Not):
         return negated(condition(formula.part, owned))
     parts = tuple(condition(part, owned) for part in formula.parts)
     return Every(parts) if isinstance(formula, asked.All) else Some(parts)
+
+
+def _carried(tags: Sequence[asked.Tagged], owned: Owned) -> Open:
+    kind = "ours" if tags[0].tag in owned.tags else "theirs"
+    names = " and ".join(repr(one.tag) for one in tags)
+    return Open(f"whether the {tags[0].side} carries {names}", kind)
+
+
+def _together(parts: Sequence[asked.Formula], owned: Owned) -> Sequence[asked.Tagged]:
+    """Return what a group of the policies' own asks for at once; nothing where it is no such."""
+    tags = [part for part in parts if isinstance(part, asked.Tagged) and part.tag in owned.tags]
+    alike = len(tags) == len(parts) and len({tag.side for tag in tags}) == 1
+    return tags if alike else ()
 
 
 @dataclass(frozen=True, slots=True)

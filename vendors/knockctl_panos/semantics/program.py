@@ -156,7 +156,7 @@ class _Chain:
     def _row(self, where: str, each: Row, *, ours: bool = False) -> _Row | None:
         """Return what a rule asks; None where it matters to nobody."""
         _, tree, layout, texts = each
-        key = layout.number, layout.rest(texts)
+        key = layout.like, layout.rest(texts)
         rest = self._rests.get(key) or self._rest(tree, key)
         if rest is _NO_REST:
             return None
