@@ -6,6 +6,7 @@ from ipaddress import ip_network
 import pytest
 
 from knockctl.automaton.findings import Kind
+from knockctl.transaction.case import Case
 from knockctl_routeros import VENDOR
 from tests.fixtures.routeros_judged import (
     CAREFUL,
@@ -345,6 +346,34 @@ def test_only_the_interfaces_we_protect_matter():
     assert exposed("action=accept in-interface=ether2", interface="ether1") == []
     assert exposed("action=accept in-interface=!ether2", interface="ether1") != []
     assert exposed("action=accept in-interface-list=!LAN", more=lists, interface_list="WAN") != []
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_rule_about_one_interface_of_the_list_we_protect_is_not_missed(family):
+    lists = f"{MEMBERS}\nadd interface=ether1 list=WAN\nadd interface=ether2 list=WAN\n"
+    lists += "add interface=ether1 list=some\nadd interface=ether3 list=LAN\n"
+    menu = FILTER if family == 4 else SIX
+    place = {"more": lists, "interface_list": "WAN", "menu": menu}
+    for rule in ("in-interface=ether2", "in-interface=!ether1", "in-interface-list=some"):
+        (sentence,) = exposed(f"{ACCEPT} {rule}", **place)
+        assert "tcp/22 is open to anyone" in sentence
+    for rule in ("in-interface=ether3", "in-interface-list=LAN", "in-interface=ether4"):
+        assert exposed(f"{ACCEPT} {rule}", **place) == []
+    both = "in-interface=!ether1 in-interface-list=some"
+    assert exposed(f"{ACCEPT} {both}", **place) == []
+    assert exposed(f"{ACCEPT} {both}", **{**place, "interface_list": None}) == []
+
+
+def test_what_a_device_is_held_against_knows_the_members_of_the_list_we_protect():
+    lists = f"{MEMBERS}\nadd interface=ether1 list=WAN\nadd interface=ether2 list=WAN\n"
+    place = VENDOR.placement.model_validate({"interface_list": "WAN"})
+    case = Case(VENDOR, place, VENDOR.compiler.render((SSH,), place))
+    for rule, expected in (
+        (ACCEPT, ("ether-of-WAN",)),
+        (f"{ACCEPT} in-interface=ether2", ("ether1", "ether2")),
+    ):
+        model = VENDOR.modeller.running(table(rule) + lists, case.rendered.config).model
+        assert case.claim(model, 4, whole=True).scope.interfaces == expected
 
 
 def test_whom_every_policy_trusts_and_who_manages_need_no_knock():
