@@ -11,7 +11,17 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from knockctl.automaton.boxes import EARLIER, HERE, Box, Masks, Matches, TooTangled
+from knockctl.automaton.boxes import (
+    EARLIER,
+    HERE,
+    Asked,
+    Box,
+    Masks,
+    Matches,
+    Overlay,
+    TooTangled,
+    apart,
+)
 from knockctl.automaton.cells import TooManyCells, union
 from knockctl.automaton.chains import ChainRule, Program
 from knockctl.automaton.findings import Finding, Kind
@@ -114,18 +124,15 @@ class _Question:
     def _one_by_one(
         self, rule: ChainRule, some: list[_Hit]
     ) -> Iterator[tuple[ChainRule, list[_Hit]]]:
-        """Yield each rule of a run with what it does of it all."""
+        """Yield each rule of a run with what it decides: what those before it have left."""
         if rule.parts is None:
             yield rule, some
             return
         matches = Matches(self.space)
         for part in rule.each():
-            mine = [
-                replace(one, masks=inside)
-                for one in some
-                for masks, _ in matches.boxes(part.condition, ())
-                if (inside := Box(one.masks).cut(masks))
-            ]
+            overlays = {one.passage.box.overlay for one in some}
+            asked = {overlay: matches.boxes(part.condition, overlay) for overlay in overlays}
+            mine, some = _divided(some, asked)
             if mine:
                 yield part, mine
 
@@ -254,6 +261,27 @@ class _Question:
             found["port"] for masks in asked for box in reached if (found := box.cut(masks))
         )
         return self._ports(role, union(masks["port"] for masks in asked) & ~hit)
+
+
+def _divided(
+    some: Iterable[_Hit], asked: Mapping[Overlay, Sequence[Asked]]
+) -> tuple[list[_Hit], list[_Hit]]:
+    """Return what a rule of a run matches of hits, and what it leaves to those behind it."""
+    mine: list[_Hit] = []
+    left: list[_Hit] = []
+    for one in some:
+        rest = [one.masks]
+        for masks, opens in asked[one.passage.box.overlay]:
+            # What it matches on grounds that these packets didn't need, it may not match.
+            sure = {o for o in opens if not o.negated} <= one.passage.box.opens
+            before, rest = rest, []
+            for piece in before:
+                box = Box(piece)
+                hit = box.cut(masks)
+                mine += [replace(one, masks=hit)] if hit else []
+                rest += [other.masks for other in apart(box, hit)] if hit and sure else [piece]
+        left += [replace(one, masks=masks) for masks in rest]
+    return mine, left
 
 
 def _anyone(box: Box, but: Sequence[str] = ("ours",)) -> bool:

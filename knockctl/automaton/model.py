@@ -14,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 from knockctl.automaton.alphabet import Ask, Atom
 from knockctl.automaton.chains import Program
 from knockctl.automaton.verdict import Verdict
-from knockctl.automaton.wire import WirePacket
+from knockctl.automaton.wire import Scope, WirePacket
 
 ClockName = tuple[Hashable, ...]
 
@@ -51,6 +51,18 @@ class Untracking(Protocol):
 def untracks(model: DeviceModel[Any], family: int) -> bool:
     """Tell whether packets may be exempt from tracking; where a machine doesn't say, they may."""
     return not hasattr(model, "untracks") or cast("Untracking", model).untracks(family)
+
+
+class Scoped(Protocol):
+    """A machine that knows more of which packets are the policies' than a placement says."""
+
+    def scope(self, scope: Scope) -> Scope:
+        """Return a scope with what only the device's configuration tells of it."""
+
+
+def scoped(model: DeviceModel[Any], scope: Scope) -> Scope:
+    """Return the scope on this device, where it says more about it."""
+    return cast("Scoped", model).scope(scope) if hasattr(model, "scope") else scope
 
 
 class Chained(Protocol):

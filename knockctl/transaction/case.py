@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from knockctl.automaton.letters import Claim
-from knockctl.automaton.model import DeviceModel
+from knockctl.automaton.model import DeviceModel, scoped
 from knockctl.automaton.reference import Site
 from knockctl.automaton.wire import Scope
 from knockctl.vendor import AnyVendor, Placement, Rendered
@@ -45,4 +45,5 @@ class Case:
         self, model: DeviceModel[Any], family: int, *, whole: bool = False, late: bool = True
     ) -> Claim:
         """Return what is to be shown of a machine."""
-        return Claim(self.site(family, late=late), self.scope, model, family, whole)
+        scope = scoped(model, self.scope)
+        return Claim(self.site(family, late=late), scope, model, family, whole)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from knockctl.automaton import verify
 from knockctl.automaton.gaps import gaps, unknocked
 from knockctl.automaton.letters import Claim
-from knockctl.automaton.model import DeviceModel, delayed
+from knockctl.automaton.model import DeviceModel, delayed, scoped
 from knockctl.automaton.nodes import Judge
 from knockctl.automaton.reference import Site
 from knockctl.automaton.verify import Finding, Result, Status
@@ -180,7 +180,7 @@ def stage_device(
         redaction.register_all(found.config.secrets())
         model = found.model
     case = Case(vendor, placement, rendered)
-    return case.site(), case.scope, delayed(model, rendered.lag)
+    return case.site(), scoped(model, case.scope), delayed(model, rendered.lag)
 
 
 Prove = Callable[..., Result]

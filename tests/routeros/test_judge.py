@@ -6,6 +6,7 @@ from ipaddress import ip_network
 import pytest
 
 from knockctl.automaton.findings import Kind
+from knockctl.transaction.case import Case
 from knockctl_routeros import VENDOR
 from tests.fixtures.routeros_judged import (
     CAREFUL,
@@ -150,6 +151,26 @@ def test_a_rule_of_many_that_differ_in_one_thing_is_named_alone():
     assert len(exposed(*(m.replace("8000", "22") for m in many[:3]))) == 3
 
 
+def test_of_rules_that_differ_in_one_thing_each_is_named_with_what_is_left_to_it():
+    wide, narrow = (f"{ACCEPT} src-address=10.{rest}" for rest in ("0.0.0/8", "1.0.0/16"))
+    (sentence,) = exposed(wide, narrow)
+    assert "rule 1" in sentence
+    assert len(exposed(narrow, wide)) == 2
+    (sentence,) = exposed("action=accept", "action=accept")
+    assert "rule 1" in sentence
+
+
+def test_of_rules_that_accept_the_first_is_named_whatever_stands_between():
+    some, other = (f"{ACCEPT} src-address=1{n}.0.0.0/8" for n in (0, 1))
+    first, second = exposed(some, "action=accept src-address=11.0.0.0/8", other)
+    assert "10.0.0.0/8" in first
+    assert "rule 2" in second
+    assert "11.0.0.0/8" in second
+    between = "action=accept protocol=udp src-address=11.0.0.0/8"
+    first, second = exposed(some, between, other, policies=(PLAIN,))
+    assert "rule 3" in second
+
+
 @pytest.mark.parametrize("menu", [FILTER, SIX])
 def test_each_family_is_judged_by_its_own_rules(menu):
     other = {FILTER: SIX, SIX: FILTER}[menu]
@@ -210,6 +231,67 @@ def test_a_portless_chain_that_packets_open_is_found_beside_a_known_accept():
     assert any("gate rule 1" in sentence for sentence in beside)
 
 
+LISTING = "action=add-src-to-address-list address-list=seen"
+
+
+@pytest.mark.parametrize("menu", [FILTER, SIX])
+@pytest.mark.parametrize("asked", ["", "protocol=tcp", "dst-port=22 protocol=tcp", "random=30"])
+def test_whom_a_rule_lists_the_rules_behind_find_on_the_list(asked, menu):
+    """Fact sheet 1.1: of the same packet, too."""
+    accept, drop = (f"action={does} src-address-list=seen" for does in ("accept", "drop"))
+    (sentence,) = exposed(f"{LISTING} {asked}", accept, menu=menu)[:1]
+    assert "tcp/22" in sentence
+    assert "may be" not in sentence
+    lost = found(f"{LISTING} {asked}", drop, menu=menu)
+    shut = [one for one in lost if one.kind is Kind.SERVICE_SHUT]
+    assert [one.certain for one in shut] == [True]
+    assert [one.everyone for one in shut] == [asked != "random=30"]
+
+
+def test_whom_a_rule_lists_a_rule_for_others_does_not_meet():
+    others = "action={} src-address-list=!seen"
+    assert found(LISTING, others.format("drop"), policies=(PLAIN,)) == []
+    assert found(LISTING, others.format("accept"), policies=(PLAIN,)) == []
+    assert exposed(f"{LISTING} dst-port=80 protocol=tcp", others.format("accept")) != []
+
+
+def test_who_is_on_another_list_may_be_listed():
+    """Only earlier packets could have put him there: what follows is unsure, and no loss."""
+    for test in ("src-address-list=other", "dst-port=7 protocol=tcp"):
+        first = "action=add-src-to-address-list address-list=other dst-port=7 protocol=tcp"
+        (sentence,) = exposed(first, f"{LISTING} {test}", "action=accept src-address-list=seen")
+        assert "may be open" in sentence
+    lost = found(first, f"{LISTING} src-address-list=other", "action=drop src-address-list=seen")
+    assert not any(one.blocks for one in lost)
+
+
+def test_who_is_off_another_list_is_listed_unless_earlier_packets_put_him_there():
+    first = "action=add-src-to-address-list address-list=other dst-port=7 protocol=tcp"
+    listing = f"{LISTING} src-address-list=!other"
+    assert found(first, listing, "action=drop src-address-list=!seen", policies=(PLAIN,)) == []
+    (sentence,) = exposed(first, listing, "action=accept src-address-list=!seen")
+    assert "may be open" in sentence
+
+
+def test_one_packet_climbs_lists_that_are_filled_first_to_last():
+    adding = "action=add-src-to-address-list dst-port=22 protocol=tcp address-list"
+    stages = (f"{adding}=A", f"{adding}=B src-address-list=A", "action=accept src-address-list=B")
+    (sentence,) = exposed(*stages)[:1]
+    assert "tcp/22 is open to anyone" in sentence
+    (sentence,) = exposed(stages[1], stages[0], stages[2])
+    assert "may be open" in sentence
+
+
+def test_lists_that_many_rules_fill_are_no_tangle():
+    lists = [
+        f"action=add-src-to-address-list address-list=L{n} dst-port={port} protocol=tcp random=30"
+        for n in range(6)
+        for port in ("22", "!22", "1-9000")
+    ]
+    asked = [f"action=accept src-address-list=L{n} dst-port=80 protocol=tcp" for n in range(6)]
+    assert Kind.UNKNOWN not in kinds(*lists, *asked)
+
+
 # --- where ours will stand ----------------------------------------------------------------------
 
 OURS = "action=jump comment=knockctl:jump jump-target=kc-x"
@@ -264,6 +346,34 @@ def test_only_the_interfaces_we_protect_matter():
     assert exposed("action=accept in-interface=ether2", interface="ether1") == []
     assert exposed("action=accept in-interface=!ether2", interface="ether1") != []
     assert exposed("action=accept in-interface-list=!LAN", more=lists, interface_list="WAN") != []
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_rule_about_one_interface_of_the_list_we_protect_is_not_missed(family):
+    lists = f"{MEMBERS}\nadd interface=ether1 list=WAN\nadd interface=ether2 list=WAN\n"
+    lists += "add interface=ether1 list=some\nadd interface=ether3 list=LAN\n"
+    menu = FILTER if family == 4 else SIX
+    place = {"more": lists, "interface_list": "WAN", "menu": menu}
+    for rule in ("in-interface=ether2", "in-interface=!ether1", "in-interface-list=some"):
+        (sentence,) = exposed(f"{ACCEPT} {rule}", **place)
+        assert "tcp/22 is open to anyone" in sentence
+    for rule in ("in-interface=ether3", "in-interface-list=LAN", "in-interface=ether4"):
+        assert exposed(f"{ACCEPT} {rule}", **place) == []
+    both = "in-interface=!ether1 in-interface-list=some"
+    assert exposed(f"{ACCEPT} {both}", **place) == []
+    assert exposed(f"{ACCEPT} {both}", **{**place, "interface_list": None}) == []
+
+
+def test_what_a_device_is_held_against_knows_the_members_of_the_list_we_protect():
+    lists = f"{MEMBERS}\nadd interface=ether1 list=WAN\nadd interface=ether2 list=WAN\n"
+    place = VENDOR.placement.model_validate({"interface_list": "WAN"})
+    case = Case(VENDOR, place, VENDOR.compiler.render((SSH,), place))
+    for rule, expected in (
+        (ACCEPT, ("ether-of-WAN",)),
+        (f"{ACCEPT} in-interface=ether2", ("ether1", "ether2")),
+    ):
+        model = VENDOR.modeller.running(table(rule) + lists, case.rendered.config).model
+        assert case.claim(model, 4, whole=True).scope.interfaces == expected
 
 
 def test_whom_every_policy_trusts_and_who_manages_need_no_knock():
@@ -396,6 +506,14 @@ def test_what_raw_exempts_from_tracking_is_followed(behind):
     assert exposed(UNTRACKED, more=table(NOTRACK.replace("22", "123"), menu=RAW)) == []
 
 
+def test_of_rules_that_differ_in_one_thing_each_sees_what_raw_has_changed():
+    """Every one asks for untracked packets, which none is when it comes in."""
+    rules = [f"{UNTRACKED} src-address=1{n}.0.0.0/8" for n in range(3)]
+    sentences = exposed(*rules, more=table(NOTRACK, menu=RAW))
+    assert len(sentences) == 3
+    assert "tcp/22 is open to 12.0.0.0/8" in sentences[2]
+
+
 def test_whether_raw_goes_on_behind_notrack_is_unsure():
     drop = "action=drop chain=prerouting dst-port=22 protocol=tcp"
     (sentence,) = exposed(UNTRACKED, more=table(NOTRACK, drop, menu=RAW))
@@ -415,6 +533,16 @@ def test_lock_outs_in_raw_hide_nothing_that_is_lost_behind(policy):
     lost = found("action=drop dst-port=1002 protocol=tcp", policies=(policy,), raw=True)
     assert [one.blocks for one in lost if one.kind is Kind.KNOCK_LOST] == [True]
     assert len(exposed(ACCEPT, policies=(policy,), raw=True)) == 1
+
+
+def test_whom_a_row_locks_out_leaves_raw_before_the_traps():
+    """What foreign rules accept of him then, ours have not refused before."""
+    row = f"{LISTS}\nadd address=203.0.113.9 list=kc-ssh.lock\n"
+    accept = "action=accept dst-port=666 protocol=tcp tcp-flags=syn,!ack,!rst,!fin"
+    policy = replace(CAREFUL, scope="services", stray="ignore", wrong_knock="lockout")
+    assert exposed(accept, policies=(policy,), raw=True) == []
+    (sentence,) = exposed(accept, policies=(policy,), raw=True, more=row)
+    assert "tcp/666 is open to 203.0.113.9/32" in sentence
 
 
 def test_what_raw_refuses_behind_ours_is_lost():

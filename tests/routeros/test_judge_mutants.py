@@ -1,6 +1,7 @@
 """Mutants of what reads, places and chains foreign rules: each is told apart by some findings."""
 
 import random
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -41,6 +42,9 @@ STAGED = f"{LISTS}\nadd address=203.0.113.0/24 list=kc-ssh.0000-1\n"
 LOCKED = f"{LISTS}\nadd address=203.0.113.0/24 list=kc-ssh.lock\n"
 LISTED = f"{LISTS}\nadd address=203.0.113.9 list=W timeout=4h\n"
 ADDING = "action=add-src-to-address-list address-list={} address-list-timeout=1m"
+
+
+REFUSING = replace(CAREFUL, scope="services", stray="ignore", wrong_knock="lockout")
 
 
 def ours(policy, **placement):
@@ -103,6 +107,60 @@ CASES = [
     ),
     (f"{LISTS}\nadd address=203.0.113.9 list=kc-ssh.grant timeout=4h\n{ours(SSH)}", SSH, {}),
     (table("action=drop src-address-list=bad", ADDING.format("bad")), SSH, {}),
+    (table(ADDING.format("bad"), "action=drop src-address-list=bad"), SSH, {}),
+    (
+        table(
+            f"{ADDING.format('bad')} dst-port=22 protocol=tcp src-address=10.0.0.0/8",
+            f"{ADDING.format('good')} src-address-list=bad",
+            "action=accept src-address-list=good dst-port=20-30 protocol=tcp",
+        ),
+        SSH,
+        {},
+    ),
+    (
+        table(f"{ADDING.format('x')} src-address-list=!y", "action=accept src-address-list=x"),
+        SSH,
+        {},
+    ),
+    *(
+        (table(MANY[0], f"{between} src-address=10.0.1.0/24", MANY[1]), SSH, {})
+        for between in (
+            "action=accept",
+            "action=accept protocol=tcp",
+            "action=accept dst-port=20-22 protocol=tcp connection-state=new",
+        )
+    ),
+    (
+        table(
+            "action=accept dst-port=22-25 protocol=tcp src-address=10.0.0.0/24",
+            "action=accept dst-port=20-22 protocol=tcp src-address=10.0.1.0/24",
+            "action=accept dst-port=22-25 protocol=tcp src-address=10.0.1.0/24",
+        ),
+        SSH,
+        {},
+    ),
+    (table(MANY[0].replace("accept", "drop"), ACCEPT, MANY[1].replace("accept", "drop")), SSH, {}),
+    (
+        table(
+            *(
+                rule.replace("accept", "drop")
+                for rule in (MANY[0], "action=drop src-address=10.0.2.0/24", MANY[1])
+            )
+        ),
+        SSH,
+        {},
+    ),
+    (
+        table(
+            ADDING.format("one"),
+            f"{ADDING.format('two')} dst-port=7 protocol=tcp",
+            "action=accept src-address-list=two",
+            "action=drop dst-port=9 protocol=tcp src-address-list=one",
+        ),
+        SSH,
+        {},
+    ),
+    (LOCKED + table("action=accept dst-port=666 protocol=tcp"), REFUSING, {"raw": True}),
 ]
 # Our jump stands where only a foreign one leads.
 ELSEWHERE = f"{table('action=jump jump-target=site', ACCEPT)}{ours(SSH)}".replace(
@@ -195,8 +253,15 @@ MUTANTS = [
         "Every((condition, _MET))",
     ),
     ("chained", 'test.side == "source" and not test.negated:', "test.negated:"),
-    ("chained", 'own = [Is(Atom("source", rule.source))] if rule.source else []', "own = []"),
-    ("chained", 'own += [Is(Atom("port", rule.ports))] if rule.ports else []', ""),
+    ("chained", "if rule.source:\n            yield", "if False:\n            yield"),
+    ("chained", "if rule.ports:\n            yield", "if False:\n            yield"),
+    ("chained", "if isinstance(rule.action, Add):", "if False:"),
+    ("chained", "asked = (self._for_good(rule), Is(_marked(mark), wanted=False))", "asked = ()"),
+    ("chained", "chains.Remark(mark, mark)", "chains.Remark(0, mark)"),
+    ("chained", "{key: 1 << place for place,", "{key: 1 for place,"),
+    ("chained", "if mark:\n            parts", "if False:\n            parts"),
+    ("chained", "if test.negated else some(self._known(test)) for", "if True else some(()) for"),
+    ("chained", "if all(self._known(test) and", "if False and all("),
     ("chained", "yield some(Is(atom, wanted)", "yield every(Is(atom, wanted)"),
     ("chained", "taint and test.name in taint.lists and not test.negated", "False"),
     ("chained", "[Is(atom) for atom in known.surely]", "[]"),
@@ -215,13 +280,14 @@ MUTANTS = [
     ("chained", "rule.where, rule.number, _Text(rule)", "rule.where, 1, _Text(rule)"),
     ("chained", "two.row.ours or action != two.body.action", "two.row.ours"),
     ("chained", "body = rule.body if _movable(rule, rule, table) else None", "body = rule.body"),
-    ("chained", "key = rule.body, rule.ports, not rule.source", "key = rule.body, rule.ports"),
-    (
-        "chained",
-        "key = rule.body, rule.ports, not rule.source",
-        "key = rule.ports, not rule.source",
-    ),
-    ("chained", "key = rule.body, rule.ports, not rule.source", "key = rule.body, not rule.source"),
+    ("chained", "(rule.body, rule.ports, not rule.source)", "(rule.body, rule.ports)"),
+    ("chained", "(rule.body, rule.ports, not rule.source)", "(rule.ports, not rule.source)"),
+    ("chained", "(rule.body, rule.ports, not rule.source)", "(rule.body, not rule.source)"),
+    ("chained", "block[0].body.action != Stop(Verdict.ACCEPT) or", "True or"),
+    ("chained", "block[0].body.action != Stop(Verdict.ACCEPT) or", ""),
+    ("chained", "_meet(common(one), common(other)) and", "False and"),
+    ("chained", "a <= last and first <= b", "a < last and first < b"),
+    ("chained", "name in others and not values & others[name]", "name in others"),
     ("tainted", "direct = [*_rows(rules), *_written(rules)]", "direct = [*_rows(rules)]"),
     ("tainted", "direct = [*_rows(rules), *_written(rules)]", "direct = [*_written(rules)]"),
     ("tainted", "opens=name in opening", "opens=True"),

@@ -147,4 +147,5 @@ def test_interfaces_that_rules_tell_apart_stay_apart():
     assert alike.rules.interface_lists == {"WAN": ("ether-of-WAN",)}
     text += "add action=accept chain=input in-interface=ether2\n"
     apart = VENDOR.modeller.running(text).model
-    assert apart.rules.interface_lists == {"WAN": ("ether-of-WAN", "ether1", "ether2")}
+    assert apart.rules.interface_lists == {"WAN": ("ether1", "ether2")}
+    assert apart.scope(VENDOR.modeller.scope(PLACE)).interfaces == ("ether1", "ether2")

@@ -12,8 +12,9 @@ from knockctl_routeros.config import RouterConfig, Row
 from knockctl_routeros.export import parse_export
 from knockctl_routeros.parse import by_menu, config_of, parse_text, read
 from knockctl_routeros.placement import RouterPlacement
-from knockctl_routeros.placing import LIKE, like
+from knockctl_routeros.placing import like
 from knockctl_routeros.semantics import RouterModel, Ruleset
+from knockctl_routeros.semantics.ruleset import LIKE
 
 _MEMBER = re.compile(r"^add .*?interface=(\S+) .*?list=(\S+)", re.MULTILINE)
 
@@ -74,12 +75,14 @@ class RouterModeller:
 def _like(lists: Mapping[str, tuple[str, ...]], rows: Iterable[Row]) -> dict[str, tuple[str, ...]]:
     """Let one interface, called after the list, stand for a list's members.
 
-    The scope of a placement knows only the list's name. Members that a rule names, or that
-    another list tells apart, stay beside it.
+    The scope of a placement knows only the list's name. Where a rule names a member, or another
+    list tells some apart, each stands for itself; in the list that ours name, beside that one.
     """
     if not lists:
         return {}
+    rows = tuple(rows)
     named = {row.get("in-interface").removeprefix("!") for row in rows}
+    ours = {row.get("in-interface-list").removeprefix("!") for row in rows if row.ours}
     found = {name: set(members) for name, members in lists.items()}
     for name, members in lists.items():
         mine = set(members)
@@ -87,5 +90,6 @@ def _like(lists: Mapping[str, tuple[str, ...]], rows: Iterable[Row]) -> dict[str
         kept = mine if apart or named & mine else set()
         for other in (other for other in found.values() if mine <= other):
             other.difference_update(mine - kept)
-            other.add(LIKE.format(name))
+            if not kept or name in ours:
+                other.add(LIKE.format(name))
     return {name: tuple(sorted(members)) for name, members in found.items()}

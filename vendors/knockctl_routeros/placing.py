@@ -17,9 +17,7 @@ from knockctl_routeros.config import RULES, Chain, Row
 from knockctl_routeros.parse import RouterReading
 from knockctl_routeros.semantics import RouterModel, Ruleset
 from knockctl_routeros.semantics.matchers import ranges_of_ports
-
-LIKE = "ether-of-{}"
-"""What stands for a list's interfaces where nothing says which they are."""
+from knockctl_routeros.semantics.ruleset import LIKE
 
 _HARMLESS = frozenset(("drop", "reject", "tarpit", "log", "passthrough"))
 

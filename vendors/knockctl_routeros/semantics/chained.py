@@ -8,12 +8,13 @@ addresses on our lists.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import combinations, groupby
 
 from knockctl.automaton import chains
-from knockctl.automaton.alphabet import Atom, flow
+from knockctl.automaton.alphabet import Atom, Ranges, flow
 from knockctl.automaton.chains import ChainRule, Program, Section
 from knockctl.automaton.conditions import ALWAYS, Condition, Every, Is, Open, every, negated, some
 from knockctl.automaton.verdict import Verdict
@@ -28,6 +29,7 @@ from knockctl_routeros.semantics.conditions import (
     Leave,
     Listed,
     Notrack,
+    Side,
     Stop,
     Table,
 )
@@ -37,6 +39,8 @@ from knockctl_routeros.semantics.tainted import Taint, taints
 
 _FEW = 8
 """Groups that are few enough to look for no fewer."""
+_MANY = 64
+"""Groups that are too many to compare each with each."""
 _TOP = "filter"
 """The chain that leads to ``input`` or ``forward``; no router has it, so it is named to nobody."""
 _EXEMPT = (("flow", "untracked"),)
@@ -138,6 +142,15 @@ class _Chaining:
     def _taints(self) -> Mapping[str, Sequence[Taint]]:
         return taints(self.rules)
 
+    @cached_property
+    def _marks(self) -> Mapping[tuple[str, Side], int]:
+        """A mark for each list that foreign rules fill and others ask."""
+        every = list(self.rules.every())
+        asked = {(test.name, test.side) for rule in every for test in rule.tests}
+        adding = [rule.action for rule in every if not rule.row.ours]
+        filled = {(one.name, one.side) for one in adding if isinstance(one, Add)}
+        return {key: 1 << place for place, key in enumerate(sorted(asked & filled))}
+
     # --- chains ---
 
     def _chain(
@@ -168,10 +181,23 @@ class _Chaining:
             yield from self._together(run, table)
 
     def _foreign(self, rule: CompiledRule, table: Table) -> Iterator[ChainRule]:
+        if isinstance(rule.action, Add):
+            yield from self._adding(rule, rule.action)
+            return
         condition = self._condition(rule)
         for action, more in self._actions(rule, table):
             asked = condition if more is ALWAYS else Every((condition, more))
             yield _named(rule, action, asked)
+
+    def _adding(self, rule: CompiledRule, action: Add) -> Iterator[ChainRule]:
+        """Yield what marks a packet whose address is on a list from now on (fact sheet 1.1).
+
+        Who is on another list by earlier packets may be on this one, too: that is open anyway.
+        """
+        mark = self._marks.get((action.name, action.side))
+        if mark:
+            asked = (self._for_good(rule), Is(_marked(mark), wanted=False))
+            yield _named(rule, chains.Remark(mark, mark), Every(asked))
 
     def _actions(
         self, rule: CompiledRule, table: Table
@@ -219,7 +245,10 @@ class _Chaining:
             yield within.rule(chains.Stop(action.verdict), condition)
             return
         if table == "raw" and isinstance(action, Leave) and rule.tests:
-            # Who leaves raw for what is remembered of him is asked for it again in ``filter``.
+            # Who leaves raw for what is remembered of him is asked for it again in ``filter``,
+            # where other rules may come first: of whom rows put on the list, that is told.
+            if all(self._known(test) and not test.negated for test in rule.tests):
+                yield _named(rule, chains.Leave(), self._for_good(rule))
             return
         if isinstance(action, Add):
             # In raw, whom ours puts on a list it refuses at once: that is what it has traps for.
@@ -244,11 +273,18 @@ class _Chaining:
             body = every((*self._clauses(rule.body), *self._tests(rule.body, taint)))
         else:
             body = self._asks(rule.body)
-        own = [Is(Atom("source", rule.source))] if rule.source else []
-        own += [Is(Atom("port", rule.ports))] if rule.ports else []
+        own = list(self._own(rule))
         if not own:
             return body
         return Every((*own, *(body.parts if isinstance(body, Every) else (body,))))
+
+    @staticmethod
+    def _own(rule: CompiledRule) -> Iterator[Is]:
+        """Yield what a rule asks besides its body."""
+        if rule.source:
+            yield Is(Atom("source", rule.source))
+        if rule.ports:
+            yield Is(Atom("port", rule.ports))
 
     def _asks(self, body: Body) -> Condition:
         """Return what rules of one body ask, apart from source and ports."""
@@ -268,18 +304,33 @@ class _Chaining:
             else:
                 yield self._listed(test)
 
+    def _for_good(self, rule: CompiledRule) -> Condition:
+        """Return what a rule asks, without those whom earlier packets put on a list it asks."""
+        tests = (
+            self._listed(test) if test.negated else some(self._known(test)) for test in rule.tests
+        )
+        return Every((*self._own(rule), *self._clauses(rule.body), *tests))
+
     def _listed(self, test: Listed) -> Condition:
         """Return what asks whether an address is on a list, as far as the packet can tell."""
+        parts = self._known(test)
+        if test.name in self.rules.written:
+            kind = "ours" if test.name in self.rules.ours else "theirs"
+            parts.append(Open(f"{test.side} on the list {test.name}", kind))
+        return negated(some(parts)) if test.negated else some(parts)
+
+    def _known(self, test: Listed) -> list[Condition]:
+        """Return by what an address is on a list: by a row, or since it was just put there."""
         known = self.rules.configured.get((test.name, test.side), NOBODY)
         parts: list[Condition] = [Is(atom) for atom in known.surely]
         parts += [every(Is(atom) for atom in guess) for guess in known.guesses]
         foreign = self.rules.foreign(test)
         if foreign:
             parts.append(Is(foreign))
-        if test.name in self.rules.written:
-            kind = "ours" if test.name in self.rules.ours else "theirs"
-            parts.append(Open(f"{test.side} on the list {test.name}", kind))
-        return negated(some(parts)) if test.negated else some(parts)
+        mark = self._marks.get((test.name, test.side))
+        if mark:
+            parts.append(Is(_marked(mark)))
+        return parts
 
     # --- runs ---
 
@@ -324,6 +375,10 @@ class _Many:
         return f"{self.run[0].text}, to rule {last.number}: {last.text}, {len(self.run)} alike"
 
 
+def _marked(mark: int) -> Atom:
+    return Atom("mark", (mark, mark))
+
+
 def _named(rule: CompiledRule, action: chains.Action, condition: Condition) -> ChainRule:
     return ChainRule(action, condition, rule.where, rule.number, _Text(rule), ours=rule.row.ours)
 
@@ -361,16 +416,67 @@ def _sorted(block: Sequence[CompiledRule]) -> Iterable[Sequence[CompiledRule]]:
     """Put those together that differ in their source alone, or in their ports alone."""
     if len(block) < 2:
         return [block] if block else []
-    by_port: dict[object, list[CompiledRule]] = {}
-    for rule in block:
-        key = rule.body, rule.ports, not rule.source
-        if key in by_port:
-            by_port[key].append(rule)
-        else:
-            by_port[key] = [rule]
+    by_port = _grouped(block, lambda rule: (rule.body, rule.ports, not rule.source), _ports)
     if len(by_port) <= _FEW:
-        return by_port.values()
-    by_source: dict[object, list[CompiledRule]] = {}
+        return by_port
+    by_source = _grouped(block, lambda rule: (rule.body, rule.source, not rule.ports), _source)
+    return min(by_port, by_source, key=len)
+
+
+def _grouped(
+    block: Sequence[CompiledRule],
+    key: Callable[[CompiledRule], Hashable],
+    common: Callable[[CompiledRule], Ranges],
+) -> Sequence[Sequence[CompiledRule]]:
+    """Put rules of one key together.
+
+    Those that accept change places only where no packet meets both: which one does it, is told.
+    """
+    groups: dict[Hashable, list[CompiledRule]] = {}
     for rule in block:
-        by_source.setdefault((rule.body, rule.source, not rule.ports), []).append(rule)
-    return min(by_port, by_source, key=len).values()
+        groups.setdefault(key(rule), []).append(rule)
+    found = list(groups.values())
+    if block[0].body.action != Stop(Verdict.ACCEPT) or _strangers([g[0] for g in found], common):
+        return found
+    return [list(some) for _, some in groupby(block, key)]
+
+
+def _ports(rule: CompiledRule) -> Ranges:
+    return rule.ports
+
+
+def _source(rule: CompiledRule) -> Ranges:
+    return rule.source
+
+
+def _strangers(rules: Sequence[CompiledRule], common: Callable[[CompiledRule], Ranges]) -> bool:
+    """Tell whether no packet meets two of these, as far as that shows at a glance."""
+    return len(rules) <= _MANY and not any(
+        _meet(common(one), common(other)) and not _exclude(one.body, other.body)
+        for one, other in combinations(rules, 2)
+    )
+
+
+def _meet(one: Ranges, other: Ranges) -> bool:
+    """Tell whether ranges have something in common; none given: all there is."""
+    return (
+        not one
+        or not other
+        or any(a <= last and first <= b for first, last in one for a, b in other)
+    )
+
+
+def _exclude(one: Body, other: Body) -> bool:
+    """Tell whether two bodies ask for different protocols, flows or interfaces."""
+    others = dict(_asked_for(other))
+    return any(name in others and not values & others[name] for name, values in _asked_for(one))
+
+
+def _asked_for(body: Body) -> Iterator[tuple[str, frozenset[str]]]:
+    for clause in body.clauses:
+        if len(clause.literals) == 1 and clause.literals[0][1]:
+            atom = clause.literals[0][0]
+            if atom.field in ("protocol", "flow"):
+                yield atom.field, atom.test
+            elif atom.field == "interface":
+                yield atom.field, frozenset((atom.test,))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 from knockctl.automaton.alphabet import Ask, Atom, Of
 from knockctl.automaton.chains import Program
 from knockctl.automaton.model import ClockName, Clocks, Reaction
 from knockctl.automaton.verdict import Verdict
-from knockctl.automaton.wire import WirePacket
+from knockctl.automaton.wire import Scope, WirePacket
 from knockctl_routeros.semantics import chained, memory
 from knockctl_routeros.semantics.conditions import (
     Add,
@@ -26,7 +26,7 @@ from knockctl_routeros.semantics.program import (
     Instruction,
     Specialiser,
 )
-from knockctl_routeros.semantics.ruleset import Ruleset
+from knockctl_routeros.semantics.ruleset import LIKE, Ruleset
 
 _MOST_FATES = 20_000
 _MENUS = {4: "/ip firewall", 6: "/ipv6 firewall"}
@@ -53,6 +53,15 @@ class RouterModel:
         return lru_cache(lambda family: firewall(self.rules, 6 if family == 6 else 4))
 
     # --- the contract ---
+
+    def scope(self, scope: Scope) -> Scope:
+        """Return the scope with the members of its interface list, where rules tell them apart."""
+        members = {LIKE.format(name): some for name, some in self.rules.interface_lists.items()}
+        found = (
+            [one for one in members.get(name, ()) if one != name] or [name]
+            for name in scope.interfaces
+        )
+        return replace(scope, interfaces=tuple(one for some in found for one in some))
 
     @property
     def initial(self) -> State:

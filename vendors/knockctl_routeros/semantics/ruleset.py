@@ -18,6 +18,8 @@ FAMILIES: tuple[Family, Family] = (4, 6)
 TABLES: tuple[Table, Table] = ("raw", "filter")
 _PARENTS = {4: "/ip firewall", 6: "/ipv6 firewall"}
 _YES = ("yes", "true")
+LIKE = "ether-of-{}"
+"""What stands for a list's interfaces where nothing says which they are."""
 
 
 @dataclass(frozen=True, slots=True)
