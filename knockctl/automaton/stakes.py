@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address, ip_address, summarize_address_range
+from itertools import islice
 from typing import Any
 
 from knockctl.automaton.alphabet import Atom, flow, ports, protocol, within
@@ -292,22 +293,25 @@ class Stakes:
         cells = self.space.fields["source"].values
         highest = 2 ** (32 if self.family == 4 else 128) - 1
         kind = IPv4Address if self.family == 4 else IPv6Address
-        runs: list[tuple[int, int]] = []
-        place = 0
-        while sources >> place and len(runs) <= MOST_NAMED:
-            if sources >> place & 1:
-                last = cells[place + 1] - 1 if place + 1 < len(cells) else highest
-                if runs and runs[-1][1] + 1 == cells[place]:
-                    runs[-1] = runs[-1][0], last
-                else:
-                    runs.append((cells[place], last))
-            place += 1
+        ends = *cells[1:], highest + 1
         found = [
             str(network)
-            for first, last in runs
-            for network in summarize_address_range(kind(first), kind(last))
+            for first, last in islice(_runs(sources), MOST_NAMED + 1)
+            for network in summarize_address_range(kind(cells[first]), kind(ends[last] - 1))
         ]
         return found if len(found) <= MOST_NAMED else []
+
+
+def _runs(mask: int) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last cell of each run of a set."""
+    first = 0
+    while mask:
+        others = (mask & -mask).bit_length() - 1
+        mask >>= others
+        length = (~mask & mask + 1).bit_length() - 1
+        mask >>= length
+        yield first + others, first + others + length - 1
+        first += others + length
 
 
 def taken(at_stake: Stake, *, accepts: bool) -> Iterator[Kind]:

@@ -89,10 +89,9 @@ def with_marker(text, family):
 
 
 def as_loaded(text, printed):
-    """Read what the tools print of a text, as from a host, but for what iptables 1.8.9 gets wrong.
+    """Read what the tools print of a text, as from a host, but for what they don't print.
 
-    By nft it takes ``! --dport 0:65535`` for any port, and prints it so; of two ``--tcp-flags`` in
-    one rule it loads both and prints the last.
+    Of two ``--tcp-flags`` in one rule iptables 1.8.9 loads both and, by nft, prints the last.
     """
     tables = read(printed)
     for table, chains in read(text).items():

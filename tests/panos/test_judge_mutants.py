@@ -166,7 +166,7 @@ MEANING = [
     ),
     (
         "program",
-        "if target is _NOTHING_SAID:\n            return None",
+        "if target is _NOTHING_SAID:\n            return _NO_BUT",
         "if False:\n            pass",
     ),
     ("program", "if target and service:", "if target:"),
@@ -270,7 +270,7 @@ PLACES = [
     ("rows", "asked[child.tag] = tuple(spots[1:])", "asked[child.tag] = ()"),
     ("rows", "kept += spots", "pass"),
     ("rows", "elif child.tag not in SILENT:", "elif False:"),
-    ("rows", "at += len(tags)", "at += 1"),
+    ("rows", "at += len(texts)", "at += 1"),
     ("modeller", "if intended is not None:", "if False:"),
     ("modeller", "ours=owned_of(ours)", "ours=owned_of(config)"),
 ]

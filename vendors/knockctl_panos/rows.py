@@ -6,10 +6,11 @@ Two rules with the same words in the same shape mean the same, whatever their na
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
-from knockctl_panos.xmltext import Flat, Tree
+from knockctl_panos.xmltext import Tree, uncollected
 
 SILENT = frozenset(
     (
@@ -20,11 +21,13 @@ SILENT = frozenset(
 """Words that decide nothing about the packets a rule matches; logs tell of them afterwards."""
 _ASKED = ("source", "destination", "service")
 
-Words = Callable[[Sequence[str | None]], Any]
+Texts = Sequence[str | None]
+Words = Callable[[Texts], Any]
 """Takes some words out of a row."""
 
 
-class Layout(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
     """Where the words are, in rows of one shape."""
 
     like: object
@@ -34,9 +37,11 @@ class Layout(NamedTuple):
     target: Words
     service: Words
     rest: Words
+    but: Words
+    """All words but those of the source."""
 
 
-Row = tuple[str, Tree, Layout, Sequence[str | None]]
+Row = tuple[str, Tree, Layout, Texts]
 """A rule's name, the rule, and its words."""
 
 
@@ -45,12 +50,13 @@ def rows(rules: Iterable[Tree]) -> list[Row]:
     layouts: dict[Any, Layout] = {}
     known: dict[Any, object] = {}
     made = []
-    for rule in rules:
-        shape, texts = rule.flat()
-        layout = layouts.get(shape)
-        if layout is None:
-            layout = layouts[shape] = _layout(rule, known)
-        made.append((rule.name, rule, layout, texts))
+    with uncollected():
+        for rule in rules:
+            shape, texts = rule.flat()
+            layout = layouts.get(shape)
+            if layout is None:
+                layout = layouts[shape] = _layout(rule, known)
+            made.append((rule.name, rule, layout, texts))
     return made
 
 
@@ -58,25 +64,26 @@ def _layout(rule: Tree, known: dict[Any, object]) -> Layout:
     """Find out where a rule has its words: texts stand in the order of the elements."""
     asked: dict[str, tuple[int, ...]] = dict.fromkeys(_ASKED, ())
     kept: list[int] = []
-    shape: list[Flat | Any] = []
+    shape: list[Any] = []
     at = 1
     for child in rule.children:
-        (tags, counts), _ = child.flat()
-        spots = range(at, at + len(tags))
+        one, texts = child.flat()
+        spots = range(at, at + len(texts))
         if child.tag in asked:
             asked[child.tag] = tuple(spots[1:])
         elif child.tag not in SILENT:
             kept += spots
-            shape.append((tags, counts))
-        at += len(tags)
+            shape.append(one)
+        at += len(texts)
     like = known.setdefault(tuple(shape), object())
     source, target, service = (_words(asked[name]) for name in _ASKED)
-    return Layout(like, source, target, service, _words(tuple(kept)))
+    but = (*kept, *asked["destination"], *asked["service"])
+    return Layout(like, source, target, service, _words(tuple(kept)), _words(but))
 
 
 def _words(spots: tuple[int, ...]) -> Words:
     return itemgetter(*spots) if spots else _none
 
 
-def _none(texts: Sequence[str | None]) -> None:
+def _none(texts: Texts) -> None:
     del texts

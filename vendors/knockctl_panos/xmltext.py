@@ -7,10 +7,13 @@ other attributes are the device's own bookkeeping, such as ``admin``, ``dirtyId`
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Protocol
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape, quoteattr
@@ -21,10 +24,14 @@ of a name and a mapping, which become entries; or children by their tags."""
 
 _DECLARATION = re.compile(r"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
 _STEP = "  "
+_TAG = attrgetter("tag")
 
 
 Flat = tuple[tuple[Any, ...], Sequence[str | None]]
-"""A tree's shape, and the texts in it: of equal shape and texts, equal trees but for names."""
+"""A tree's shape, and the texts in it: of equal shape and texts, equal trees but for names.
+
+A shape is the tags of all its elements, as they follow, and how many children each child has.
+"""
 
 
 class NotXml(ValueError):
@@ -127,8 +134,8 @@ class Node:
     def flat(self) -> Flat:
         """Return its shape and its texts."""
         nodes = list(_preorder(self))
-        counts = tuple(len(child.children) for child in self.children)
-        return (tuple(one.tag for one in nodes), counts), [one.text or None for one in nodes]
+        counts = [len(child.children) for child in self.children]
+        return (*map(_TAG, nodes), *counts), [one.text or None for one in nodes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +196,8 @@ class Branch:
     def flat(self) -> Flat:
         """Return its shape and its texts."""
         nodes = list(self.element.iter())
-        counts = tuple(map(len, self.element))
-        return (tuple([one.tag for one in nodes]), counts), [one.text for one in nodes]
+        shape = (*map(_TAG, nodes), *map(len, self.element))
+        return shape, [one.text for one in nodes]
 
 
 def _preorder(node: Node) -> Iterator[Node]:
@@ -202,6 +209,21 @@ def _preorder(node: Node) -> Iterator[Node]:
 def _said(element: ET.Element) -> str:
     text = element.text
     return text if text and not text.isspace() else ""
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Keep the garbage collector from looking, again and again, through all that is being read.
+
+    What is read has no cycles; that it is looked through takes longer than to read it.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def branch(text: str) -> Branch:
@@ -218,7 +240,8 @@ def _parsed(text: str) -> ET.Element:
     if "<!" in text and _DECLARATION.search(text):
         raise NotXml("a document with declarations of its own is no device's")
     try:
-        return ET.fromstring(text.strip())  # noqa: S314 - no declarations, see above
+        with uncollected():
+            return ET.fromstring(text.strip())  # noqa: S314 - no declarations, see above
     except ET.ParseError as error:
         raise NotXml(f"not XML: {error}") from error
 

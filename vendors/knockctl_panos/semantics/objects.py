@@ -66,6 +66,11 @@ class Objects:
         return self.document.found("address-group")
 
     @cached_property
+    def _named(self) -> Mapping[str, Tree]:
+        """Groups and addresses; of one name the group."""
+        return {**self._addresses, **self._groups}
+
+    @cached_property
     def _services(self) -> Mapping[str, Tree]:
         return self.document.found("service")
 
@@ -103,10 +108,11 @@ class Objects:
     def spans(self, name: str) -> Ranges | None:
         """Return the addresses of a literal, or of an object, that is no group."""
         known = self._known
-        if name not in known:
-            node = self._groups.get(name) or self._addresses.get(name)
-            known[name] = self._literal(_value(node) if node else name)
-        return known[name]
+        if name in known:
+            return known[name]
+        node = self._named.get(name)
+        known[name] = found = self._literal(_value(node) if node else name)
+        return found
 
     @cached_property
     def _known(self) -> dict[str, Ranges | None]:
@@ -197,7 +203,7 @@ def _plain_v4(text: str) -> tuple[int, int] | None:
     """Return the addresses of most texts there are, quickly; None for all others."""
     address, slash, length = text.partition("/")
     try:
-        first = int.from_bytes(inet_pton(AF_INET, address), "big")
+        first = int.from_bytes(inet_pton(AF_INET, address))
     except (OSError, ValueError):
         return None
     if not slash:

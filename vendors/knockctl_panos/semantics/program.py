@@ -16,11 +16,11 @@ from knockctl.automaton.alphabet import Atom, Ranges
 from knockctl.automaton.chains import Action, Anything, ChainRule, Ours, Stop
 from knockctl.automaton.conditions import ALWAYS, NEVER, Condition, Every, Is, Some, every
 from knockctl_panos.document import Rulebase
-from knockctl_panos.rows import SILENT, Row
+from knockctl_panos.rows import SILENT, Layout, Row, Texts
 from knockctl_panos.semantics.formula import Formula
 from knockctl_panos.semantics.ours import Governed, Owned, condition, governed
 from knockctl_panos.semantics.rules import Compiler, action, in_force
-from knockctl_panos.xmltext import Tree
+from knockctl_panos.xmltext import Tree, uncollected
 
 CHAIN = "security rules"
 _ANY = ("any",)
@@ -32,8 +32,9 @@ def chained(
 ) -> tuple[ChainRule, ...]:
     """Return the rules that packets to the policies' addresses may meet, in order."""
     made = _Chain(compiler, owned)
-    made.take(rulebases)
-    return made.rules()
+    with uncollected():
+        made.take(rulebases)
+        return made.rules()
 
 
 @dataclass(slots=True, eq=False)
@@ -75,6 +76,10 @@ class _Rest:
 
 _NO_REST = _Rest(NEVER, Anything(), (False, False))
 
+_But = tuple[_Rest, _Said, _Said]
+"""All that a rule says but its source: the rest, its destination, and its service."""
+_NO_BUT: _But = (_NO_REST, _NOTHING_SAID, _NOTHING_SAID)
+
 _Row = tuple[Tree, str, _Rest, _Said, _Said, _Said, bool]
 """A rule in force that may matter: where it stands, its source, destination, and service; whether
 it is ours."""
@@ -90,6 +95,8 @@ class _Chain:
     owned: Owned
     governed: Governed = field(default_factory=Governed)
     _rests: dict[Any, _Rest] = field(default_factory=dict)
+    _before: tuple[Layout | None, Any, _But] = None, None, _NO_BUT
+    """What the rule before says but for its source, and where; and what was found of it."""
     _runs: list[list[_Row]] = field(default_factory=list)
     """Rules that are alike but for one question."""
     _differing: int = 0
@@ -156,21 +163,33 @@ class _Chain:
     def _row(self, where: str, each: Row, *, ours: bool = False) -> _Row | None:
         """Return what a rule asks; None where it matters to nobody."""
         _, tree, layout, texts = each
+        words = layout.but(texts)
+        known, same, but = self._before
+        if known is not layout or same != words:
+            but = self._but(tree, layout, texts)
+            self._before = layout, words, but
+        if but is _NO_BUT:
+            return None
+        rest, target, service = but
+        words = layout.source(texts)
+        source = rest.sources.get(words) or self._source(tree, rest, words)
+        if source is _NOTHING_SAID:
+            return None
+        return tree, where, rest, source, target, service, ours
+
+    def _but(self, tree: Tree, layout: Layout, texts: Texts) -> _But:
+        """Compile all that rules say but their sources."""
         key = layout.like, layout.rest(texts)
         rest = self._rests.get(key) or self._rest(tree, key)
         if rest is _NO_REST:
-            return None
+            return _NO_BUT
         words = layout.target(texts)
         target = rest.targets.get(words) or self._target(tree, rest, words)
         if target is _NOTHING_SAID:
-            return None
+            return _NO_BUT
         words = layout.service(texts)
         service = rest.services.get(words) or self._service(tree, rest, words)
-        words = layout.source(texts)
-        source = rest.sources.get(words) or self._source(tree, rest, words)
-        if service is _NOTHING_SAID or source is _NOTHING_SAID:
-            return None
-        return tree, where, rest, source, target, service, ours
+        return _NO_BUT if service is _NOTHING_SAID else (rest, target, service)
 
     def _rest(self, tree: Tree, key: Any) -> _Rest:
         """Compile what rules say besides."""
