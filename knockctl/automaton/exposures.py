@@ -271,9 +271,11 @@ def _divided(
     left: list[_Hit] = []
     for one in some:
         rest = [one.masks]
+        # Of what depends on a guess it may be another one that decides.
+        known = all(o.kind in ("ours", "theirs") for o in one.passage.box.opens)
         for masks, opens in asked[one.passage.box.overlay]:
             # What it matches on grounds that these packets didn't need, it may not match.
-            sure = {o for o in opens if not o.negated} <= one.passage.box.opens
+            sure = known and {o for o in opens if not o.negated} <= one.passage.box.opens
             before, rest = rest, []
             for piece in before:
                 box = Box(piece)
