@@ -146,7 +146,7 @@ class Matches:
             value = changed.get(atom.field, 0)
             holds = _marked(atom, value) if atom.field == MARK else _holds(atom, value)
             return (({}, NOTHING),) if holds == question.wanted else ()
-        if atom.field == "chance":
+        if atom.field == "chance" and atom not in self.space.places:
             name = str(atom.test)
             kind = "guess" if name.startswith(UNINTERPRETED) else "chance"
             return (({}, frozenset((Open(name.removeprefix(UNINTERPRETED), kind),))),)

@@ -99,7 +99,7 @@ class Region:
         for name in HIGHEST:
             if name in values:
                 values[name] = self._number(name, getattr(likes, name))
-        chances = frozenset(c for c in self.space.chances if self.masks[_chance(c)] == 2)
+        chances = frozenset(c for c in self.space.chances if self.masks.get(_chance(c)) == 2)
         return replace(likes, **{**values, "chances": chances, **self._flags()})
 
     def _flags(self) -> dict[str, int]:

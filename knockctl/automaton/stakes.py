@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +10,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, summarize_address_ra
 from itertools import islice
 from typing import Any
 
-from knockctl.automaton.alphabet import Atom, flow, ports, protocol, within
+from knockctl.automaton.alphabet import UNINTERPRETED, Atom, flow, ports, protocol, within
 from knockctl.automaton.boxes import Masks
 from knockctl.automaton.cells import DESTINATION_TYPES, union
 from knockctl.automaton.chains import Alter, Program
@@ -82,6 +83,8 @@ class Sources:
         }
 
 
+_MOST_AGAIN = 8
+"""Chances that are told apart packet by packet; others may turn out so and so for each rule."""
 _MANY_RULES = 1_000
 """From so many on, ports that nobody governs are looked at roughly."""
 
@@ -97,7 +100,8 @@ class Stakes:
         listed = [rule for chain in program.chains.values() for rule in chain]
         asked = [atom for rule in listed for atom in atoms(rule.condition)]
         plain = (atom for atom in asked if atom.field not in ("chance", "mark"))
-        self.space = Space.of(self.family, [*self._own_atoms(), *plain], self._samples())
+        again = islice(_asked_again(asked), _MOST_AGAIN)
+        self.space = Space.of(self.family, [*self._own_atoms(), *plain, *again], self._samples())
 
     def _own_atoms(self) -> Iterator[Atom]:
         claim = self.claim
@@ -312,6 +316,14 @@ def _runs(mask: int) -> Iterator[tuple[int, int]]:
         mask >>= length
         yield first + others, first + others + length - 1
         first += others + length
+
+
+def _asked_again(asked: Iterable[Atom]) -> Iterator[Atom]:
+    """Yield the chances that are asked for more than once: all who ask get the same answer."""
+    seen = Counter(atom for atom in asked if atom.field == "chance")
+    for atom, times in seen.items():
+        if times > 1 and not str(atom.test).startswith(UNINTERPRETED):
+            yield atom
 
 
 def taken(at_stake: Stake, *, accepts: bool) -> Iterator[Kind]:

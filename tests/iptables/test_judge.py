@@ -179,6 +179,24 @@ def test_a_rule_that_asks_for_what_it_denies_is_no_pattern_for_the_next(one, oth
     assert "INPUT rule 2" in sentence
 
 
+IN_SET, NOT_IN_SET = "-m set --match-set W src", "-m set ! --match-set W src"
+
+
+@pytest.mark.parametrize(
+    ("rules", "ways"),
+    [
+        ([f"-p tcp {IN_SET} {NOT_IN_SET} -j ACCEPT"], 0),
+        ([f"-p tcp {IN_SET} -j DROP", f"-p tcp {IN_SET} -j ACCEPT"], 0),
+        ([f"-p tcp {NOT_IN_SET} -j DROP", f"-p tcp {IN_SET} -j ACCEPT"], 1),
+        ([f"-p tcp {IN_SET} -j ACCEPT", f"-p tcp {NOT_IN_SET} -j ACCEPT"], 2),
+    ],
+)
+def test_who_is_in_a_set_of_unknown_members_is_so_for_every_rule(rules, ways):
+    found_ = exposed(*rules, sets="create W hash:ip family inet hashsize 64 maxelem 9\n")
+    assert len(found_) == ways
+    assert not any("may be" in sentence for sentence in found_)
+
+
 def test_all_ways_in_are_listed():
     """A known or harmless one hides no other (case 15)."""
     ways = ["-i mgmt0 -j ACCEPT", "-p tcp -m tcp --dport 22 -j ACCEPT"]

@@ -117,7 +117,7 @@ def covers(finding, wire):
     return inside and any(span.overlaps(known) for known in finding.spans)
 
 
-def missed(made, findings, enough):
+def missed(made, findings, enough=ENOUGH):
     """Yield packets that a foreign rule decides, and nothing is found about."""
     for wire, (verdict, place) in islice(outcomes(made, 1), enough):
         named = [one for one in findings if names(one, place)]
