@@ -7,7 +7,6 @@ from knockctl.automaton.findings import Kind
 from knockctl.automaton.verify import Status
 from knockctl.errors import GuardError
 from knockctl_panos import VENDOR
-from knockctl_panos.config import RULES, PanosConfig
 from knockctl_panos.placement import PanosPlacement
 from knockctl_panos.render import render
 from tests.fixtures.panos_judged import (
@@ -19,6 +18,7 @@ from tests.fixtures.panos_judged import (
     SEEN,
     SIX,
     SSH,
+    among,
     claim_of,
     found,
     judged,
@@ -384,13 +384,7 @@ def test_what_runs_is_judged_as_it_runs():
 
 def amid(policy, **foreign):
     """Return the findings about foreign rules, each behind one of ours."""
-    config = render((policy,), place_of()).config
-    others = PanosConfig(tuple(one for one in config.entries if one.kind != RULES))
-    rules = []
-    for rule in config.rules:
-        rules.append(rule.node)
-        rules += [words for name, words in foreign.items() if rule.name.endswith(name)]
-    model = VENDOR.modeller.running(text_of(*rules, ours=others)).model
+    model = VENDOR.modeller.running(among(policy, **foreign)).model
     return exposures.find(claim_of(model, policy), model.program(4))
 
 

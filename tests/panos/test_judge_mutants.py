@@ -21,6 +21,7 @@ from tests.fixtures.panos_judged import (
     SEEN,
     SIX,
     SSH,
+    among,
     claim_of,
     place_of,
     text_of,
@@ -104,6 +105,12 @@ def texts():
         "</action>", "</action><disabled>yes</disabled>"
     )
     yield off, None, SSH, {}
+    pushed = {"pre": [{"name": "pushed", **OFF}]}
+    far = {"name": "r1", **ALLOW, "destination": ["203.0.113.9"], "negate-destination": "yes"}
+    below = render((SSH,), place_of(position="bottom")).config
+    yield text_of(far, pushed=pushed), below, SSH, {"position": "bottom"}
+    for place in ("knock1", "wrong"):
+        yield among(CAREFUL, **{place: {"name": "r1", **ALLOW}}), None, CAREFUL, {}
     for number in range(40):
         one = surroundings(dice(f"mutant {number}"))
         yield one.text, None, one.policy, {"family": one.family, **one.place}
@@ -201,6 +208,8 @@ MEANING = [
     ("program", "said = sorted(_leaves(child))", "said = []"),
     ("program", 'but = "not " if child.tag in negated else ""', 'but = ""'),
     ("program", 'words = [tree.word("action", "allow")]', "words = []"),
+    ("ours", "tags if alike else ()", "()"),
+    ("device", "steady=True", "steady=False"),
     ("device", "first = (self._strays,) if self.reject_non_syn else ()", "first = ()"),
     (
         "device",
@@ -271,6 +280,7 @@ PLACES = [
     ("rows", "kept += spots", "pass"),
     ("rows", "elif child.tag not in SILENT:", "elif False:"),
     ("rows", "at += len(texts)", "at += 1"),
+    ("rows", "setdefault(tuple(shape), object())", "setdefault(tuple(shape), len(known))"),
     ("modeller", "if intended is not None:", "if False:"),
     ("modeller", "ours=owned_of(ours)", "ours=owned_of(config)"),
 ]
