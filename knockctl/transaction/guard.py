@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from knockctl.automaton.events import event_of
-from knockctl.automaton.model import DeviceModel, Machine, Reaction
+from knockctl.automaton.model import DeviceModel, Machine, Reaction, scoped
 from knockctl.automaton.reference import step
 from knockctl.automaton.roles import postures
 from knockctl.automaton.verdict import Verdict
@@ -64,13 +64,15 @@ def check_management(
     """
     if endpoint is None or MANAGEMENT in accepted:
         return None
-    packet = _connecting(endpoint, case.scope)
-    if case.scope.only_listed and not case.scope.holds(packet):
+    scope = scoped(machines.after, case.scope)
+    packet = _connecting(endpoint, scope)
+    if scope.only_listed and not scope.holds(packet):
         return None
     fate = Machine(machines.after).feed(packet, 0.0)
     where = f"tcp/{endpoint.port} on {endpoint.address}"
     if fate.verdict is Verdict.REFUSE:
-        ours = Machine(machines.ours).feed(packet, 0.0).verdict is Verdict.REFUSE
+        intended = _connecting(endpoint, case.scope)
+        ours = Machine(machines.ours).feed(intended, 0.0).verdict is Verdict.REFUSE
         if ours or Machine(machines.before).feed(packet, 0.0).verdict is not Verdict.REFUSE:
             raise GuardError(
                 f"the change would refuse {where}, over which this device is managed from"
@@ -80,7 +82,7 @@ def check_management(
             )
         return f"foreign rules refuse {where} from {endpoint.source} already: {_rule(fate)}"
     site = case.site(packet.family)
-    event = event_of(packet, case.scope)
+    event = event_of(packet, scope)
     if event and any(
         step(site, posture, event, 0.0).verdict is Verdict.REFUSE
         for posture in postures(site)

@@ -59,7 +59,7 @@ def named(words, findings):
 
 def strangers(case, rng, count, ports=(), aim=None):
     """Yield packets that the policy refuses from somebody who has done nothing, with their fate."""
-    site, scope = case.claim.site, case.claim.scope
+    site, scope = case.claim.site, case.scope
     for _ in range(count):
         one = packet(rng, ports, aim or case.aim)
         event = event_of(one, scope)
@@ -117,7 +117,7 @@ def openings(case, rng, count, aim):
     """Yield first packets of flows, with their fate."""
     for _ in range(count):
         one = packet(rng, (22, 1001, 1002), aim)
-        if not stray(one):
+        if not stray(one) and case.scope.holds(one):
             yield one, *case.naive.anew(answers(rng)).judge(one)
 
 

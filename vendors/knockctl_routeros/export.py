@@ -49,7 +49,7 @@ def parse_export(text: str, default_menu: Menu | None = None) -> tuple[Row, ...]
     rows: list[Row] = []
     here: Menu | None = default_menu
     known = default_menu is not None
-    for number, said in _lines(text):
+    for number, said in commands(text):
         row = _plainly(here, said)
         if row is not None:
             rows.append(row)
@@ -85,7 +85,7 @@ def _plainly(menu: Menu | None, command: str) -> Row | None:
     return Row.said(menu, words)
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
+def commands(text: str) -> Iterator[tuple[int, str]]:
     """Yield commands and their lines, without comments and blank ones; only line feeds end one."""
     start, parts = 0, list[str]()
     for number, raw in enumerate(text.split("\n"), start=1):

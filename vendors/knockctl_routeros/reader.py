@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
 from knockctl.errors import Unsupported
-from knockctl_routeros import lists
+from knockctl_routeros import console, lists
 from knockctl_routeros.config import MENUS, Menu, Row
+from knockctl_routeros.members import LISTS as LISTED
+from knockctl_routeros.members import MEMBERS
 from knockctl_routeros.parse import RouterReading, api_rows, read_tables
 from knockctl_routeros.session import Reply, Session, path
 from knockctl_routeros.table import Table, static
 
 LISTS = lists.MENUS
-MEMBERS = "/interface list member"
 
 
 class Reader:
@@ -59,11 +60,19 @@ class Reader:
             table = tables.get(menu) or Table(menu, self._print(menu, "?dynamic=false"))
             lines += table.lines()
         if "in-interface-list=" in "".join(lines):
-            lines.append(MEMBERS)
-            for row in static(self._print(MEMBERS)):
-                if row.get("disabled") not in ("true", True):
-                    lines.append(f"add interface={row['interface']} list={row['list']}")
+            lines += self._interface_lists()
         return "\n".join(lines) + "\n"
+
+    def _interface_lists(self) -> Iterator[str]:
+        yield f"/{LISTED}"
+        for row in static(self._print(f"/{LISTED}")):
+            others = [(key, row[key]) for key in ("exclude", "include") if row.get(key)]
+            if others:
+                yield " ".join(("add", *_words((*others, ("name", row["name"])))))
+        yield f"/{MEMBERS}"
+        for row in self._print(f"/{MEMBERS}"):
+            if row.get("disabled") not in ("true", True):
+                yield " ".join(("add", *_words((key, row[key]) for key in ("interface", "list"))))
 
     def opening(self, names: Sequence[str]) -> tuple[Row, ...]:
         """Return who is let in for good by being on one of these lists of ours."""
@@ -92,3 +101,7 @@ class Reader:
 
     def _print(self, menu: str, *words: str) -> Reply:
         return self._session.ask(f"{path(menu)}/print", *words)
+
+
+def _words(pairs: Iterable[tuple[str, object]]) -> Iterator[str]:
+    return (f"{key}={console.quoted(str(value))}" for key, value in pairs)

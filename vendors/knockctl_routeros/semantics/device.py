@@ -57,11 +57,8 @@ class RouterModel:
     def scope(self, scope: Scope) -> Scope:
         """Return the scope with the members of its interface list, where rules tell them apart."""
         members = {LIKE.format(name): some for name, some in self.rules.interface_lists.items()}
-        found = (
-            [one for one in members.get(name, ()) if one != name] or [name]
-            for name in scope.interfaces
-        )
-        return replace(scope, interfaces=tuple(one for some in found for one in some))
+        every = (one for name in scope.interfaces for one in members.get(name) or (name,))
+        return replace(scope, interfaces=tuple(every))
 
     @property
     def initial(self) -> State:
