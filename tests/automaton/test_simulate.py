@@ -14,7 +14,7 @@ from knockctl.errors import UsageError
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
 from knockctl_iptables.placement import LinuxPlacement
-from knockctl_iptables.render import render
+from knockctl_iptables.render.render import render
 from knockctl_iptables.semantics import LinuxModel, ours
 
 ME, DEVICE = ip_address("203.0.113.7"), ip_address("192.0.2.1")

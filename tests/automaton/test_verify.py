@@ -18,10 +18,10 @@ from knockctl.automaton.verify import Status, decide, equal, prove
 from knockctl.automaton.wire import Scope, WirePacket
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
-from knockctl_iptables.config import LinuxConfig, Rule
-from knockctl_iptables.parse import parse_text
+from knockctl_iptables.config.parse import parse_text
+from knockctl_iptables.config.records import LinuxConfig, Rule
 from knockctl_iptables.placement import LinuxPlacement
-from knockctl_iptables.render import render
+from knockctl_iptables.render.render import render
 from knockctl_iptables.semantics import LinuxModel, ours, saved
 from tests.fixtures.duel import random_policies
 

@@ -6,16 +6,16 @@ import pytest
 
 from knockctl.policy.loader import load_all, resolve
 from knockctl_ios.placement import IosPlacement
-from knockctl_ios.render import render as render_ios
-from knockctl_iptables.config import LinuxConfig
-from knockctl_iptables.parse import Dump, LinuxReading, parse
+from knockctl_ios.render.render import render as render_ios
+from knockctl_iptables.config.parse import Dump, LinuxReading, parse
+from knockctl_iptables.config.records import LinuxConfig
 from knockctl_iptables.placement import LinuxPlacement
-from knockctl_iptables.plan import plan
-from knockctl_iptables.render import render
+from knockctl_iptables.plan.plan import plan
+from knockctl_iptables.render.render import render
 from knockctl_panos.placement import PanosPlacement
-from knockctl_panos.render import render as render_panos
+from knockctl_panos.render.render import render as render_panos
 from knockctl_routeros.placement import RouterPlacement
-from knockctl_routeros.render import render as render_routeros
+from knockctl_routeros.render.render import render as render_routeros
 from tests.bench.conftest import least
 from tests.fixtures.lab import INVENTORY
 

@@ -9,12 +9,12 @@ import pytest
 
 from knockctl.policy.loader import load_all, resolve
 from knockctl.vendor import Credentials, Target, vendor_for
-from knockctl_ios.driver import IosDriver
+from knockctl_ios.config.syntax import read
+from knockctl_ios.driver.driver import IosDriver
 from knockctl_ios.placement import IosPlacement
-from knockctl_ios.plan import plan
-from knockctl_ios.reading import reading
-from knockctl_ios.tree import read
-from knockctl_ios.twin import Clock, Device, Faults, Switches, served
+from knockctl_ios.plan.plan import plan
+from knockctl_ios.plan.reading import reading
+from knockctl_ios.twin.device import Clock, Device, Faults, Switches, served
 from tests.bench.conftest import interleaved, timed
 from tests.fixtures.lab import INVENTORY
 

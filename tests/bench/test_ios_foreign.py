@@ -8,11 +8,11 @@ import difflib
 
 import pytest
 
-from knockctl_ios import listing, tree
-from knockctl_ios.parse import parse_text
-from knockctl_ios.plan import plan
-from knockctl_ios.reading import reading
-from knockctl_ios.twin import served
+from knockctl_ios.config import listing, syntax
+from knockctl_ios.config.parse import parse_text
+from knockctl_ios.plan.plan import plan
+from knockctl_ios.plan.reading import reading
+from knockctl_ios.twin.device import served
 from tests.bench.conftest import interleaved, timed
 from tests.fixtures.ios_crew import ADDRESS, OPERATORS, IosOperator, small
 from tests.fixtures.ios_foreign import foreign
@@ -32,7 +32,7 @@ def router(lines, **switches):
 
 
 def read(text, shown):
-    return reading(tree.read(text), listing.read(shown))
+    return reading(syntax.read(text), listing.read(shown))
 
 
 @pytest.mark.parametrize("lines", FOREIGN)

@@ -8,8 +8,8 @@ import random
 import pytest
 
 from knockctl.automaton.exposures import find
-from knockctl_ios import tree
-from knockctl_ios.modeller import IosModeller
+from knockctl_ios.config import syntax
+from knockctl_ios.plan.modeller import IosModeller
 from knockctl_ios.semantics import Document, IosModel
 from tests.bench.conftest import least
 from tests.fixtures.ios_judged import Judged
@@ -60,7 +60,7 @@ def judge(text):
     one = corner(P, method="acl-log", position="last")
     judged = Judged(one, text, MODELLER)
     claim, whole = judged.claim, judged.whole
-    document = Document(tree.read(whole), whole=True)
+    document = Document(syntax.read(whole), whole=True)
     assert document.access_lists["OUTSIDE"]
     assert any(document.owned("OUTSIDE"))
 

@@ -6,7 +6,7 @@ import pytest
 
 from knockctl.automaton import exposures
 from knockctl_panos import VENDOR
-from knockctl_panos.render import render
+from knockctl_panos.render.render import render
 from tests.bench.conftest import least
 from tests.fixtures.panos_judged import SSH, claim_of, place_of
 

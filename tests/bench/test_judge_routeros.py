@@ -4,9 +4,9 @@ import pytest
 
 from knockctl.automaton import exposures
 from knockctl_routeros import VENDOR
-from knockctl_routeros.carrying import carried_out
-from knockctl_routeros.export import parse_export
-from knockctl_routeros.parse import by_menu, read
+from knockctl_routeros.config.export import parse_export
+from knockctl_routeros.config.parse import by_menu, read
+from knockctl_routeros.plan.standing import carried_out
 from knockctl_routeros.semantics import RouterModel, Ruleset
 from tests.bench.conftest import least
 from tests.fixtures.routeros_judged import FILTER, SSH, claim_of, placed, table

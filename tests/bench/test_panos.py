@@ -8,14 +8,14 @@ import pytest
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
 from knockctl.vendor import Credentials, Target
-from knockctl_panos.document import Document
-from knockctl_panos.driver import PanosDriver
+from knockctl_panos.config.document import Document
+from knockctl_panos.config.syntax import Branch
+from knockctl_panos.driver.driver import PanosDriver
 from knockctl_panos.placement import PanosPlacement
-from knockctl_panos.plan import plan
-from knockctl_panos.reading import reading
-from knockctl_panos.render import render
-from knockctl_panos.twin import Appliance, Clock, Switches, served
-from knockctl_panos.xmltext import Branch
+from knockctl_panos.plan.plan import plan
+from knockctl_panos.plan.reading import reading
+from knockctl_panos.render.render import render
+from knockctl_panos.twin.device import Appliance, Clock, Switches, served
 from tests.bench.conftest import least, timed
 from tests.fixtures.certificates import make_certificate, server_context
 

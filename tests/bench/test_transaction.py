@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from knockctl.transaction.job import Result
-from knockctl_iptables import session
+from knockctl_iptables.driver import connection as session
 from tests.bench.conftest import interleaved, timed
 from tests.fixtures.crew import Operator, write_inventory
 from tests.fixtures.world import inside
@@ -60,7 +60,7 @@ def over_netmiko():
 
 def test_transaction(figure, lab, tmp_path, monkeypatch):
     operator = Operator("ann", write_inventory(tmp_path / "i"), tmp_path / "j.db")
-    monkeypatch.setattr("knockctl_iptables.driver.Session", Recorder)
+    monkeypatch.setattr("knockctl_iptables.driver.driver.Session", Recorder)
     lab.shell(
         "linux1",
         "iptables -A INPUT -m conntrack --ctstate INVALID -j DROP;"

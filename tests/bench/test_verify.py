@@ -18,9 +18,9 @@ from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
 from knockctl.transaction.proof import prove_rendered
 from knockctl.vendor import vendor_for
-from knockctl_iptables.parse import parse_text
+from knockctl_iptables.config.parse import parse_text
 from knockctl_iptables.placement import LinuxPlacement
-from knockctl_iptables.render import render
+from knockctl_iptables.render.render import render
 from knockctl_iptables.semantics import LinuxModel, ours, saved
 from tests.bench.conftest import interleaved, timed
 from tests.fixtures import ios_policies

@@ -14,9 +14,9 @@ from knockctl.lab.plan import KNOWN_HOSTS, PLACES
 from knockctl.policy.loader import load_all, resolve
 from knockctl.settings import Settings
 from knockctl.vendor import Timeouts, vendor_for
-from knockctl_ios.lab import OUTSIDE
 from knockctl_ios.placement import IosPlacement
-from knockctl_ios.render import render
+from knockctl_ios.render.render import render
+from knockctl_ios.twin.lab import OUTSIDE
 from tests.e2e.test_lab_verdicts import visits
 from tests.e2e.test_panos_cycle import done, judge
 from tests.fixtures.lab import INVENTORY

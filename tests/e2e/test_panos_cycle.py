@@ -16,7 +16,7 @@ from knockctl.policy.loader import load_all, resolve
 from knockctl.settings import Settings
 from knockctl.vendor import Timeouts, vendor_for
 from knockctl_panos.placement import PanosPlacement
-from knockctl_panos.render import render
+from knockctl_panos.render.render import render
 from tests.e2e.test_lab_verdicts import EVERYTHING, RESETTING, SCENES, visits
 from tests.e2e.test_panos_twin import SDK
 from tests.fixtures.lab import ROOT

@@ -6,7 +6,7 @@ import pytest
 
 from knockctl.policy.loader import load_all, resolve
 from knockctl_routeros.placement import RouterPlacement
-from knockctl_routeros.render import render
+from knockctl_routeros.render.render import render
 from tests.e2e.test_lab_verdicts import EVERYTHING, RESETTING, judge, scenes_over_both, visits
 from tests.fixtures.crew import SSH_BOX, TOML
 from tests.fixtures.lab import KNOCKCTL

@@ -12,7 +12,7 @@ import pytest
 from knockctl.lab import lab as the_lab
 from knockctl.lab.plan import CA, PASSWORDS, PLACES, STATE
 from knockctl.lab.plane.control import tell
-from knockctl_routeros.lab import VERSION
+from knockctl_routeros.twin.lab import VERSION
 from tests.fixtures.lab import bring_up
 
 pytestmark = pytest.mark.lab

@@ -7,7 +7,7 @@ import pytest
 from knockctl.automaton.reference import Site
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
-from knockctl_routeros.export import parse_export
+from knockctl_routeros.config.export import parse_export
 from tests.fixtures.duel import sources
 from tests.fixtures.routeros_duel import RouterDuel
 

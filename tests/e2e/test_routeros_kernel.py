@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from knockctl_routeros.config import Row
-from knockctl_routeros.export import parse_export
+from knockctl_routeros.config.export import parse_export
+from knockctl_routeros.config.records import Row
 from tests.fixtures.routeros_duel import RouterDuel
 from tests.fixtures.world import nft_and_in_soak_legacy, sh
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from knockctl_routeros.export import parse_export
+from knockctl_routeros.config.export import parse_export
 from tests.fixtures.routeros_duel import RouterDuel
 
 pytestmark = pytest.mark.lab

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from knockctl_iptables.config import LinuxConfig, Rule
+from knockctl_iptables.config.records import LinuxConfig, Rule
 from tests.fixtures.duel import Duel, random_policies, random_policy, sources
 from tests.fixtures.paths import (
     Chorus,

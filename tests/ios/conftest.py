@@ -5,7 +5,7 @@ import functools
 
 import pytest
 
-from knockctl_ios.twin import Clock, Device, Faults, Shell, Switches, served
+from knockctl_ios.twin.device import Clock, Device, Faults, Shell, Switches, served
 from tests.fixtures.ios_site import HERE, Site
 
 START = 1_780_000_000  # 2026-05-28 20:26:40 UTC

@@ -2,10 +2,10 @@
 
 import pytest
 
-from knockctl_ios import normal
-from knockctl_ios.config import BEARER, Insert, IosConfig, load, ours
-from knockctl_ios.parse import parse_text
-from knockctl_ios.tree import Line
+from knockctl_ios.config import normal
+from knockctl_ios.config.parse import parse_text
+from knockctl_ios.config.records import BEARER, Insert, IosConfig, load, ours
+from knockctl_ios.config.syntax import Line
 
 LIST = Line("ip access-list extended kc-a", (Line("permit udp any any eq 1"),))
 CONFIG = IosConfig(

@@ -7,7 +7,7 @@ import pytest
 from knockctl.automaton.verify import Status, prove
 from knockctl.errors import PolicyError
 from knockctl.policy.resolved import Generation, Knock
-from knockctl_ios.parse import parse_text
+from knockctl_ios.config.parse import parse_text
 from tests.fixtures.ios_duel import Scripted
 from tests.fixtures.ios_policies import METHODS, P, claim, corner
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from knockctl.transaction.job import Result
-from knockctl_ios.twin.configure import read
+from knockctl_ios.twin.device.configure import read
 from tests.fixtures.ios_crew import ADDRESS, ENTRIES, OBJECTS, OPERATORS, small
 from tests.fixtures.ios_local import LocalOperator
 from tests.ios.conftest import make

@@ -18,8 +18,8 @@ from knockctl.errors import (
 from knockctl.transaction.job import Result
 from knockctl.transaction.steps import Step
 from knockctl.vendor import Timeouts
-from knockctl_ios.plan import plan
-from knockctl_ios.twin import User
+from knockctl_ios.plan.plan import plan
+from knockctl_ios.twin.device import User
 from tests.fixtures.ios_crew import ADDRESS, ENTRIES, OBJECTS, OUTSIDE, small
 from tests.fixtures.ios_foreign import names_ours
 from tests.fixtures.ios_site import at

@@ -3,7 +3,13 @@
 import pytest
 
 from knockctl.errors import ConfigurationError
-from knockctl_ios.eem import Failed, Interpreter, Moment, Registration, registration
+from knockctl_ios.semantics.tcl import (
+    Failed,
+    Interpreter,
+    Moment,
+    Registration,
+    registration,
+)
 from tests.fixtures.ios_policies import P, corner
 from tests.ios.test_tcl import FULL
 

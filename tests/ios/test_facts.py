@@ -2,8 +2,8 @@
 
 import pytest
 
-from knockctl_ios import tree
-from knockctl_ios.facts import warnings
+from knockctl_ios.config import syntax
+from knockctl_ios.driver.facts import warnings
 from knockctl_ios.placement import IosPlacement
 from tests.fixtures.ios_crew import ADDRESS, OPERATORS
 
@@ -12,7 +12,7 @@ COARSE = "logging buffered 4096 warnings\nno logging console\nlogging monitor 5\
 
 
 def said(text, **placement):
-    return list(warnings(tree.read(text), IosPlacement(**{**PLACE, **placement})))
+    return list(warnings(syntax.read(text), IosPlacement(**{**PLACE, **placement})))
 
 
 def test_nothing_is_said_of_a_router_that_has_all():

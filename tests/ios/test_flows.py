@@ -9,7 +9,7 @@ import pytest
 from knockctl.automaton.model import Machine
 from knockctl.automaton.wire import WirePacket
 from knockctl.policy.resolved import Generation, Knock
-from knockctl_ios.modeller import IosModeller
+from knockctl_ios.plan.modeller import IosModeller
 from knockctl_ios.semantics.logs import TIME, Format, Kind, Message
 from knockctl_ios.semantics.memory import SUMMARY, Switches
 from knockctl_ios.semantics.regex import pattern

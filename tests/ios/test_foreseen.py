@@ -14,8 +14,8 @@ import pytest
 from knockctl.automaton.model import Machine
 from knockctl.automaton.wire import WirePacket
 from knockctl.policy.resolved import Generation, Knock
-from knockctl_ios.modeller import IosModeller
-from knockctl_ios.parse import parse_text
+from knockctl_ios.config.parse import parse_text
+from knockctl_ios.plan.modeller import IosModeller
 from tests.fixtures.ios_policies import METHODS, SETTLED, P, corner, mutant
 
 LAG, MINUTE = 5, 60

@@ -11,8 +11,8 @@ from knockctl.automaton.exposures import Kind
 from knockctl.policy.resolved import Generation, Knock
 from knockctl.ports import Span
 from knockctl_ios import semantics
-from knockctl_ios.modeller import IosModeller
-from knockctl_ios.remarks import remarks
+from knockctl_ios.plan.modeller import IosModeller
+from knockctl_ios.semantics.warnings import remarks
 from tests.fixtures.ios_judged import Judged, dice, tally
 from tests.fixtures.ios_policies import METHODS, SETTLED, P, corner
 from tests.fixtures.mutants import mutant

@@ -13,7 +13,7 @@ from knockctl.errors import (
 )
 from knockctl.transaction.job import Result
 from knockctl.vendor import HeldByOperator
-from knockctl_ios.twin import User
+from knockctl_ios.twin.device import User
 from tests.fixtures.ios_crew import OUTSIDE, small
 from tests.fixtures.ios_site import UNCHECKED
 
@@ -51,7 +51,7 @@ def test_connecting(site, tmp_path):
     ann = here.operator(login=checked, known_hosts=known)
     with pytest.raises(HostKeyMismatch, match="not on record"):
         ann.driver().__enter__()
-    from knockctl_ios.twin.server import _host_key
+    from knockctl_ios.twin.device.server import _host_key
 
     kind, body = _host_key().export_public_key().decode().split()[:2]
     known.write_text(f"[127.0.0.1]:{here.host.port} {kind} {body}\n")

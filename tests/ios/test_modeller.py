@@ -9,9 +9,9 @@ import pytest
 from knockctl.automaton.model import ConcreteClocks, Machine
 from knockctl.automaton.wire import WirePacket
 from knockctl.vendor import Modeller
-from knockctl_ios.config import IosConfig
-from knockctl_ios.modeller import IosModeller
+from knockctl_ios.config.records import IosConfig
 from knockctl_ios.placement import IosPlacement
+from knockctl_ios.plan.modeller import IosModeller
 
 TEXT = (Path(__file__).parent / "running" / "15.cfg").read_text()
 ROUTER = ip_address("198.51.100.14")

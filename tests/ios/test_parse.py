@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knockctl_ios import tree
-from knockctl_ios.config import Insert, IosConfig, key
-from knockctl_ios.parse import parse_text
-from knockctl_ios.tree import Line
+from knockctl_ios.config import syntax
+from knockctl_ios.config.parse import parse_text
+from knockctl_ios.config.records import Insert, IosConfig, key
+from knockctl_ios.config.syntax import Line
 
 FOLDER = Path(__file__).parent
 TRAINS = ("12.4T", "15", "17")
@@ -99,7 +99,7 @@ def test_a_begin_without_an_end_holds_nothing_but_what_names_tell():
 
 
 def test_a_page_without_indentation_is_read_like_one_with_it():
-    lines = tree.read((FOLDER / "seed.cfg").read_text())
+    lines = syntax.read((FOLDER / "seed.cfg").read_text())
     assert [one.text.split()[0] for one in lines].count("event") == 3
     applet = next(one for one in lines if "applet" in one.text)
     assert len(applet.below) == 5 + 1 + 29

@@ -5,11 +5,11 @@ import time
 import pytest
 
 from knockctl.errors import GuardError
-from knockctl_ios import listing, tree
-from knockctl_ios.config import Insert, IosConfig
-from knockctl_ios.plan import plan
-from knockctl_ios.reading import reading
-from knockctl_ios.tree import Line
+from knockctl_ios.config import listing, syntax
+from knockctl_ios.config.records import Insert, IosConfig
+from knockctl_ios.config.syntax import Line
+from knockctl_ios.plan.plan import plan
+from knockctl_ios.plan.reading import reading
 from tests.fixtures.ios_crew import ENTRIES, OBJECTS, OPERATORS, OUTSIDE, alone, small
 
 VERSIONS = ("15.7(3)M8", "17.9.4")
@@ -34,7 +34,7 @@ class Router:
         assert "%" not in console.configure(text), console.configure(text)
 
     def read(self):
-        lines = tree.read(self.console.device.text())
+        lines = syntax.read(self.console.device.text())
         hidden = not self.console.device.switches.shows_sequence
         shown = listing.read(self.console.say("show ip access-lists")) if hidden else ()
         return reading(lines, shown)
@@ -286,7 +286,7 @@ def test_ten_thousand_lines_of_others():
     foreign = "".join(
         f" permit tcp any host 10.0.{n >> 8}.{n & 255} eq 80\n" for n in range(10_000)
     )
-    config = tree.read(OPERATORS.replace(" permit icmp any any\n", foreign))
+    config = syntax.read(OPERATORS.replace(" permit icmp any any\n", foreign))
     there = reading(config, [])
     numbered = reading(config, _numbered(config))
     assert there.config.empty
@@ -306,7 +306,7 @@ def _numbered(config):
 
 
 def test_a_list_that_changes_between_two_readings():
-    config = tree.read(OPERATORS)
+    config = syntax.read(OPERATORS)
     with pytest.raises(ValueError, match="OUTSIDE"):
         reading(config, listing.read("Extended IP access list OUTSIDE\n    10 deny ip any any\n"))
 

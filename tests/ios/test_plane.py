@@ -8,11 +8,11 @@ import pytest
 from knockctl.automaton.wire import FLAGS, WirePacket
 from knockctl.lab.plane.frames import Seen
 from knockctl.lab.plane.local import Local
-from knockctl_ios.plane.control import control
-from knockctl_ios.plane.router import LabRouter
-from knockctl_ios.plane.rulebase import key
-from knockctl_ios.plane.switches import Switches as Plane
-from knockctl_ios.twin import Clock, Shell, Switches
+from knockctl_ios.twin.device import Clock, Shell, Switches
+from knockctl_ios.twin.plane.control import control
+from knockctl_ios.twin.plane.router import LabRouter
+from knockctl_ios.twin.plane.rulebase import key
+from knockctl_ios.twin.plane.switches import Switches as Plane
 from tests.ios.conftest import START
 
 HOME, AWAY = "198.51.100.14", "198.51.100.100"

@@ -1,7 +1,8 @@
 """What a router prints that is no answer: refused lines, its timer, its access lists."""
 
-from knockctl_ios import listing, timer
-from knockctl_ios.refusals import masked, refusals, said
+from knockctl_ios.config import listing
+from knockctl_ios.driver import revert
+from knockctl_ios.driver.refusals import masked, refusals, said
 
 COPIED = """\
  ip access-list extended A
@@ -41,10 +42,10 @@ def test_the_timer_as_it_is_shown():
         "Time configured(or reconfigured): 20:26:40 UTC Thu May 28 2026\n"
         "Timer type: absolute timer\nTimer value: 2 min\nUser: admin\n"
     )
-    pending = timer.read(shown)
+    pending = revert.read(shown)
     assert (pending.user, pending.minutes, pending.since.minute) == ("admin", 2, 26)
-    assert timer.read("%No Rollback Confirmed Change pending\n") is None
-    odd = timer.read(shown.replace("20:26:40 UTC", "at half past eight,"))
+    assert revert.read("%No Rollback Confirmed Change pending\n") is None
+    odd = revert.read(shown.replace("20:26:40 UTC", "at half past eight,"))
     assert odd.since is None
 
 

@@ -15,12 +15,12 @@ from knockctl.policy.loader import load_all, resolve
 from knockctl.policy.resolved import Generation, Knock, ResolvedTrap
 from knockctl.ports import Span
 from knockctl.vendor import Reading
-from knockctl_ios.config import own
-from knockctl_ios.generations import adopt
-from knockctl_ios.parse import parse_text
+from knockctl_ios.config.generations import adopt
+from knockctl_ios.config.parse import parse_text
+from knockctl_ios.config.records import own
+from knockctl_ios.config.syntax import read
 from knockctl_ios.placement import IosPlacement
-from knockctl_ios.times import LONGEST
-from knockctl_ios.tree import read
+from knockctl_ios.render.times import LONGEST
 from tests.fixtures.ios_policies import (
     COMPILER,
     HERE,

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from knockctl.policy.resolved import Generation
-from knockctl_ios import listing, tree
-from knockctl_ios.reading import reading
+from knockctl_ios.config import listing, syntax
+from knockctl_ios.plan.reading import reading
 from tests.fixtures.ios_policies import COMPILER, METHODS, P, corner
 
 OPERATORS = """\
@@ -24,7 +24,7 @@ BOTH = replace(P, generations=(*P.generations, *ROTATED.generations))
 
 def read(there):
     shown = listing.read(there.say("show ip access-lists"))
-    return reading(tree.read(there.running()), shown)
+    return reading(syntax.read(there.running()), shown)
 
 
 def become(there, intended, change_id):

@@ -13,10 +13,10 @@ from knockctl.automaton.verify import Status, prove
 from knockctl.automaton.wire import WirePacket
 from knockctl.policy.resolved import Generation, Knock
 from knockctl.ports import Span
-from knockctl_ios import tree
-from knockctl_ios.modeller import IosModeller
-from knockctl_ios.parse import parse_text
-from knockctl_ios.reader import judging
+from knockctl_ios.config import syntax
+from knockctl_ios.config.parse import parse_text
+from knockctl_ios.driver.reader import judging
+from knockctl_ios.plan.modeller import IosModeller
 from tests.fixtures.ios_policies import METHODS, SETTLED, P, corner
 
 SMALL = replace(
@@ -392,6 +392,6 @@ snmp-server community hidden
 
 
 def test_nothing_secret_is_read_with_what_decides():
-    read = judging(tree.read(SHOWN), {})
+    read = judging(syntax.read(SHOWN), {})
     wanted = [line for line in SHOWN.splitlines() if line and "hidden" not in line]
     assert read.splitlines() == wanted

@@ -7,9 +7,9 @@ import pytest
 
 from knockctl.automaton.model import Machine
 from knockctl.automaton.wire import WirePacket
-from knockctl_ios import tree
-from knockctl_ios.defects import defects, straight
+from knockctl_ios.config import syntax
 from knockctl_ios.semantics import Document, IosModel, Switches
+from tests.fixtures.ios_defects import defects, straight
 
 SEED = (Path(__file__).parent / "seed.cfg").read_text()
 # What the page leaves to its reader: where the list is bound.
@@ -36,7 +36,7 @@ def mended(*names):
 
 def play(text, *sent, bound="ACL_Internet_In", **switches):
     """What becomes of packets a tenth of a second apart: ports, or (port, what else)."""
-    document = Document(tree.read(BOUND.format(bound) + text), whole=True)
+    document = Document(syntax.read(BOUND.format(bound) + text), whole=True)
     machine = Machine(IosModel(document, switches=Switches(**switches)))
     found, now = [], 0.0
     for number, one in enumerate(sent):
@@ -59,7 +59,7 @@ def test_mended_it_opens_to_who_knocks():
 
 
 def test_as_printed_it_shows_thirteen_defects():
-    found = defects(tree.read(SEED))
+    found = defects(syntax.read(SEED))
     assert sorted({one.number for one in found}) == list(range(1, 14))
 
 
@@ -68,12 +68,12 @@ def test_as_printed_it_shows_thirteen_defects():
     [("drop", {1}), ("log", {2}), ("quotes", {3}), ("regexp", {4})],
 )
 def test_what_is_mended_is_not_reported(mend, gone):
-    found = {one.number for one in defects(tree.read(MENDS[mend](SEED)))}
+    found = {one.number for one in defects(syntax.read(MENDS[mend](SEED)))}
     assert found == set(range(1, 14)) - gone
 
 
 def test_each_defect_says_where_it_is():
-    found = {one.number: one for one in defects(tree.read(SEED))}
+    found = {one.number: one for one in defects(syntax.read(SEED))}
     assert found[1].where == "policy-map PM_CoPP, class CM_CoPP_Knock"
     assert found[2].where == "policy-map type logging PM_CoPP_Log, class CM_CoPP_Log"
     assert found[3].where.startswith("applet EEM_Knock, action")

@@ -14,7 +14,8 @@ from knockctl.automaton.verify import Status, opens, prove
 from knockctl.automaton.wire import Scope
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
-from knockctl_ios import semantics, tree
+from knockctl_ios import semantics
+from knockctl_ios.config import syntax
 from knockctl_ios.semantics.applets import Applet, compiled
 from tests.fixtures.ios_cases import cases
 
@@ -139,7 +140,7 @@ CLEARED = "clear access-template K2 D2 host $_s any"
 def test_what_commands_look_at_is_known(before, command, looked):
     """One that is cleared before it is added might as well not have been there."""
     text = f"event manager applet X\n action 1 {before}\n action 2 cli command"
-    actions = compiled(tree.read(f'{text} "{command}"\n')[0])
+    actions = compiled(syntax.read(f'{text} "{command}"\n')[0])
     assert Applet("X", (), actions, {}).examined == {looked} - {None}
 
 
@@ -192,7 +193,7 @@ POLICY = ResolvedPolicy(
 
 
 def claim(text, *, switches=None, policy=POLICY, whole=True, scope=SCOPE):
-    document = semantics.Document(tree.read(text), whole)
+    document = semantics.Document(syntax.read(text), whole)
     model = semantics.IosModel(document, switches=semantics.Switches(**(switches or {})))
     return Claim(Site((policy,)), scope, model, 4, whole=whole)
 

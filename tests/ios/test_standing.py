@@ -3,11 +3,11 @@
 import pytest
 
 from knockctl.errors import GuardError
-from knockctl_ios import normal, tree
-from knockctl_ios.config import IosConfig
-from knockctl_ios.modeller import IosModeller
-from knockctl_ios.plan import plan
-from knockctl_ios.reader import judging
+from knockctl_ios.config import normal, syntax
+from knockctl_ios.config.records import IosConfig
+from knockctl_ios.driver.reader import judging
+from knockctl_ios.plan.modeller import IosModeller
+from knockctl_ios.plan.plan import plan
 from tests.fixtures.ios_crew import ENTRIES, OPERATORS, OUTSIDE, alone, small
 from tests.ios.conftest import Console, make
 from tests.ios.test_plan import VERSIONS, Router
@@ -35,12 +35,12 @@ def router(text=OPERATORS, **switches):
 
 def foreseen(here, intended):
     there = here.read()
-    text = judging(tree.read(here.text), there.lists)
+    text = judging(syntax.read(here.text), there.lists)
     return known(IosModeller().running(text, intended).model.document.raw)
 
 
 def runs(here):
-    return known(tree.read(here.text))
+    return known(syntax.read(here.text))
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -8,8 +8,8 @@ import re
 import pytest
 
 from knockctl.transaction.job import Result
-from knockctl_ios.plan import plan
-from knockctl_ios.syntax import Question, questions
+from knockctl_ios.driver.precheck import Question, questions
+from knockctl_ios.plan.plan import plan
 from tests.fixtures.ios_crew import ADDRESS, OPERATORS, OUTSIDE, small
 from tests.fixtures.ios_local import LocalOperator
 from tests.ios.conftest import make

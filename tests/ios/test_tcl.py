@@ -10,14 +10,14 @@ from knockctl.automaton.verify import Status, equal, opens, prove
 from knockctl.automaton.wire import WirePacket
 from knockctl.policy.resolved import Generation, Knock, ResolvedTrap
 from knockctl.ports import Span
-from knockctl_ios import config as configs
 from knockctl_ios.compiler import IosCompiler
-from knockctl_ios.config import IosConfig
-from knockctl_ios.generations import adopt
-from knockctl_ios.modeller import IosModeller
-from knockctl_ios.parse import parse_text
-from knockctl_ios.plane.switches import Switches as Plane
-from knockctl_ios.twin import Shell
+from knockctl_ios.config import records as configs
+from knockctl_ios.config.generations import adopt
+from knockctl_ios.config.parse import parse_text
+from knockctl_ios.config.records import IosConfig
+from knockctl_ios.plan.modeller import IosModeller
+from knockctl_ios.twin.device import Shell
+from knockctl_ios.twin.plane.switches import Switches as Plane
 from tests.fixtures.ios_duel import Scripted
 from tests.fixtures.ios_policies import INSIDE, METHODS, P, claim, corner
 
@@ -215,7 +215,7 @@ def test_what_a_plan_says_of_a_script_is_its_policys():
 
 
 def _nothing():
-    from knockctl_ios.reading import IosReading
+    from knockctl_ios.plan.reading import IosReading
 
     return IosReading(IosConfig(), ())
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from knockctl_ios.eem import Interpreter
+from knockctl_ios.semantics.tcl import Interpreter
 from tests.fixtures.ios_duel import duel, random_script
 from tests.fixtures.ios_policies import INSIDE, METHODS, corner
 from tests.ios.test_tcl import FULL

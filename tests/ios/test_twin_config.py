@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from knockctl_ios.twin.configure import read
-from knockctl_ios.twin.render import lines
-from knockctl_ios.twin.switches import Switches
+from knockctl_ios.twin.device.configure import read
+from knockctl_ios.twin.device.render import lines
+from knockctl_ios.twin.device.switches import Switches
 from tests.fixtures.ios_foreign import foreign
 
 SEED = r"""
@@ -310,7 +310,7 @@ def test_secrets_are_kept_as_digests_and_hold(console):
 
 
 def test_a_known_md5_crypt_digest_is_reproduced():
-    from knockctl_ios.twin import passwords
+    from knockctl_ios.twin.device import passwords
 
     # From the crypt(3) test vectors that many libraries ship.
     assert passwords.hashed("0.s0.l33t", "deadbeef") == "$1$deadbeef$0Huu6KHrKLVWfqa4WljDE0"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from knockctl_ios.twin import Run
+from knockctl_ios.twin.device import Run
 
 APPLET = r"""
 event manager applet KNOCK authorization bypass

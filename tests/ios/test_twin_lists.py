@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knockctl_ios.twin import Switches
-from knockctl_ios.twin.configure import read
-from knockctl_ios.twin.render import lines
+from knockctl_ios.twin.device import Switches
+from knockctl_ios.twin.device.configure import read
+from knockctl_ios.twin.device.render import lines
 
 ACL = "ip access-list extended A\n permit udp any any eq 46543\n deny tcp any any eq 22\n"
 

@@ -8,7 +8,7 @@ from netmiko import ConnectHandler
 from netmiko.exceptions import ConfigInvalidException, NetmikoAuthenticationException
 from ntc_templates.parse import parse_output
 
-from knockctl_ios.twin import User
+from knockctl_ios.twin.device import User
 
 ERRORS = r"^% ?(?:Invalid|Incomplete|Ambiguous|Unknown|Error|.*(?:not configured|in use|cannot))"
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from knockctl_ios.twin import Switches
-from knockctl_ios.twin.configure import read
-from knockctl_ios.twin.render import lines
+from knockctl_ios.twin.device import Switches
+from knockctl_ios.twin.device.configure import read
+from knockctl_ios.twin.device.render import lines
 
 LIST = "ip access-list extended A\n"
 XE = "17.9.4"

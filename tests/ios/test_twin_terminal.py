@@ -5,7 +5,7 @@ import asyncio
 import asyncssh
 import pytest
 
-from knockctl_ios.twin import Connection
+from knockctl_ios.twin.device import Connection
 from tests.fixtures.ios_talk import OPTIONS, PATIENCE, talk
 
 
@@ -87,7 +87,7 @@ def test_log_lines_come_in_between(host, synchronous):
 
 
 def test_the_secret_is_asked_for_and_not_echoed(host):
-    from knockctl_ios.twin import User
+    from knockctl_ios.twin.device import User
 
     device = host(users=(User("admin", "admin", 1),), enable_secret="sesame")
 

@@ -6,10 +6,10 @@ import pytest
 
 from knockctl.transaction.job import Result
 from knockctl.transaction.steps import Step
-from knockctl_ios import tree
-from knockctl_ios.plan import plan
-from knockctl_ios.reading import Held, held_by
-from knockctl_ios.window import foreign, unsecret, who
+from knockctl_ios.config import syntax
+from knockctl_ios.driver.concurrent_changes import foreign, unsecret, who
+from knockctl_ios.plan.plan import plan
+from knockctl_ios.plan.reading import Held, held_by
 from tests.fixtures.ios_crew import ENTRIES, OBJECTS, OPERATORS, OUTSIDE, small
 from tests.fixtures.ios_foreign import names_ours
 from tests.fixtures.ios_site import at
@@ -34,7 +34,7 @@ def told(outcome):
 
 
 def differences(before, now):
-    return list(foreign(tree.read(before), tree.read(now)).lines)
+    return list(foreign(syntax.read(before), syntax.read(now)).lines)
 
 
 def test_ours_is_not_others():
@@ -63,7 +63,7 @@ def test_lines_come_go_and_move():
         f"+ {OUTSIDE}: permit ip any any",
     ]
     many = "".join(f"ip host h{n} 192.0.2.{n}\n" for n in range(12))
-    found = foreign((), tree.read(many))
+    found = foreign((), syntax.read(many))
     assert str(found).endswith("; and 4 more")
     assert not foreign((), ())
 
@@ -108,8 +108,8 @@ def test_certificates_are_not_told():
 
 def test_what_a_router_holds_of_a_change():
     for held in (Held("c1", "c0", "flash:a-1", judged=True), Held("c1", None, None)):
-        assert held_by(tree.read(held.line)) == held
-    assert held_by(tree.read("event manager environment _kc_pending c1 c0")) == Held("c1", "c0")
+        assert held_by(syntax.read(held.line)) == held
+    assert held_by(syntax.read("event manager environment _kc_pending c1 c0")) == Held("c1", "c0")
     assert held_by(()) is None
 
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from knockctl.vendor import Reading
 from knockctl_iptables import VENDOR
-from knockctl_iptables.config import FAMILIES, LinuxConfig, StageName, load
-from knockctl_iptables.parse import Dump, LinuxReading, parse, parse_text
+from knockctl_iptables.config.parse import Dump, LinuxReading, parse, parse_text
+from knockctl_iptables.config.records import FAMILIES, LinuxConfig, StageName, load
 from knockctl_iptables.placement import LinuxPlacement
-from knockctl_iptables.plan import plan
-from knockctl_iptables.render import render
+from knockctl_iptables.plan.plan import plan
+from knockctl_iptables.render.render import render
 from tests.fixtures.duel import random_policies
 from tests.fixtures.world import World, sh
 

@@ -4,9 +4,9 @@ import pytest
 
 from knockctl.automaton.exposures import Kind, find
 from knockctl_iptables import semantics
-from knockctl_iptables.config import JUMP, Rule
+from knockctl_iptables.config.records import JUMP, Rule
 from knockctl_iptables.placement import LinuxPlacement
-from knockctl_iptables.render import render
+from knockctl_iptables.render.render import render
 from tests.fixtures.cases import CRASHES
 from tests.fixtures.iptables_judged import SSH, claim_of, saved
 from tests.fixtures.mutants import mutant

@@ -15,7 +15,7 @@ from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy, Resolved
 from knockctl.ports import Span
 from knockctl_iptables import semantics
 from knockctl_iptables.placement import LinuxPlacement
-from knockctl_iptables.render import render
+from knockctl_iptables.render.render import render
 from tests.fixtures.iptables_foreign import (
     FLAGS,
     INTERFACES,

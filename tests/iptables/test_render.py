@@ -8,11 +8,11 @@ import pytest
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy, ResolvedTrap
 from knockctl.ports import Span
 from knockctl.vendor import Facts, Management
-from knockctl_iptables.config import Rule, load
-from knockctl_iptables.parse import LinuxReading, parse_text
+from knockctl_iptables.config.parse import LinuxReading, parse_text
+from knockctl_iptables.config.records import Rule, load
 from knockctl_iptables.placement import LinuxPlacement
-from knockctl_iptables.plan import plan
-from knockctl_iptables.render import LONGEST_TIMEOUT, render
+from knockctl_iptables.plan.plan import plan
+from knockctl_iptables.render.render import LONGEST_TIMEOUT, render
 
 POLICY = ResolvedPolicy(
     name="p",

@@ -10,8 +10,8 @@ import pytest
 from panos.firewall import Firewall
 from panos.panorama import Panorama
 
-from knockctl_panos import jobs
-from knockctl_panos.twin import Appliance, Clock, Host, Switches
+from knockctl_panos.driver import jobs
+from knockctl_panos.twin.device import Appliance, Clock, Host, Switches
 from tests.fixtures.panos_site import Site
 
 START = 1_780_000_000  # 2026-05-28 20:26:40 UTC

@@ -6,7 +6,7 @@ import pytest
 
 from knockctl.errors import GuardError
 from knockctl.transaction.job import Result
-from knockctl_panos.twin.sessions import Session
+from knockctl_panos.twin.device.sessions import Session
 from tests.fixtures.panos_crew import ADDRESS, OTHER, SSH, WEB, policy
 from tests.panos.conftest import START
 

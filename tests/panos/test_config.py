@@ -2,8 +2,9 @@
 
 import pytest
 
-from knockctl_panos import xmltext
-from knockctl_panos.config import (
+from knockctl_panos.config import syntax
+from knockctl_panos.config.document import Document
+from knockctl_panos.config.records import (
     OWN,
     PROFILES,
     RULES,
@@ -12,8 +13,7 @@ from knockctl_panos.config import (
     entries_of,
     load,
 )
-from knockctl_panos.document import Document
-from knockctl_panos.xmltext import NotXml, read
+from knockctl_panos.config.syntax import NotXml, read
 
 BEARER = Entry.of("tag", OWN, {"comments": "knockctl"})
 SERVICE = Entry.of(
@@ -309,14 +309,14 @@ def test_bookkeeping_and_space_are_forgotten():
              <!-- somebody's --><tag> <member admin="bob">b</member> </tag>
            </entry>"""
     )
-    assert found == xmltext.Node.of("entry", {"tag": ["b"]}, "a")
+    assert found == syntax.Node.of("entry", {"tag": ["b"]}, "a")
 
 
 def test_every_text_survives_printing():
     for text in ("a & b", "<b>", "line\none", "line\r\none", "'\"", "ü", " x "):
-        node = xmltext.Node("entry", 'a"&<', children=(xmltext.Node("comments", text=text),))
-        assert read(xmltext.printed(node)) == node
-        assert xmltext.of_element(xmltext.element_of(node)) == node
+        node = syntax.Node("entry", 'a"&<', children=(syntax.Node("comments", text=text),))
+        assert read(syntax.printed(node)) == node
+        assert syntax.of_element(syntax.element_of(node)) == node
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from knockctl.errors import (
 from knockctl.transaction.job import Result
 from knockctl.transaction.steps import Step
 from knockctl.vendor import HeldByOperator, Talkative, Timeouts
-from knockctl_panos.twin.switches import Interface, Switches
+from knockctl_panos.twin.device.switches import Interface, Switches
 from tests.fixtures import twin_crew
 from tests.fixtures.certificates import make_certificate
 from tests.fixtures.panos_crew import OTHER, SSH

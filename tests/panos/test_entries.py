@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from knockctl.policy.loader import load_all, resolve
 from knockctl.policy.resolved import Generation, Knock
 from knockctl.ports import Span
-from knockctl_panos.config import OWN, PROFILES, Entry
+from knockctl_panos.config.records import OWN, PROFILES, Entry
 from knockctl_panos.placement import PanosPlacement
-from knockctl_panos.rules import PORT_LIST, services
+from knockctl_panos.render.rules import PORT_LIST, services
 from tests.fixtures.lab import INVENTORY
 from tests.fixtures.panos_dice import TRAP, P, Q, dice
 from tests.fixtures.panos_policies import (

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from knockctl.policy.resolved import Generation, Knock
 from knockctl.vendor.generations import PLACEHOLDERS
-from knockctl_panos.config import PanosConfig
-from knockctl_panos.generations import adopt
+from knockctl_panos.config.generations import adopt
+from knockctl_panos.config.records import PanosConfig
 from tests.fixtures.panos_policies import corner
 from tests.panos.test_render import P
 

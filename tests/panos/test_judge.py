@@ -8,7 +8,7 @@ from knockctl.automaton.verify import Status
 from knockctl.errors import GuardError
 from knockctl_panos import VENDOR
 from knockctl_panos.placement import PanosPlacement
-from knockctl_panos.render import render
+from knockctl_panos.render.render import render
 from tests.fixtures.panos_judged import (
     ADDRESS,
     CAREFUL,

@@ -8,8 +8,8 @@ import knockctl_panos
 from knockctl.automaton import exposures
 from knockctl.errors import GuardError
 from knockctl_panos import semantics
-from knockctl_panos.modeller import PanosModeller
-from knockctl_panos.render import render
+from knockctl_panos.plan.modeller import PanosModeller
+from knockctl_panos.render.render import render
 from tests.fixtures.cases import CRASHES
 from tests.fixtures.mutants import mutant
 from tests.fixtures.panos_dice import dice

@@ -12,9 +12,9 @@ from knockctl.automaton.wire import WirePacket
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
 from knockctl.vendor import Modeller
-from knockctl_panos.config import OWN, PROFILES, RULES, Entry, PanosConfig
-from knockctl_panos.modeller import PanosModeller, destinations_of
+from knockctl_panos.config.records import OWN, PROFILES, RULES, Entry, PanosConfig
 from knockctl_panos.placement import PanosPlacement
+from knockctl_panos.plan.modeller import PanosModeller, destinations_of
 
 GATEWAY = ip_address("198.51.100.4")
 PLACE = PanosPlacement(addresses=(GATEWAY,), from_zones=("untrust",), to_zones=("dmz",))

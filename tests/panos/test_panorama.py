@@ -7,8 +7,8 @@ import pytest
 from knockctl.errors import GuardError, Unsupported
 from knockctl.transaction.job import Result
 from knockctl.transaction.steps import Step
-from knockctl_panos import jobs
-from knockctl_panos.document import Document
+from knockctl_panos.config.document import Document
+from knockctl_panos.driver import jobs
 from tests.fixtures.panos_crew import OTHER, SSH
 from tests.fixtures.panos_site import BASE, FOREIGN, Site
 

@@ -6,10 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knockctl_panos.config import KINDS, OWN, PROFILES, RULES, Entry, PanosConfig, load
-from knockctl_panos.document import Document
-from knockctl_panos.parse import parse_text
-from knockctl_panos.xmltext import NotXml
+from knockctl_panos.config.document import Document
+from knockctl_panos.config.parse import parse_text
+from knockctl_panos.config.records import (
+    KINDS,
+    OWN,
+    PROFILES,
+    RULES,
+    Entry,
+    PanosConfig,
+    load,
+)
+from knockctl_panos.config.syntax import NotXml
 
 # --- parse and text -----------------------------------------------------------------------------
 

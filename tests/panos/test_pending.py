@@ -9,7 +9,7 @@ import pytest
 from knockctl.transaction import waiting
 from knockctl.transaction.job import Result
 from knockctl.transaction.steps import Step
-from knockctl_panos.twin import Switches
+from knockctl_panos.twin.device import Switches
 from tests.fixtures.panos_crew import OTHER, SSH, WEB
 from tests.fixtures.panos_site import deployed
 

@@ -8,15 +8,15 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from knockctl.errors import GuardError
-from knockctl_panos import config
-from knockctl_panos.config import KINDS, OWN, RULES, PanosConfig
-from knockctl_panos.document import Document
-from knockctl_panos.location import Location
+from knockctl_panos.config import records
+from knockctl_panos.config.document import Document
+from knockctl_panos.config.location import Location
+from knockctl_panos.config.records import KINDS, OWN, RULES, PanosConfig
+from knockctl_panos.config.syntax import Branch
 from knockctl_panos.placement import PanosPlacement
-from knockctl_panos.plan import plan
-from knockctl_panos.reading import reading
-from knockctl_panos.render import render
-from knockctl_panos.xmltext import Branch
+from knockctl_panos.plan.plan import plan
+from knockctl_panos.plan.reading import reading
+from knockctl_panos.render.render import render
 from tests.fixtures.panos_crew import ADDRESS, OTHER, SSH, WEB, policy
 from tests.fixtures.panos_site import FOREIGN
 
@@ -61,10 +61,10 @@ class Model:
                     inside = (
                         one.element if one.action == "edit" else f"<entry>{one.element}</entry>"
                     )
-                    node = config.xmltext.read(inside)
+                    node = records.syntax.read(inside)
                     known = (one.kind, name) in self.objects
                     assert known == (one.action == "edit"), one
-                    self.objects[one.kind, name] = config.Entry.of(one.kind, name, node)
+                    self.objects[one.kind, name] = records.Entry.of(one.kind, name, node)
                     if one.kind == RULES and not known:
                         self.order.append(name)
                 elif one.action == "delete":
@@ -146,10 +146,10 @@ def test_drift_is_found_and_only_what_drifted_is_touched():
     del model.objects[RULES, gone]
     model.order.remove(gone)
     entry = model.objects[RULES, changed]
-    disabled = config.xmltext.Node("disabled", text="yes")
+    disabled = records.syntax.Node("disabled", text="yes")
     body = (*entry.body, disabled)
-    model.objects[RULES, changed] = config.Entry.of(
-        RULES, changed, config.xmltext.Node("entry", changed, children=body)
+    model.objects[RULES, changed] = records.Entry.of(
+        RULES, changed, records.syntax.Node("entry", changed, children=body)
     )
     model.order.remove(moved)
     model.order.append(moved)
@@ -292,7 +292,7 @@ def test_what_is_not_ours_is_not_read():
     model = Model()
     model.reach(CONFIGS["ssh"])
     text = '<entry name="kc-not-ours"><color>color1</color></entry>'
-    entry = config.Entry.of("tag", "kc-not-ours", config.xmltext.read(text))
+    entry = records.Entry.of("tag", "kc-not-ours", records.syntax.read(text))
     model.objects["tag", "kc-not-ours"] = entry
     assert entry not in model.reading().config.entries
     assert plan(model.reading(), CONFIGS["ssh"], "bbbb2222").changes == ()

@@ -2,11 +2,11 @@
 
 from knockctl.policy.resolved import Knock
 from knockctl.ports import Span
-from knockctl_panos import xmltext
+from knockctl_panos.config import syntax
 from knockctl_panos.placement import PanosPlacement
-from knockctl_panos.plane.switches import Switches as PlaneSwitches
-from knockctl_panos.render import render
-from knockctl_panos.twin import markup
+from knockctl_panos.render.render import render
+from knockctl_panos.twin.device import markup
+from knockctl_panos.twin.plane.switches import Switches as PlaneSwitches
 from tests.fixtures.frames import CLIENT, tcp, udp
 from tests.fixtures.panos_bench import OUTSIDE, START, Bench
 from tests.fixtures.panos_crew import policy
@@ -164,7 +164,7 @@ def test_what_is_rendered_stands_a_burst():
     bench = Bench(
         [
             f"{VSYS}/{entry.kind}/entry[@name='{entry.name}']",
-            "".join(xmltext.printed(node) for node in entry.body),
+            "".join(syntax.printed(node) for node in entry.body),
         ]
         for entry in rendered.device_entries()
     )

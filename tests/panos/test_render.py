@@ -14,7 +14,7 @@ from knockctl.policy import wellformed
 from knockctl.policy.resolved import Generation, Knock
 from knockctl.ports import Span
 from knockctl_panos.placement import PanosPlacement
-from knockctl_panos.times import LONGEST
+from knockctl_panos.render.times import LONGEST
 from tests.fixtures.panos_dice import TRAP, P, Q, dice
 from tests.fixtures.panos_policies import (
     HERE,

@@ -14,9 +14,9 @@ from knockctl.automaton.reference import Automaton, Site
 from knockctl.automaton.verify import Status, closes, opens, prove
 from knockctl.automaton.wire import WirePacket
 from knockctl.policy.loader import load_all, resolve
-from knockctl_panos.document import Document
-from knockctl_panos.modeller import PanosModeller
+from knockctl_panos.config.document import Document
 from knockctl_panos.placement import PanosPlacement
+from knockctl_panos.plan.modeller import PanosModeller
 from knockctl_panos.semantics import PanosModel, Switches
 from tests.fixtures.lab import INVENTORY
 

@@ -9,7 +9,7 @@ import urllib.parse
 import pytest
 from pan.xapi import PanXapiError
 
-from knockctl_panos.twin import Appliance, served
+from knockctl_panos.twin.device import Appliance, served
 from tests.panos.conftest import VSYS
 
 GONE = (PanXapiError, OSError, http.client.HTTPException)

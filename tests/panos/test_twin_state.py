@@ -7,7 +7,7 @@ from pan.xapi import PanXapiError
 from panos.errors import PanDeviceXapiError
 from panos.objects import Tag
 
-from knockctl_panos.twin import Interface, Session
+from knockctl_panos.twin.device import Interface, Session
 from tests.panos.conftest import START, VSYS, register
 
 # --- logs ---

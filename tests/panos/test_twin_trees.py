@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knockctl_panos.twin import Switches, markup
-from knockctl_panos.twin.definitions import configuration
-from knockctl_panos.twin.edits import Edit
-from knockctl_panos.twin.factory import configuration as factory
-from knockctl_panos.twin.refusals import Refusal
-from knockctl_panos.twin.trees import KEPT, Trees
+from knockctl_panos.twin.device import Switches, markup
+from knockctl_panos.twin.device.definitions import configuration
+from knockctl_panos.twin.device.edits import Edit
+from knockctl_panos.twin.device.factory import configuration as factory
+from knockctl_panos.twin.device.refusals import Refusal
+from knockctl_panos.twin.device.trees import KEPT, Trees
 from tests.panos.conftest import VSYS
 
 RULES = f"{VSYS}/rulebase/security/rules"

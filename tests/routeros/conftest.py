@@ -9,7 +9,7 @@ import pytest
 from librouteros import connect
 from librouteros.exceptions import TrapError
 
-from knockctl_routeros.twin import Clock, Router, Switches, served
+from knockctl_routeros.twin.device import Clock, Router, Switches, served
 from tests.fixtures.routeros_crew import RouterOperator
 
 START = 1_780_000_000  # 2026-05-28 20:26:40 UTC

@@ -8,10 +8,10 @@ from knockctl.errors import GuardError
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
 from knockctl.vendor import Credentials, Target
-from knockctl_routeros.driver import RouterDriver
+from knockctl_routeros.driver.driver import RouterDriver
 from knockctl_routeros.placement import RouterPlacement
-from knockctl_routeros.plan import plan
-from knockctl_routeros.render import render
+from knockctl_routeros.plan.plan import plan
+from knockctl_routeros.render.render import render
 from tests.routeros.conftest import LIST
 
 SOURCES = {4: ip_address("198.51.100.7"), 6: ip_address("2001:db8:51::7")}

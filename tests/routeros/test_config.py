@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knockctl_routeros.config import MENUS, RouterConfig, Row, load, menu_of, own
-from knockctl_routeros.parse import parse_text
+from knockctl_routeros.config.parse import parse_text
+from knockctl_routeros.config.records import MENUS, RouterConfig, Row, load, menu_of, own
 
 FILTER = "/ip firewall filter"
 LIST = "/ip firewall address-list"

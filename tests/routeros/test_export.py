@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knockctl.errors import ConfigurationError
-from knockctl_routeros import console
-from knockctl_routeros.config import Row
-from knockctl_routeros.export import parse_export
+from knockctl_routeros.config import syntax
+from knockctl_routeros.config.export import parse_export
+from knockctl_routeros.config.records import Row
 
 FILTER = "/ip firewall filter"
 LAYER7 = "/ip firewall layer7-protocol"
@@ -201,12 +201,12 @@ def test_an_error_names_the_line_and_no_value(text, message):
     ],
 )
 def test_values_are_quoted_as_an_export_quotes_them(value, printed):
-    assert console.quoted(value) == printed
-    assert list(console.words(f"comment={printed}")) == [("comment", value)]
+    assert syntax.quoted(value) == printed
+    assert list(syntax.words(f"comment={printed}")) == [("comment", value)]
 
 
 def test_letters_escape_what_they_name_and_capitals_are_bytes():
-    assert console.unescaped(r"\a\b\f\v\_\AB\FF") == "\a\b\f\v \udcab\udcff"
+    assert syntax.unescaped(r"\a\b\f\v\_\AB\FF") == "\a\b\f\v \udcab\udcff"
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))

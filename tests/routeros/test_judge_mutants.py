@@ -9,9 +9,9 @@ import pytest
 import knockctl_routeros
 from knockctl.automaton import exposures
 from knockctl_routeros import semantics
-from knockctl_routeros.carrying import carried_out
-from knockctl_routeros.export import parse_export
-from knockctl_routeros.parse import by_menu, read
+from knockctl_routeros.config.export import parse_export
+from knockctl_routeros.config.parse import by_menu, read
+from knockctl_routeros.plan.standing import carried_out
 from tests.fixtures.mutants import mutant
 from tests.fixtures.routeros_foreign import around
 from tests.fixtures.routeros_judged import (

@@ -5,9 +5,9 @@ from ipaddress import ip_network
 
 import pytest
 
-from knockctl_routeros.config import Row
+from knockctl_routeros.config.records import Row
 from knockctl_routeros.placement import RouterPlacement
-from knockctl_routeros.render import render
+from knockctl_routeros.render.render import render
 from tests.fixtures.duel import random_policies
 
 

@@ -4,11 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from knockctl_routeros.config import RouterConfig, Row
-from knockctl_routeros.export import parse_export
-from knockctl_routeros.parse import api_rows, by_menu, parse_text, read, read_tables, static
-from knockctl_routeros.plan import plan
-from knockctl_routeros.table import Table
+from knockctl_routeros.config.export import parse_export
+from knockctl_routeros.config.parse import (
+    api_rows,
+    by_menu,
+    parse_text,
+    read,
+    read_tables,
+    static,
+)
+from knockctl_routeros.config.records import RouterConfig, Row
+from knockctl_routeros.config.table import Table
+from knockctl_routeros.plan.plan import plan
 
 FILTER = "/ip firewall filter"
 

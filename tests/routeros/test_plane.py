@@ -8,10 +8,10 @@ import pytest
 
 from knockctl.lab.plane.local import Local
 from knockctl.lab.plane.tracker import Tracker
-from knockctl_routeros.plane.answers import answer
-from knockctl_routeros.plane.connections import TIMES, Connections
-from knockctl_routeros.plane.judge import Judge
-from knockctl_routeros.twin import Clock, Router, Switches
+from knockctl_routeros.twin.device import Clock, Router, Switches
+from knockctl_routeros.twin.plane.answers import answer
+from knockctl_routeros.twin.plane.connections import TIMES, Connections
+from knockctl_routeros.twin.plane.judge import Judge
 from tests.fixtures.frames import ACK, CLIENT, SYN, reply, seen, tcp, udp
 from tests.fixtures.frames import DEVICE as ROUTER
 

@@ -15,9 +15,9 @@ from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy, Resolved
 from knockctl.ports import Span
 from knockctl.vendor import Facts
 from knockctl_routeros import VENDOR
-from knockctl_routeros.config import JUMP, OWN
+from knockctl_routeros.config.records import JUMP, OWN
 from knockctl_routeros.placement import RouterPlacement
-from knockctl_routeros.render import render
+from knockctl_routeros.render.render import render
 from tests.fixtures.lab import INVENTORY
 from tests.fixtures.routeros_policies import Corner, mutant, random_corner, small_corner
 from tests.fixtures.seed import SEED

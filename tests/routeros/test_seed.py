@@ -16,7 +16,7 @@ from knockctl.automaton.wire import WirePacket
 from knockctl.policy.loader import load_all, resolve
 from knockctl_routeros import VENDOR
 from knockctl_routeros.placement import RouterPlacement
-from knockctl_routeros.render import render
+from knockctl_routeros.render.render import render
 from tests.fixtures.lab import INVENTORY
 
 SEED = (Path(__file__).parent / "seed.rsc").read_text()

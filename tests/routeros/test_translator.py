@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from knockctl_routeros.export import parse_export
+from knockctl_routeros.config.export import parse_export
 from tests.fixtures.routeros_kernel import translate
 from tests.fixtures.routeros_sets import Untranslatable
 

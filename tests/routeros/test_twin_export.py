@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from librouteros.exceptions import TrapError
 
-from knockctl_routeros.twin import Clock, Router, Switches
-from knockctl_routeros.twin.commands import Request
-from knockctl_routeros.twin.guards import Actor
+from knockctl_routeros.twin.device import Clock, Router, Switches
+from knockctl_routeros.twin.device.commands import Request
+from knockctl_routeros.twin.device.guards import Actor
 
 FILTER = "/ip/firewall/filter"
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from librouteros.exceptions import TrapError
 
-from knockctl_routeros.twin import Clock, Router, Switches, jobs
-from knockctl_routeros.twin.guards import Actor
-from knockctl_routeros.twin.traps import Trap
+from knockctl_routeros.twin.device import Clock, Router, Switches, jobs
+from knockctl_routeros.twin.device.guards import Actor
+from knockctl_routeros.twin.device.traps import Trap
 
 FILTER = "/ip/firewall/filter"
 FIND = "/ip firewall filter"

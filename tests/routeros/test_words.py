@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knockctl_routeros import normal
-from knockctl_routeros.config import MENUS, Row
+from knockctl_routeros.config import normal
+from knockctl_routeros.config.records import MENUS, Row
 
 FILTER = "/ip firewall filter"
 RAW = "/ip firewall raw"

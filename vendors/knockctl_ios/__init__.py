@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from knockctl.vendor import Target
 from knockctl_ios.compiler import IosCompiler
-from knockctl_ios.modeller import IosModeller
 from knockctl_ios.placement import IosPlacement
+from knockctl_ios.plan.modeller import IosModeller
 
 if TYPE_CHECKING:
-    from knockctl_ios.driver import IosDriver
+    from knockctl_ios.driver.driver import IosDriver
 
 
 class IosVendor:
@@ -24,7 +24,7 @@ class IosVendor:
 
     def connect(self, target: Target) -> IosDriver:
         """Return a driver, not yet connected."""
-        from knockctl_ios.driver import IosDriver
+        from knockctl_ios.driver.driver import IosDriver
 
         return IosDriver(target)
 

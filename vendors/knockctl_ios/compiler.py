@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from knockctl.policy.resolved import ResolvedPolicy
 from knockctl.vendor import Facts, Placement, Reading, Rendered
-from knockctl_ios import config, generations, plan, render
-from knockctl_ios.config import IosConfig
-from knockctl_ios.plan import IosRemediation
+from knockctl_ios.config import generations, records
+from knockctl_ios.config.records import IosConfig
+from knockctl_ios.plan import plan
+from knockctl_ios.plan.plan import IosRemediation
+from knockctl_ios.render import render
 
 
 class IosCompiler:
@@ -29,7 +31,7 @@ class IosCompiler:
 
     def load(self, dump: str) -> IosConfig:
         """Read back what ``IosConfig.dump`` wrote."""
-        return config.load(dump)
+        return records.load(dump)
 
     def plan(
         self, running: Reading[IosConfig], intended: IosConfig, change_id: str

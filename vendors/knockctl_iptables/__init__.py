@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from knockctl.vendor import Target
 from knockctl_iptables.compiler import LinuxCompiler
-from knockctl_iptables.modeller import LinuxModeller
 from knockctl_iptables.placement import LinuxPlacement
+from knockctl_iptables.plan.modeller import LinuxModeller
 
 if TYPE_CHECKING:
-    from knockctl_iptables.driver import LinuxDriver
+    from knockctl_iptables.driver.driver import LinuxDriver
 
 
 class LinuxVendor:
@@ -24,7 +24,7 @@ class LinuxVendor:
 
     def connect(self, target: Target) -> LinuxDriver:
         """Return a driver, not yet connected."""
-        from knockctl_iptables.driver import LinuxDriver
+        from knockctl_iptables.driver.driver import LinuxDriver
 
         return LinuxDriver(target)
 

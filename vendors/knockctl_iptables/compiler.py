@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from knockctl.policy.resolved import ResolvedPolicy
 from knockctl.vendor import Facts, Placement, Reading, Rendered
-from knockctl_iptables import config, plan, render
-from knockctl_iptables.config import LinuxConfig
-from knockctl_iptables.plan import LinuxRemediation
+from knockctl_iptables.config import records
+from knockctl_iptables.config.records import LinuxConfig
+from knockctl_iptables.plan import plan
+from knockctl_iptables.plan.plan import LinuxRemediation
+from knockctl_iptables.render import render
 
 
 class LinuxCompiler:
@@ -29,7 +31,7 @@ class LinuxCompiler:
 
     def load(self, dump: str) -> LinuxConfig:
         """Read back what ``LinuxConfig.dump`` wrote."""
-        return config.load(dump)
+        return records.load(dump)
 
     def plan(
         self, running: Reading[LinuxConfig], intended: LinuxConfig, change_id: str

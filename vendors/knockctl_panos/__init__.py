@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from knockctl.vendor import Target
 from knockctl_panos.compiler import PanosCompiler
-from knockctl_panos.modeller import PanosModeller
 from knockctl_panos.placement import PanosPlacement
+from knockctl_panos.plan.modeller import PanosModeller
 
 if TYPE_CHECKING:
-    from knockctl_panos.driver import PanosDriver
+    from knockctl_panos.driver.driver import PanosDriver
 
 
 class PanosVendor:
@@ -24,7 +24,7 @@ class PanosVendor:
 
     def connect(self, target: Target) -> PanosDriver:
         """Return a driver, not yet connected."""
-        from knockctl_panos.driver import PanosDriver
+        from knockctl_panos.driver.driver import PanosDriver
 
         return PanosDriver(target)
 

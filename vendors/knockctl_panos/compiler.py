@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from knockctl.policy.resolved import ResolvedPolicy
 from knockctl.vendor import Facts, Placement, Reading, Rendered
-from knockctl_panos import config, plan, render
-from knockctl_panos.config import PanosConfig
-from knockctl_panos.plan import PanosRemediation
+from knockctl_panos.config import records
+from knockctl_panos.config.records import PanosConfig
+from knockctl_panos.plan import plan
+from knockctl_panos.plan.plan import PanosRemediation
+from knockctl_panos.render import render
 
 
 class PanosCompiler:
@@ -29,7 +31,7 @@ class PanosCompiler:
 
     def load(self, dump: str) -> PanosConfig:
         """Read back what ``PanosConfig.dump`` wrote."""
-        return config.load(dump)
+        return records.load(dump)
 
     def plan(
         self, running: Reading[PanosConfig], intended: PanosConfig, change_id: str

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from knockctl.vendor import Target
 from knockctl_routeros.compiler import RouterCompiler
-from knockctl_routeros.modeller import RouterModeller
 from knockctl_routeros.placement import RouterPlacement
+from knockctl_routeros.plan.modeller import RouterModeller
 
 if TYPE_CHECKING:
-    from knockctl_routeros.driver import RouterDriver
+    from knockctl_routeros.driver.driver import RouterDriver
 
 
 class RouterVendor:
@@ -24,7 +24,7 @@ class RouterVendor:
 
     def connect(self, target: Target) -> RouterDriver:
         """Return a driver, not yet connected."""
-        from knockctl_routeros.driver import RouterDriver
+        from knockctl_routeros.driver.driver import RouterDriver
 
         return RouterDriver(target)
 

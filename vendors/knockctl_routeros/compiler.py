@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from knockctl.policy.resolved import ResolvedPolicy
 from knockctl.vendor import Facts, Placement, Reading, Rendered
-from knockctl_routeros import config, plan, render
-from knockctl_routeros.config import RouterConfig
-from knockctl_routeros.plan import RouterRemediation
+from knockctl_routeros.config import records
+from knockctl_routeros.config.records import RouterConfig
+from knockctl_routeros.plan import plan
+from knockctl_routeros.plan.plan import RouterRemediation
+from knockctl_routeros.render import render
 
 
 class RouterCompiler:
@@ -29,7 +31,7 @@ class RouterCompiler:
 
     def load(self, dump: str) -> RouterConfig:
         """Read back what ``RouterConfig.dump`` wrote."""
-        return config.load(dump)
+        return records.load(dump)
 
     def plan(
         self, running: Reading[RouterConfig], intended: RouterConfig, change_id: str

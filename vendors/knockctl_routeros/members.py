@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from knockctl_routeros import console
-from knockctl_routeros.config import Row
-from knockctl_routeros.export import commands
+from knockctl_routeros.config import syntax
+from knockctl_routeros.config.export import commands
+from knockctl_routeros.config.records import Row
 from knockctl_routeros.semantics.ruleset import LIKE
 
 LISTS, MEMBERS = "interface list", "interface list member"
@@ -90,4 +90,4 @@ def _added(text: str) -> Iterator[tuple[str, dict[str, str]]]:
             menu = " ".join(path.replace("/", " ").split())
             here = here if rest else menu
         if menu in (LISTS, MEMBERS) and rest:
-            yield menu, {key: value or "" for key, value in console.words(rest)}
+            yield menu, {key: value or "" for key, value in syntax.words(rest)}

@@ -13,12 +13,12 @@ from functools import cached_property
 from itertools import combinations, pairwise
 
 from knockctl.automaton.alphabet import Atom
-from knockctl_ios import words
+from knockctl_ios.config import quoting as words
+from knockctl_ios.config.syntax import Line
 from knockctl_ios.semantics.conditions import guess
 from knockctl_ios.semantics.document import Document
 from knockctl_ios.semantics.regex import NotUnderstood, Pattern, pattern
 from knockctl_ios.semantics.statements import WINDOW, Detector, Statements, seconds
-from knockctl_ios.tree import Line
 
 MINUTE = 60
 OPENS = ("if", "while", "foreach")

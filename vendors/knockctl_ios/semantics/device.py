@@ -11,19 +11,28 @@ from knockctl.automaton.chains import Program
 from knockctl.automaton.model import ClockName, Clocks, ConcreteClocks, Reaction
 from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import WirePacket
-from knockctl_ios.eem import Interpreter
 from knockctl_ios.semantics import memory
+from knockctl_ios.semantics.compiled_config import Surroundings
 from knockctl_ios.semantics.conditions import holds
 from knockctl_ios.semantics.configured import Configured
+from knockctl_ios.semantics.dispositions import (
+    INSIDE,
+    LOCAL,
+    Decided,
+    Fate,
+    Judged,
+    Matched,
+    Step,
+    Walk,
+)
 from knockctl_ios.semantics.document import Document
-from knockctl_ios.semantics.fates import INSIDE, LOCAL, Decided, Fate, Judged, Matched, Step, Walk
 from knockctl_ios.semantics.lists import addressed
 from knockctl_ios.semantics.logs import Kind, Message
 from knockctl_ios.semantics.memory import State, Switches
 from knockctl_ios.semantics.program import program
 from knockctl_ios.semantics.router import Memory
 from knockctl_ios.semantics.settling import settled, thresholds
-from knockctl_ios.semantics.surroundings import Surroundings
+from knockctl_ios.semantics.tcl import Interpreter
 
 FAMILIES = (4, 6)
 _MOST_FATES = 20_000

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from ipaddress import IPv4Address
 
-from knockctl_ios import normal
-from knockctl_ios.config import owned
-from knockctl_ios.tree import Line
+from knockctl_ios.config import normal
+from knockctl_ios.config.records import owned
+from knockctl_ios.config.syntax import Line
 
 ENVIRONMENT = "event manager environment "
 LOGGING = "policy-map type logging "

@@ -15,7 +15,7 @@ from socket import inet_aton
 
 from knockctl.automaton.alphabet import Atom, Ranges, protocol
 from knockctl.automaton.wire import FLAGS
-from knockctl_ios.ports import PROTOCOLS
+from knockctl_ios.config.port_names import PROTOCOLS
 from knockctl_ios.semantics.conditions import (
     ALWAYS,
     Condition,

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from knockctl.automaton.alphabet import Atom
+from knockctl_ios.config.syntax import Line
 from knockctl_ios.semantics.conditions import ALWAYS, NEVER, Condition, Not, guess
 from knockctl_ios.semantics.document import Document
-from knockctl_ios.tree import Line
 
 _PACKETS = {"dropped": True, "permitted": False}
 

@@ -24,12 +24,12 @@ from knockctl.automaton.chains import (
 )
 from knockctl.automaton.conditions import Condition, Every, Is, Open, every, negated, some
 from knockctl.automaton.verdict import Verdict
-from knockctl_ios.config import OWN_NAME
+from knockctl_ios.config.records import OWN_NAME
 from knockctl_ios.semantics import conditions, plane
+from knockctl_ios.semantics.compiled_config import Surroundings
+from knockctl_ios.semantics.input_path import Stage, Way
 from knockctl_ios.semantics.lists import Entry, Tail
 from knockctl_ios.semantics.overlap import Boxes, joined, meet
-from knockctl_ios.semantics.surroundings import Surroundings
-from knockctl_ios.semantics.ways import Stage, Way
 
 _TOP, _BEHIND, _FOR_WHO_IS_IN = "in", "behind", "behind, for who is in"
 _STANDARD, _ANY = " standard ", "any"

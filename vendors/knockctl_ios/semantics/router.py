@@ -10,7 +10,6 @@ from itertools import count
 from operator import itemgetter
 
 from knockctl.automaton.model import ClockName, Clocks, ConcreteClocks
-from knockctl_ios.eem import Failed, Interpreter, Moment
 from knockctl_ios.semantics.applets import Applet
 from knockctl_ios.semantics.configured import Configured
 from knockctl_ios.semantics.entries import after
@@ -29,6 +28,7 @@ from knockctl_ios.semantics.memory import (
     unused,
 )
 from knockctl_ios.semantics.scripts import Script
+from knockctl_ios.semantics.tcl import Failed, Interpreter, Moment
 
 _MOST_LINES = 50
 

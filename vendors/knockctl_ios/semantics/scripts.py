@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from knockctl.automaton.alphabet import Atom
-from knockctl_ios.eem import registration
 from knockctl_ios.semantics.conditions import guess
 from knockctl_ios.semantics.regex import NotUnderstood, Pattern, pattern
+from knockctl_ios.semantics.tcl import registration
 
 
 @dataclass(frozen=True, slots=True)

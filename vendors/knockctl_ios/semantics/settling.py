@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from knockctl.automaton.model import ClockName, Clocks
-from knockctl_ios.eem import Interpreter
 from knockctl_ios.semantics.configured import Configured
 from knockctl_ios.semantics.logs import Message
 from knockctl_ios.semantics.memory import SUMMARY, Entry, Event, Key, Limit, State
 from knockctl_ios.semantics.router import Memory
+from knockctl_ios.semantics.tcl import Interpreter
 
 
 def settled(

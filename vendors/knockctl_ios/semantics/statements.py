@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from knockctl.automaton.alphabet import Atom
-from knockctl_ios import normal, words
+from knockctl_ios.config import normal, quoting
+from knockctl_ios.config.syntax import Line
 from knockctl_ios.semantics.conditions import guess
 from knockctl_ios.semantics.regex import NotUnderstood, Pattern, pattern
-from knockctl_ios.tree import Line
 
 WINDOW = 180
 """Seconds within which correlated events must come, where nothing else is said."""
@@ -46,7 +46,7 @@ class Statements:
     def read(self, lines: Iterable[Line]) -> None:
         """Read an applet's lines, but for its actions."""
         for line in lines:
-            said = words.split(line.text)
+            said = quoting.split(line.text)
             if said[0] == "event":
                 self._event(said[1:], line.text)
             elif said[0] == "trigger":

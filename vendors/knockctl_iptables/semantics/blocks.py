@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any
 
 from knockctl.automaton.alphabet import Atom, Ranges
-from knockctl_iptables.config import Rule
+from knockctl_iptables.config.records import Rule
 from knockctl_iptables.semantics.conditions import CompiledRule, Condition, Stateless
 from knockctl_iptables.semantics.words import RANGED, compiled, ranges_of
 

@@ -27,7 +27,7 @@ from knockctl.automaton.conditions import (
     some,
 )
 from knockctl.automaton.verdict import Verdict
-from knockctl_iptables.config import ENTRY, OWN_CHAIN, OWN_SET, Family
+from knockctl_iptables.config.records import ENTRY, OWN_CHAIN, OWN_SET, Family
 from knockctl_iptables.semantics.blocks import Block, Values
 from knockctl_iptables.semantics.conditions import (
     FRESH,

@@ -12,7 +12,7 @@ from knockctl.automaton.alphabet import UNINTERPRETED, Ask, Atom, Of, within
 from knockctl.automaton.chains import Program as ChainProgram
 from knockctl.automaton.model import ClockName, Clocks, Reaction
 from knockctl.automaton.wire import WirePacket
-from knockctl_iptables.config import FAMILIES, Family
+from knockctl_iptables.config.records import FAMILIES, Family
 from knockctl_iptables.semantics import memory
 from knockctl_iptables.semantics.blocks import Block, alone, blocks
 from knockctl_iptables.semantics.chained import Chainer

@@ -13,7 +13,7 @@ from typing import Any
 
 from knockctl.automaton.alphabet import UNINTERPRETED, Atom, flow
 from knockctl.automaton.wire import FLAGS
-from knockctl_iptables.config import Family
+from knockctl_iptables.config.records import Family
 from knockctl_iptables.semantics.conditions import FRESH, Condition, Marked, Stateless
 from knockctl_iptables.semantics.words import PROTOCOLS, STATES
 

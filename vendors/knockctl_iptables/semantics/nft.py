@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from knockctl_iptables.config import FAMILIES, Family
+from knockctl_iptables.config.records import FAMILIES, Family
 from knockctl_iptables.semantics.conditions import CompiledRule, Marked
 from knockctl_iptables.semantics.matches import Matches
 from knockctl_iptables.semantics.nfttext import text_of

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from knockctl_iptables.config import (
+from knockctl_iptables.config.records import (
     FAMILIES,
     JUMP,
     OWN_CHAIN,

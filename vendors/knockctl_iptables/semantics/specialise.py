@@ -12,7 +12,7 @@ from typing import Any
 
 from knockctl.automaton.alphabet import UNINTERPRETED, Ask, Atom, flow, passes
 from knockctl.automaton.verdict import Verdict
-from knockctl_iptables.config import Family
+from knockctl_iptables.config.records import Family
 from knockctl_iptables.semantics.conditions import (
     FRESH,
     PASSING,

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from knockctl_iptables.config import Family
+from knockctl_iptables.config.records import Family
 
 Hook = Literal["prerouting", "input"]
 TRACKING = -200

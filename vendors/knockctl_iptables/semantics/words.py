@@ -14,7 +14,7 @@ from typing import TypeGuard
 
 from knockctl.automaton.alphabet import UNINTERPRETED, Atom, Ranges, Text, flag_word, flow
 from knockctl.automaton.wire import LOOPBACK
-from knockctl_iptables.config import Rule
+from knockctl_iptables.config.records import Rule
 from knockctl_iptables.semantics.conditions import (
     CompiledRule,
     Condition,

@@ -14,8 +14,8 @@ from knockctl.automaton.conditions import every
 from knockctl.automaton.model import ClockName, Clocks, Reaction
 from knockctl.automaton.verdict import Verdict
 from knockctl.automaton.wire import FLAGS, LOOPBACK, OPENING_MASK, WirePacket
-from knockctl_panos.document import Document
-from knockctl_panos.document import Rulebase as Rules
+from knockctl_panos.config.document import Document
+from knockctl_panos.config.document import Rulebase as Rules
 from knockctl_panos.semantics import memory
 from knockctl_panos.semantics.formula import Formula, Is, answered
 from knockctl_panos.semantics.logs import Change

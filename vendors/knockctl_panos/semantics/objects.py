@@ -13,7 +13,8 @@ from ipaddress import ip_address, ip_network
 from socket import AF_INET, inet_pton
 
 from knockctl.automaton.alphabet import Atom, Ranges, ports, protocol
-from knockctl_panos.document import Document
+from knockctl_panos.config.document import Document
+from knockctl_panos.config.syntax import Tree
 from knockctl_panos.semantics.expressions import NotUnderstood, parsed, unquoted
 from knockctl_panos.semantics.formula import (
     Formula,
@@ -24,7 +25,6 @@ from knockctl_panos.semantics.formula import (
     any_of,
     guess,
 )
-from knockctl_panos.xmltext import Tree
 
 # What every firewall has without its being configured.
 _PREDEFINED = {"service-http": ((80, 80), (8080, 8080)), "service-https": ((443, 443),)}

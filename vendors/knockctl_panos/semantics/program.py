@@ -15,12 +15,12 @@ from typing import Any, cast
 from knockctl.automaton.alphabet import Atom, Ranges
 from knockctl.automaton.chains import Action, Anything, ChainRule, Ours, Stop
 from knockctl.automaton.conditions import ALWAYS, NEVER, Condition, Every, Is, Some, every
-from knockctl_panos.document import Rulebase
-from knockctl_panos.rows import SILENT, Layout, Row, Texts
+from knockctl_panos.config.document import Rulebase
+from knockctl_panos.config.rows import SILENT, Layout, Row, Texts
+from knockctl_panos.config.syntax import Tree, uncollected
 from knockctl_panos.semantics.formula import Formula
 from knockctl_panos.semantics.ours import Governed, Owned, condition, governed
 from knockctl_panos.semantics.rules import Compiler, action, in_force
-from knockctl_panos.xmltext import Tree, uncollected
 
 CHAIN = "security rules"
 _ANY = ("any",)

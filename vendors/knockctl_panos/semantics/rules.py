@@ -12,8 +12,9 @@ from functools import cached_property
 
 from knockctl.automaton.alphabet import UNINTERPRETED, Atom, Network, within
 from knockctl.automaton.verdict import Verdict
-from knockctl_panos.document import Document
-from knockctl_panos.rows import SILENT
+from knockctl_panos.config.document import Document
+from knockctl_panos.config.rows import SILENT
+from knockctl_panos.config.syntax import Node, Tree
 from knockctl_panos.semantics.formula import (
     All,
     Formula,
@@ -27,7 +28,6 @@ from knockctl_panos.semantics.formula import (
 )
 from knockctl_panos.semantics.logs import Effect, Log, effects
 from knockctl_panos.semantics.objects import Objects
-from knockctl_panos.xmltext import Node, Tree
 
 ANY = ("any",)
 _ZONE = "zone {}"

@@ -14,7 +14,7 @@ from typing import Literal
 
 from knockctl.automaton.alphabet import UNINTERPRETED, Atom, Ranges, flow
 from knockctl.automaton.verdict import Verdict
-from knockctl_routeros.config import Row
+from knockctl_routeros.config.records import Row
 
 Family = Literal[4, 6]
 Table = Literal["filter", "raw"]

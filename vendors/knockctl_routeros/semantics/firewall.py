@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from knockctl.automaton.alphabet import UNINTERPRETED, Atom, Ranges
-from knockctl_routeros.config import Row
+from knockctl_routeros.config.records import Row
 from knockctl_routeros.semantics.conditions import (
     SIDES,
     Add,

@@ -13,7 +13,7 @@ from socket import AF_INET, inet_pton
 
 from knockctl.automaton.alphabet import Atom, Ranges
 from knockctl.automaton.verdict import Verdict
-from knockctl_routeros.config import Row
+from knockctl_routeros.config.records import Row
 from knockctl_routeros.semantics.conditions import (
     FOREVER,
     STATIC,

@@ -1,0 +1,1 @@
+"""From policies to what a firewall is to run, and where it can't do what they say."""
