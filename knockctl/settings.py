@@ -15,9 +15,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from knockctl.contract import Timeouts
 from knockctl.errors import SettingsError, Where
 from knockctl.policy.secrets import SecretResolver
-from knockctl.vendor import Timeouts
 from knockctl.yamlfile import nearest
 
 PREFIX = "KNOCKCTL_"
@@ -34,7 +34,7 @@ class SecretSettings(BaseModel):
 
 
 class TimeoutSettings(BaseModel):
-    """Seconds; see ``knockctl.vendor.Timeouts``."""
+    """Seconds; see ``knockctl.contract.Timeouts``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

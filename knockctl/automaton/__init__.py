@@ -1,21 +1,18 @@
-"""What a policy means and what a device does, as machines that are executed and compared.
+"""What a policy means and what a device does: the ground that every comparison stands on.
 
-==============  ==================================================================
-module          subject
-==============  ==================================================================
-``reference``   the reference automaton: what a policy means, the oracle
-``wire``        a packet as a device sees it; which packets are the policies'
-``model``       the contract of a device's machine, and machines at work
-``alphabet``    the questions put to packets; ``cells``, ``regions``: their answers
-``symbolic``    the automaton's times as questions
-``zones``       which ages of clocks are possible together
-``letters``     one packet of each kind
-``explore``     every state both sides can be in; ``nodes``: what such a state is;
-                ``concrete``: paths with times
-``verify``      proofs and counterexamples; ``gaps``: all of them
-``simulate``    traces played; ``traces``: traces read
-``graph``       a policy as nodes and edges; ``kinds``: the packets it tells apart;
-                ``drawing``: as a picture; ``layout``, ``measure``: where its parts stand
-``lint``        scanners, honest clients and forgers, played
-==============  ==================================================================
+===============  =================================================================
+module           subject
+===============  =================================================================
+``reference``    the reference automaton: what a policy means, the oracle
+``packet``       a packet as a device sees it; which packets are the policies'
+``events``       what a packet is to the reference automaton
+``verdict``      what becomes of a packet
+``questions``    the questions put to packets; ``conditions``: questions, joined
+``machine``      the contract of a device's machine, and machines at work
+``chains``       what a machine does as chains of rules
+``cells``        which answers to questions go together; ``regions``: whole sets of packets
+``boxes``        sets of packets as products of ranges; ``passages``, ``live``, ``sweep``: the
+                 one walk of all packets through all rules
+``relaxations``  what an automaton is allowed to do besides, where a device can't do less
+===============  =================================================================
 """

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from knockctl.automaton.alphabet import UNINTERPRETED, Atom, passes
 from knockctl.automaton.conditions import Condition, Every, Is, Open, Some
+from knockctl.automaton.questions import UNINTERPRETED, Atom, passes
 from knockctl.automaton.regions import Space
 
 Masks = Mapping[str, int]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from knockctl.automaton.alphabet import ADDRESSES, HIGHEST, Ranges, Text, passes
-from knockctl.automaton.wire import LOOPBACK
+from knockctl.automaton.packet import LOOPBACK
+from knockctl.automaton.questions import ADDRESSES, HIGHEST, Ranges, Text, passes
 
 FLOWS = ("fresh", "unanswered", "known", "related", "invalid", "untracked")
 DESTINATION_TYPES = ("LOCAL", "BROADCAST", "MULTICAST", "UNICAST")

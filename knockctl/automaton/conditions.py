@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from knockctl.automaton.alphabet import Atom
+from knockctl.automaton.questions import Atom
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from knockctl.automaton.packet import FLAGS, LOOPBACK, Scope, WirePacket
 from knockctl.automaton.reference import Packet
-from knockctl.automaton.wire import FLAGS, LOOPBACK, Scope, WirePacket
 
 
 def event_of(packet: WirePacket, scope: Scope) -> Packet | None:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from knockctl.automaton.alphabet import HIGHEST, Ask, Atom
 from knockctl.automaton.cells import Cells, TooManyCells, cells_of, union
-from knockctl.automaton.wire import WirePacket
+from knockctl.automaton.packet import WirePacket
+from knockctl.automaton.questions import HIGHEST, Ask, Atom
 
 EXAMPLES = {
     4: ("203.0.113.7", "192.0.2.77", "198.51.100.77", "10.77.0.7"),

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from knockctl import __version__
-from knockctl.cli import changes, client, lab, looking, policy, proving
+from knockctl.cli import change, inspect, knock, lab, policy, verify
 
 # typer shows errors of usage itself, but exports their common class under no name.
 _WrongUsage: type[typer.BadParameter] = next(
@@ -28,7 +28,7 @@ app = typer.Typer(
 )
 app.add_typer(policy.app, name="policy")
 app.add_typer(lab.app, name="lab")
-for module in (looking, proving, changes, client):
+for module in (inspect, verify, change, knock):
     module.register(app)
 
 

@@ -26,10 +26,10 @@ def check(
     """Validate policies and say what is unwise about them."""
     from dataclasses import asdict
 
-    from knockctl.automaton.lint import lint, odds
     from knockctl.cli import output
     from knockctl.cli.session import Session
-    from knockctl.policy.report import check as check_policies
+    from knockctl.lint import lint, odds
+    from knockctl.lint.check import check as check_policies
 
     session = Session(context.obj)
     chosen = paths or [session.settings.inventory / "policies"]
@@ -80,7 +80,7 @@ def show(
     """Show what a policy means, defaults and references filled in."""
     from knockctl.cli import output
     from knockctl.cli.session import Session
-    from knockctl.policy.report import show as describe
+    from knockctl.policy.show import show as describe
 
     session = Session(context.obj)
     data = describe(_policy(session, name), reveal=reveal)
@@ -137,11 +137,11 @@ def graph(
     """Draw a policy's automaton, as Mermaid text or SVG."""
     from dataclasses import asdict
 
-    from knockctl.automaton.drawing import mermaid, svg
-    from knockctl.automaton.graph import graph as automaton
     from knockctl.cli import output
     from knockctl.cli.session import Session
     from knockctl.errors import UsageError
+    from knockctl.graph.drawing import mermaid, svg
+    from knockctl.graph.graph import graph as automaton
 
     session = Session(context.obj)
     form = form or ("svg" if file and file.suffix == ".svg" else "mermaid")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from knockctl.cli import output
 
 if TYPE_CHECKING:
-    from knockctl.transaction.job import Outcome
+    from knockctl.change.job import Outcome
 
 
 class Progress:

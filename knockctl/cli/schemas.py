@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from knockctl.change.diff import Difference
+from knockctl.change.job import Outcome
+from knockctl.change.proof import Proof
 from knockctl.cli.output import SCHEMA
 from knockctl.journal.record import ChangeRecord
-from knockctl.transaction.compare import Difference
-from knockctl.transaction.job import Outcome
-from knockctl.transaction.proof import Proof
 
 _LISTS: dict[str, tuple[str, type[BaseModel] | None]] = {
     "outcomes": ("devices", Outcome),

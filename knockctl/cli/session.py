@@ -22,9 +22,9 @@ from knockctl.settings import Settings, state_folder
 from knockctl.settings import load as load_settings
 
 if TYPE_CHECKING:
+    from knockctl.change.context import Services
     from knockctl.cli.app import Flags
     from knockctl.journal.journal import Journal
-    from knockctl.transaction.frame import Services
 
 _CODE = re.compile(r"[a-z][a-z0-9-]*(?::[0-9a-f]{8})?")
 
@@ -89,8 +89,8 @@ class Session:
 
     def check_placement(self, device: Device) -> None:
         """Raise where a device's placement is wrong; a vendor that is not there is told later."""
-        from knockctl.transaction.intent import place
-        from knockctl.vendor import served, vendor_for
+        from knockctl.change.plan import place
+        from knockctl.contract import served, vendor_for
 
         if served(device.platform):
             place(vendor_for(device.platform), device, self.policies)
@@ -129,8 +129,8 @@ class Session:
     @contextlib.contextmanager
     def services(self, observer: Any = None) -> Iterator[Services]:
         """Return what transactions need from outside."""
-        from knockctl.transaction.frame import Services
-        from knockctl.transaction.steps import nobody
+        from knockctl.change.context import Services
+        from knockctl.change.steps import nobody
 
         self.reach_devices()
         resolver = self.settings.resolver()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from knockctl.vendor import Credentials, Target, Timeouts
+from knockctl.contract import Credentials, Target, Timeouts
 
 Resolve = Callable[[str, Path], str]
 """From a secret reference and the folder that relative paths mean, to the secret."""

@@ -12,7 +12,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from knockctl.change.plan import place
 from knockctl.client.send import DELAY
+from knockctl.contract import Address, Rendered, vendor_for
 from knockctl.errors import KnockctlError
 from knockctl.inventory.load import load
 from knockctl.lab import lab
@@ -20,8 +22,6 @@ from knockctl.lab.namespaces import exists
 from knockctl.lab.plan import PLACES, WAN, client4
 from knockctl.policy.loader import load_all, resolve
 from knockctl.policy.resolved import ResolvedPolicy
-from knockctl.transaction.intent import place
-from knockctl.vendor import Address, Rendered, vendor_for
 
 INVENTORY = Path("inventories/lab")
 AnyRendered = Rendered[Any]

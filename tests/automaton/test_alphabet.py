@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knockctl.automaton.alphabet import Atom, Text, flag_word, within
 from knockctl.automaton.cells import TooManyCells
+from knockctl.automaton.packet import WirePacket
+from knockctl.automaton.questions import Atom, Text, flag_word, within
 from knockctl.automaton.regions import Space, divide
-from knockctl.automaton.wire import WirePacket
 
 LIKES = WirePacket(ip_address("203.0.113.7"), ip_address("192.0.2.1"), "tcp", port=9999)
 SAMPLES = {"protocol": ("tcp", "udp", "icmp"), "interface": ("eth0",), "flags": (), "flow": ()}

@@ -5,19 +5,19 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from knockctl.automaton.alphabet import Atom, flow, ports, protocol, within
 from knockctl.automaton.chains import Anything, Call, ChainRule, Leave, Ours, Program, Section, Stop
 from knockctl.automaton.conditions import Every, Is, Open, Some, negated
-from knockctl.automaton.exposures import find
-from knockctl.automaton.findings import Kind
-from knockctl.automaton.letters import Claim
+from knockctl.automaton.packet import LOOPBACK, Scope
+from knockctl.automaton.questions import Atom, flow, ports, protocol, within
 from knockctl.automaton.reference import Site
 from knockctl.automaton.relaxations import Relaxations
-from knockctl.automaton.roles import Segment, postures, roles, stake
 from knockctl.automaton.verdict import Verdict
-from knockctl.automaton.wire import LOOPBACK, Scope
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy, ResolvedTrap
 from knockctl.ports import Span
+from knockctl.verify.exposures import find
+from knockctl.verify.findings import Kind
+from knockctl.verify.packets import Claim
+from knockctl.verify.roles import Segment, postures, roles, stake
 
 SOMEBODY = ip_address("203.0.113.7")
 SSH = ResolvedPolicy(

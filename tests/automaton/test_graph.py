@@ -6,8 +6,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from knockctl.automaton.drawing import mermaid, svg
-from knockctl.automaton.graph import graph
+from knockctl.graph.drawing import mermaid, svg
+from knockctl.graph.graph import graph
 from knockctl.policy.loader import load_all, resolve
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy, ResolvedTrap
 from knockctl.ports import Span

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from knockctl.automaton.lint import lint, scans
-from knockctl.automaton.lint.sweep import opening
 from knockctl.automaton.reference import Automaton, Packet, Site
+from knockctl.lint import lint, scans
+from knockctl.lint.sweep import opening
 from knockctl.policy import wellformed
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy, ResolvedTrap
 from knockctl.ports import Span

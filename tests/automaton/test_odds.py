@@ -9,10 +9,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from knockctl.automaton.lint import lint, odds
-from knockctl.automaton.lint.odds import guess
-from knockctl.automaton.lint.shuffled import lucky_orders
 from knockctl.automaton.reference import Automaton, Packet, Site, State, judge
+from knockctl.lint import lint, odds
+from knockctl.lint.odds import guess
+from knockctl.lint.random_scans import lucky_orders
 from knockctl.policy import wellformed
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy, ResolvedTrap
 from knockctl.ports import Span

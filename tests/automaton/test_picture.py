@@ -8,8 +8,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from knockctl.automaton.drawing import svg
-from knockctl.automaton.graph import graph
+from knockctl.graph.drawing import svg
+from knockctl.graph.graph import graph
 from knockctl.policy.loader import load_all, resolve
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy, ResolvedTrap
 from knockctl.ports import Span

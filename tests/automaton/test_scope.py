@@ -4,12 +4,12 @@ from ipaddress import ip_address
 
 import pytest
 
-from knockctl.automaton.alphabet import Of
-from knockctl.automaton.letters import perceive
+from knockctl.automaton.packet import Scope, WirePacket
+from knockctl.automaton.questions import Of
 from knockctl.automaton.reference import Site
-from knockctl.automaton.wire import Scope, WirePacket
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
+from knockctl.verify.packets import perceive
 
 FOUR, SIX = ip_address("198.51.100.4"), ip_address("2001:db8::4")
 SITE = Site(

@@ -6,13 +6,13 @@ from ipaddress import ip_address
 import dpkt
 import pytest
 
+from knockctl.automaton.packet import Scope, WirePacket
 from knockctl.automaton.reference import Site
-from knockctl.automaton.simulate import play
-from knockctl.automaton.traces import Flows, parse_words, read_file
-from knockctl.automaton.wire import Scope, WirePacket
 from knockctl.errors import UsageError
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
+from knockctl.simulate.play import play
+from knockctl.simulate.traces import Flows, parse_words, read_file
 from knockctl_iptables.placement import LinuxPlacement
 from knockctl_iptables.render.render import render
 from knockctl_iptables.semantics import LinuxModel, ours

@@ -8,7 +8,6 @@ from ipaddress import ip_address
 
 import pytest
 
-from knockctl.automaton.alphabet import Atom, flow, ports, protocol
 from knockctl.automaton.boxes import HERE, MARK, UNMET, TooTangled
 from knockctl.automaton.chains import (
     Alter,
@@ -31,10 +30,11 @@ from knockctl.automaton.conditions import (
     negated,
     some,
 )
+from knockctl.automaton.packet import WirePacket
+from knockctl.automaton.questions import Atom, flow, ports, protocol
 from knockctl.automaton.regions import Region, Space
 from knockctl.automaton.sweep import Sweep
 from knockctl.automaton.verdict import Verdict
-from knockctl.automaton.wire import WirePacket
 from tests.fixtures.chained import Walk
 
 PLAIN = WirePacket(ip_address("203.0.113.7"), ip_address("192.0.2.1"), "tcp", 22)

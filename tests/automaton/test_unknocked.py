@@ -2,9 +2,9 @@
 
 import pytest
 
-from knockctl.automaton import verify
-from knockctl.automaton.gaps import unknocked
-from knockctl.automaton.verify import Status, opens
+from knockctl.verify import prove
+from knockctl.verify.gaps import unknocked
+from knockctl.verify.prove import Status, opens
 from tests.fixtures.iptables_judged import REVOKING, SSH, claim_of, running, saved, text_of
 
 LIST = "--name door --mask 255.255.255.255 --rsource"
@@ -27,7 +27,7 @@ def last_rules(findings):
 
 def test_where_only_a_reset_is_lost_nobody_gets_in_without_the_knock():
     found, claim = ways("-p udp -m udp --dport 53 -j ACCEPT")
-    assert verify.prove(claim, opens).status is Status.COUNTEREXAMPLE
+    assert prove.prove(claim, opens).status is Status.COUNTEREXAMPLE
     assert (found.result.status, found.result.findings) == (Status.PROVED, [])
     packets = [row.packet for row in found.knocked[0].trace]
     assert [p for p in packets if p.startswith("tcp")] == [

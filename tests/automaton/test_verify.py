@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knockctl.automaton import verify
-from knockctl.automaton.explore import Explorer
-from knockctl.automaton.gaps import gaps
-from knockctl.automaton.letters import Claim, senders
-from knockctl.automaton.model import Machine
+from knockctl.automaton.machine import Machine
+from knockctl.automaton.packet import Scope, WirePacket
 from knockctl.automaton.reference import Automaton, Site
-from knockctl.automaton.verify import Status, decide, equal, prove
-from knockctl.automaton.wire import Scope, WirePacket
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
+from knockctl.verify import prove as verify
+from knockctl.verify.explore import Explorer
+from knockctl.verify.gaps import gaps
+from knockctl.verify.packets import Claim, senders
+from knockctl.verify.prove import Status, decide, equal, prove
 from knockctl_iptables.config.parse import parse_text
 from knockctl_iptables.config.records import LinuxConfig, Rule
 from knockctl_iptables.placement import LinuxPlacement

@@ -5,7 +5,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knockctl.automaton.zones import Zone
+from knockctl.verify.zones import Zone
 
 GRID = [n / 2 for n in range(13)]
 STEPS = st.lists(

@@ -7,8 +7,8 @@ from functools import cache
 
 import pytest
 
+from knockctl.contract import Credentials, Target, vendor_for
 from knockctl.policy.loader import load_all, resolve
-from knockctl.vendor import Credentials, Target, vendor_for
 from knockctl_ios.config.syntax import read
 from knockctl_ios.driver.driver import IosDriver
 from knockctl_ios.placement import IosPlacement

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from knockctl.automaton.exposures import find
+from knockctl.verify.exposures import find
 from knockctl_ios.config import syntax
 from knockctl_ios.plan.modeller import IosModeller
 from knockctl_ios.semantics import Document, IosModel

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from knockctl.automaton.exposures import find
+from knockctl.verify.exposures import find
 from knockctl_iptables.semantics import LinuxModel
 from tests.bench.conftest import least
 from tests.fixtures.iptables_judged import claim_of, running, saved, text_of

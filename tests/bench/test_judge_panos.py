@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from knockctl.automaton import exposures
+from knockctl.verify import exposures
 from knockctl_panos import VENDOR
 from knockctl_panos.render.render import render
 from tests.bench.conftest import least

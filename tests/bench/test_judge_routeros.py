@@ -2,7 +2,7 @@
 
 import pytest
 
-from knockctl.automaton import exposures
+from knockctl.verify import exposures
 from knockctl_routeros import VENDOR
 from knockctl_routeros.config.export import parse_export
 from knockctl_routeros.config.parse import by_menu, read

@@ -5,9 +5,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from knockctl.contract import Credentials, Target
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
-from knockctl.vendor import Credentials, Target
 from knockctl_panos.config.document import Document
 from knockctl_panos.config.syntax import Branch
 from knockctl_panos.driver.driver import PanosDriver

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from knockctl.vendor import Credentials, Target
+from knockctl.contract import Credentials, Target
 from knockctl_routeros.config.parse import read_tables
 from knockctl_routeros.config.records import MENUS, RouterConfig
 from knockctl_routeros.config.table import Table

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from knockctl.transaction.job import Result
+from knockctl.change.job import Result
 from knockctl_iptables.driver import connection as session
 from tests.bench.conftest import interleaved, timed
 from tests.fixtures.crew import Operator, write_inventory

@@ -6,18 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from knockctl.automaton import verify
-from knockctl.automaton.explore import Explorer
-from knockctl.automaton.letters import Claim, senders
+from knockctl.automaton.packet import Scope
 from knockctl.automaton.reference import Site
-from knockctl.automaton.verify import Status, equal, prove
-from knockctl.automaton.wire import Scope
+from knockctl.change.proof import prove_rendered
+from knockctl.contract import vendor_for
 from knockctl.inventory.load import load
 from knockctl.policy.loader import load_all, resolve
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
-from knockctl.transaction.proof import prove_rendered
-from knockctl.vendor import vendor_for
+from knockctl.verify import prove as verify
+from knockctl.verify.explore import Explorer
+from knockctl.verify.packets import Claim, senders
+from knockctl.verify.prove import Status, equal, prove
 from knockctl_iptables.config.parse import parse_text
 from knockctl_iptables.placement import LinuxPlacement
 from knockctl_iptables.render.render import render

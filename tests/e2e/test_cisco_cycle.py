@@ -9,11 +9,11 @@ from ipaddress import ip_address
 
 import pytest
 
+from knockctl.contract import Timeouts, vendor_for
 from knockctl.inventory.load import load
 from knockctl.lab.plan import KNOWN_HOSTS, PLACES
 from knockctl.policy.loader import load_all, resolve
 from knockctl.settings import Settings
-from knockctl.vendor import Timeouts, vendor_for
 from knockctl_ios.placement import IosPlacement
 from knockctl_ios.render.render import render
 from knockctl_ios.twin.lab import OUTSIDE

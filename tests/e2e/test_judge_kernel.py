@@ -10,9 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from knockctl.automaton.model import Machine
+from knockctl.automaton.machine import Machine
+from knockctl.automaton.packet import FLAGS, WirePacket
 from knockctl.automaton.verdict import Verdict
-from knockctl.automaton.wire import FLAGS, WirePacket
 from knockctl_iptables.semantics import LinuxModel, read_native, saved
 from tests.fixtures.chained import Walk
 from tests.fixtures.gate import MARKER, Gate

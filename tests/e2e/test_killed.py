@@ -9,9 +9,9 @@ from dataclasses import asdict
 
 import pytest
 
+from knockctl.change.job import Result
+from knockctl.change.steps import Step
 from knockctl.journal.record import new_change_id
-from knockctl.transaction.job import Result
-from knockctl.transaction.steps import Step
 from tests.fixtures.crew import DYING, QUICK, Operator, wait_until, write_inventory
 from tests.fixtures.lab import ROOT
 

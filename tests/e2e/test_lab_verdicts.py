@@ -8,8 +8,8 @@ from ipaddress import ip_address
 import pytest
 
 from knockctl.automaton.reference import Automaton, Packet, Site, Verdict
+from knockctl.change.job import Result
 from knockctl.policy.loader import load_all, resolve
-from knockctl.transaction.job import Result
 from tests.fixtures import visitor
 from tests.fixtures.crew import SSH_BOX, Operator, write_inventory
 from tests.fixtures.lab import KNOCKCTL

@@ -10,11 +10,11 @@ from ipaddress import ip_address
 import pytest
 
 from knockctl.automaton.reference import Automaton, Packet, Site, Verdict
+from knockctl.contract import Timeouts, vendor_for
 from knockctl.inventory.load import load
 from knockctl.lab.plan import CA, PASSWORDS, PLACES
 from knockctl.policy.loader import load_all, resolve
 from knockctl.settings import Settings
-from knockctl.vendor import Timeouts, vendor_for
 from knockctl_panos.placement import PanosPlacement
 from knockctl_panos.render.render import render
 from tests.e2e.test_lab_verdicts import EVERYTHING, RESETTING, SCENES, visits

@@ -24,7 +24,7 @@ OTHERS = {4: "198.51.100.101", 6: "2001:db8:51::101"}
 
 ACCESS = """
 import ipaddress, json, sys
-from knockctl.vendor import Credentials, Target
+from knockctl.contract import Credentials, Target
 from knockctl_routeros.driver.driver import RouterDriver
 host, password, ca = sys.argv[1:]
 login = Credentials(username="admin", password=password, ca_file=ca)

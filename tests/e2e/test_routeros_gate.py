@@ -9,7 +9,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from knockctl.automaton.wire import WirePacket
+from knockctl.automaton.packet import WirePacket
 from knockctl_routeros.config.export import parse_export
 from tests.fixtures.gate import Gate
 from tests.fixtures.routeros_duel import load

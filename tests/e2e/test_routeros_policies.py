@@ -12,8 +12,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from knockctl.automaton.letters import Claim
-from knockctl.automaton.wire import Scope
+from knockctl.automaton.packet import Scope
+from knockctl.verify.packets import Claim
 from knockctl_routeros import VENDOR
 from knockctl_routeros.placement import RouterPlacement
 from tests.fixtures.duel import Tally, random_policies, sources

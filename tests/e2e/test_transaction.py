@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
+from knockctl.change.job import Result
 from knockctl.journal.journal import Journal
 from knockctl.policy.seal import Sealer
-from knockctl.transaction.job import Result
 from tests.fixtures.crew import SSH_BOX, Operator, wait_until, write_inventory
 
 pytestmark = pytest.mark.lab

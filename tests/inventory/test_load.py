@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from knockctl.contract import Timeouts
 from knockctl.errors import ConfigurationError, InventoryError, SecretError, UsageError
 from knockctl.inventory.init import init
 from knockctl.inventory.load import check_policies, load, select
 from knockctl.policy.loader import load_all
 from knockctl.policy.secrets import SecretResolver
-from knockctl.vendor import Timeouts
 from tests.fixtures.lab import INVENTORY, ROOT
 
 HOSTS = """\

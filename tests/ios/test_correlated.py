@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from knockctl.automaton.verify import Status, prove
 from knockctl.errors import PolicyError
 from knockctl.policy.resolved import Generation, Knock
+from knockctl.verify.prove import Status, prove
 from knockctl_ios.config.parse import parse_text
 from tests.fixtures.ios_duel import Scripted
 from tests.fixtures.ios_policies import METHODS, P, claim, corner

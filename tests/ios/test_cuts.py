@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from knockctl.transaction.job import Result
+from knockctl.change.job import Result
 from knockctl_ios.twin.device.configure import read
 from tests.fixtures.ios_crew import ADDRESS, ENTRIES, OBJECTS, OPERATORS, small
 from tests.fixtures.ios_local import LocalOperator

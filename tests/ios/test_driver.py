@@ -8,6 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from knockctl.change.job import Result
+from knockctl.change.steps import Step
+from knockctl.contract import Timeouts
 from knockctl.errors import (
     CommandRefused,
     Conflict,
@@ -15,9 +18,6 @@ from knockctl.errors import (
     GuardError,
     Unsupported,
 )
-from knockctl.transaction.job import Result
-from knockctl.transaction.steps import Step
-from knockctl.vendor import Timeouts
 from knockctl_ios.plan.plan import plan
 from knockctl_ios.twin.device import User
 from tests.fixtures.ios_crew import ADDRESS, ENTRIES, OBJECTS, OUTSIDE, small

@@ -6,8 +6,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from knockctl.automaton.model import Machine
-from knockctl.automaton.wire import WirePacket
+from knockctl.automaton.machine import Machine
+from knockctl.automaton.packet import WirePacket
 from knockctl.policy.resolved import Generation, Knock
 from knockctl_ios.plan.modeller import IosModeller
 from knockctl_ios.semantics.logs import TIME, Format, Kind, Message

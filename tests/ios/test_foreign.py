@@ -2,7 +2,7 @@
 
 import pytest
 
-from knockctl.transaction.job import Result
+from knockctl.change.job import Result
 from tests.fixtures.ios_crew import ADDRESS, ENTRIES, OPERATORS, OUTSIDE, IosOperator, small
 from tests.fixtures.ios_foreign import LINES, foreign, others
 from tests.fixtures.ios_local import LocalOperator

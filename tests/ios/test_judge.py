@@ -6,10 +6,10 @@ from ipaddress import ip_network
 
 import pytest
 
-from knockctl.automaton import exposures
-from knockctl.automaton.exposures import Kind
 from knockctl.policy.resolved import Generation, Knock
 from knockctl.ports import Span
+from knockctl.verify import exposures
+from knockctl.verify.exposures import Kind
 from knockctl_ios import semantics
 from knockctl_ios.plan.modeller import IosModeller
 from knockctl_ios.semantics.warnings import remarks

@@ -5,14 +5,14 @@ import base64
 import asyncssh
 import pytest
 
+from knockctl.change.job import Result
+from knockctl.contract import HeldByOperator
 from knockctl.errors import (
     AuthenticationFailed,
     HostKeyMismatch,
     PrivilegeError,
     Unreachable,
 )
-from knockctl.transaction.job import Result
-from knockctl.vendor import HeldByOperator
 from knockctl_ios.twin.device import User
 from tests.fixtures.ios_crew import OUTSIDE, small
 from tests.fixtures.ios_site import UNCHECKED

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from knockctl.automaton.model import ConcreteClocks, Machine
-from knockctl.automaton.wire import WirePacket
-from knockctl.vendor import Modeller
+from knockctl.automaton.machine import ConcreteClocks, Machine
+from knockctl.automaton.packet import WirePacket
+from knockctl.contract import Modeller
 from knockctl_ios.config.records import IosConfig
 from knockctl_ios.placement import IosPlacement
 from knockctl_ios.plan.modeller import IosModeller

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from knockctl.automaton.wire import FLAGS, WirePacket
+from knockctl.automaton.packet import FLAGS, WirePacket
 from knockctl.lab.plane.frames import Seen
 from knockctl.lab.plane.local import Local
 from knockctl_ios.twin.device import Clock, Shell, Switches

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from knockctl.automaton.verify import Status, prove
 from knockctl.policy.loader import load_all, resolve
 from knockctl.policy.resolved import Generation, Knock
 from knockctl.ports import Span
+from knockctl.verify.prove import Status, prove
 from tests.fixtures.ios_policies import (
     INSIDE,
     METHODS,

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from knockctl.contract import Reading
 from knockctl.errors import PolicyError
 from knockctl.policy.loader import load_all, resolve
 from knockctl.policy.resolved import Generation, Knock, ResolvedTrap
 from knockctl.ports import Span
-from knockctl.vendor import Reading
 from knockctl_ios.config.generations import adopt
 from knockctl_ios.config.parse import parse_text
 from knockctl_ios.config.records import own

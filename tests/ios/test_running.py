@@ -5,14 +5,14 @@ from ipaddress import ip_address
 
 import pytest
 
-from knockctl.automaton import verify
-from knockctl.automaton.letters import Claim
-from knockctl.automaton.model import ConcreteClocks
+from knockctl.automaton.machine import ConcreteClocks
+from knockctl.automaton.packet import WirePacket
 from knockctl.automaton.reference import Site
-from knockctl.automaton.verify import Status, prove
-from knockctl.automaton.wire import WirePacket
 from knockctl.policy.resolved import Generation, Knock
 from knockctl.ports import Span
+from knockctl.verify import prove as verify
+from knockctl.verify.packets import Claim
+from knockctl.verify.prove import Status, prove
 from knockctl_ios.config import syntax
 from knockctl_ios.config.parse import parse_text
 from knockctl_ios.driver.reader import judging

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from knockctl.automaton.model import Machine
-from knockctl.automaton.wire import WirePacket
+from knockctl.automaton.machine import Machine
+from knockctl.automaton.packet import WirePacket
 from knockctl_ios.config import syntax
 from knockctl_ios.semantics import Document, IosModel, Switches
 from tests.fixtures.ios_defects import defects, straight

@@ -1,19 +1,19 @@
-"""The model of an IOS router: what `knockctl.automaton.model` asks of it, and proofs."""
+"""The model of an IOS router: what `knockctl.automaton.machine` asks of it, and proofs."""
 
 from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
 
-from knockctl.automaton import verify
-from knockctl.automaton.explore import Explorer
-from knockctl.automaton.letters import Claim, senders
-from knockctl.automaton.model import ConcreteClocks, Machine
+from knockctl.automaton.machine import ConcreteClocks, Machine
+from knockctl.automaton.packet import Scope
 from knockctl.automaton.reference import Site
-from knockctl.automaton.verify import Status, opens, prove
-from knockctl.automaton.wire import Scope
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
+from knockctl.verify import prove as verify
+from knockctl.verify.explore import Explorer
+from knockctl.verify.packets import Claim, senders
+from knockctl.verify.prove import Status, opens, prove
 from knockctl_ios import semantics
 from knockctl_ios.config import syntax
 from knockctl_ios.semantics.applets import Applet, compiled
@@ -26,7 +26,7 @@ ADD = "access-template"
 by_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
-# --- the contract of `knockctl.automaton.model` -------------------------------------------------
+# --- the contract of `knockctl.automaton.machine` -------------------------------------------------
 
 
 @by_case

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from knockctl.transaction.job import Result
+from knockctl.change.job import Result
 from knockctl_ios.driver.precheck import Question, questions
 from knockctl_ios.plan.plan import plan
 from tests.fixtures.ios_crew import ADDRESS, OPERATORS, OUTSIDE, small

@@ -5,11 +5,11 @@ from ipaddress import ip_address
 
 import pytest
 
-from knockctl.automaton.model import Machine, delayed
-from knockctl.automaton.verify import Status, equal, opens, prove
-from knockctl.automaton.wire import WirePacket
+from knockctl.automaton.machine import Machine, delayed
+from knockctl.automaton.packet import WirePacket
 from knockctl.policy.resolved import Generation, Knock, ResolvedTrap
 from knockctl.ports import Span
+from knockctl.verify.prove import Status, equal, opens, prove
 from knockctl_ios.compiler import IosCompiler
 from knockctl_ios.config import records as configs
 from knockctl_ios.config.generations import adopt

@@ -6,9 +6,9 @@ from ipaddress import ip_address
 
 import pytest
 
+from knockctl.change.job import Result
 from knockctl.policy.resolved import Generation, Knock, ResolvedTrap
 from knockctl.ports import Span
-from knockctl.transaction.job import Result
 from tests.fixtures.ios_crew import ADDRESS, OPERATORS, IosOperator
 from tests.fixtures.ios_policies import P, corner
 

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from knockctl.transaction.job import Result
-from knockctl.transaction.steps import Step
+from knockctl.change.job import Result
+from knockctl.change.steps import Step
 from knockctl_ios.config import syntax
 from knockctl_ios.driver.concurrent_changes import foreign, unsecret, who
 from knockctl_ios.plan.plan import plan

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knockctl.vendor import Reading
+from knockctl.contract import Reading
 from knockctl_iptables import VENDOR
 from knockctl_iptables.config.parse import Dump, LinuxReading, parse, parse_text
 from knockctl_iptables.config.records import FAMILIES, LinuxConfig, StageName, load

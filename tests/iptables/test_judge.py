@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from knockctl.automaton.findings import Kind
 from knockctl.errors import DeviceError
+from knockctl.verify.findings import Kind
 from knockctl_iptables import VENDOR
 from tests.fixtures.iptables_judged import (
     CAREFUL,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from knockctl.automaton.exposures import Kind, find
+from knockctl.verify.exposures import Kind, find
 from knockctl_iptables import semantics
 from knockctl_iptables.config.records import JUMP, Rule
 from knockctl_iptables.placement import LinuxPlacement

@@ -7,12 +7,12 @@ from itertools import islice, product
 
 import pytest
 
-from knockctl.automaton import verify
-from knockctl.automaton.exposures import Kind, find
-from knockctl.automaton.gaps import unknocked
-from knockctl.automaton.verify import Status
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy, ResolvedTrap
 from knockctl.ports import Span
+from knockctl.verify import prove
+from knockctl.verify.exposures import Kind, find
+from knockctl.verify.gaps import unknocked
+from knockctl.verify.prove import Status
 from knockctl_iptables import semantics
 from knockctl_iptables.placement import LinuxPlacement
 from knockctl_iptables.render.render import render
@@ -196,14 +196,14 @@ def against_exploration(seed, count):
         findings, claim = asked(made)
         exposed = [one for one in findings if one.kind in (Kind.EXPOSED, Kind.UNKNOWN)]
         certain = any(one.certain and one.kind is Kind.EXPOSED for one in exposed)
-        result = verify.prove(claim, verify.opens, budget=BUDGET)
+        result = prove.prove(claim, prove.opens, budget=BUDGET)
         ends[result.status] += 1
         if certain:
             guesses = any(word in made.text() for word in ("u32", "NFQUEUE", "--to-"))
             right = {Status.COUNTEREXAMPLE, *([Status.UNKNOWN] if guesses else [])}
             assert result.status in right, made.text(jump=True)
         elif result.status is Status.COUNTEREXAMPLE and not exposed:
-            strangers = unknocked(claim, verify.opens, budget=BUDGET).result
+            strangers = unknocked(claim, prove.opens, budget=BUDGET).result
             assert strangers.status is not Status.COUNTEREXAMPLE, made.text(jump=True)
     return ends
 

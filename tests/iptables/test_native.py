@@ -6,10 +6,10 @@ from ipaddress import ip_address
 
 import pytest
 
-from knockctl.automaton.alphabet import UNINTERPRETED
-from knockctl.automaton.model import Machine
+from knockctl.automaton.machine import Machine
+from knockctl.automaton.packet import FLAGS, WirePacket
+from knockctl.automaton.questions import UNINTERPRETED
 from knockctl.automaton.verdict import Verdict
-from knockctl.automaton.wire import FLAGS, WirePacket
 from knockctl_iptables import semantics
 from tests.fixtures.chained import Walk
 

@@ -5,9 +5,9 @@ from ipaddress import ip_network
 
 import pytest
 
+from knockctl.contract import Facts, Management
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy, ResolvedTrap
 from knockctl.ports import Span
-from knockctl.vendor import Facts, Management
 from knockctl_iptables.config.parse import LinuxReading, parse_text
 from knockctl_iptables.config.records import Rule, load
 from knockctl_iptables.placement import LinuxPlacement

@@ -4,9 +4,9 @@ from ipaddress import ip_address
 
 import pytest
 
-from knockctl.automaton.model import Machine
+from knockctl.automaton.machine import Machine
+from knockctl.automaton.packet import WirePacket
 from knockctl.automaton.verdict import Verdict
-from knockctl.automaton.wire import WirePacket
 from knockctl_iptables import semantics
 from tests.fixtures.conformance import cases
 from tests.fixtures.mutants import mutant

@@ -4,8 +4,8 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
+from knockctl.change.job import Result
 from knockctl.errors import GuardError
-from knockctl.transaction.job import Result
 from knockctl_panos.twin.device.sessions import Session
 from tests.fixtures.panos_crew import ADDRESS, OTHER, SSH, WEB, policy
 from tests.panos.conftest import START

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knockctl.automaton.model import Machine, delayed
+from knockctl.automaton.machine import Machine, delayed
+from knockctl.automaton.packet import WirePacket
 from knockctl.automaton.verdict import Verdict
-from knockctl.automaton.wire import WirePacket
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span, holds
 from tests.fixtures.panos_naive import Naive

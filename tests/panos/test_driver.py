@@ -6,6 +6,9 @@ from functools import partial
 
 import pytest
 
+from knockctl.change.job import Result
+from knockctl.change.steps import Step
+from knockctl.contract import HeldByOperator, Talkative, Timeouts
 from knockctl.errors import (
     AuthenticationFailed,
     DeviceError,
@@ -14,9 +17,6 @@ from knockctl.errors import (
     Unreachable,
     Unsupported,
 )
-from knockctl.transaction.job import Result
-from knockctl.transaction.steps import Step
-from knockctl.vendor import HeldByOperator, Talkative, Timeouts
 from knockctl_panos.twin.device.switches import Interface, Switches
 from tests.fixtures import twin_crew
 from tests.fixtures.certificates import make_certificate

@@ -2,8 +2,8 @@
 
 import pytest
 
-from knockctl.automaton import verify
-from knockctl.automaton.verify import Status
+from knockctl.verify import prove
+from knockctl.verify.prove import Status
 from tests.fixtures.panos_dice import dice
 from tests.fixtures.panos_foreign import invented, missed, surroundings
 from tests.fixtures.panos_judged import ONE
@@ -33,7 +33,7 @@ def explored(number):
     """What the quick question calls certain, exploration shows; what that shows, is found."""
     one = surroundings(dice(f"explored {number}"), ONE, most=4)
     ways = [f for f in one.findings if f.kind in ("exposed", "lockout-lost")]
-    result = verify.prove(one.claim, verify.opens)
+    result = prove.prove(one.claim, prove.opens)
     said = number, result, one.findings, one.text
     if any(way.certain for way in ways):
         assert result.status is Status.COUNTEREXAMPLE, said

@@ -3,8 +3,8 @@
 import re
 from dataclasses import replace
 
+from knockctl.contract.generations import PLACEHOLDERS
 from knockctl.policy.resolved import Generation, Knock
-from knockctl.vendor.generations import PLACEHOLDERS
 from knockctl_panos.config.generations import adopt
 from knockctl_panos.config.records import PanosConfig
 from tests.fixtures.panos_policies import corner

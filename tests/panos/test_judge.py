@@ -2,10 +2,10 @@
 
 import pytest
 
-from knockctl.automaton import exposures, verify
-from knockctl.automaton.findings import Kind
-from knockctl.automaton.verify import Status
 from knockctl.errors import GuardError
+from knockctl.verify import exposures, prove
+from knockctl.verify.findings import Kind
+from knockctl.verify.prove import Status
 from knockctl_panos import VENDOR
 from knockctl_panos.placement import PanosPlacement
 from knockctl_panos.render.render import render
@@ -513,7 +513,7 @@ def test_exploration_comes_to_the_same(words):
     model = running(text_of(rule), ONE, position="bottom").model
     claim = claim_of(model, ONE)
     ways = [o for o in exposures.find(claim, model.program(4)) if o.kind is Kind.EXPOSED]
-    result = verify.prove(claim, verify.opens)
+    result = prove.prove(claim, prove.opens)
     if not ways:
         assert result.status is Status.PROVED
     elif any(one.certain for one in ways):

@@ -5,8 +5,8 @@ from importlib import import_module
 import pytest
 
 import knockctl_panos
-from knockctl.automaton import exposures
 from knockctl.errors import GuardError
+from knockctl.verify import exposures
 from knockctl_panos import semantics
 from knockctl_panos.plan.modeller import PanosModeller
 from knockctl_panos.render.render import render

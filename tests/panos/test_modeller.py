@@ -4,14 +4,14 @@ from ipaddress import ip_address
 
 import pytest
 
-from knockctl.automaton.letters import Claim, senders
-from knockctl.automaton.model import ConcreteClocks
+from knockctl.automaton.machine import ConcreteClocks
+from knockctl.automaton.packet import WirePacket
 from knockctl.automaton.reference import Site
-from knockctl.automaton.verify import Status, opens, prove
-from knockctl.automaton.wire import WirePacket
+from knockctl.contract import Modeller
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
-from knockctl.vendor import Modeller
+from knockctl.verify.packets import Claim, senders
+from knockctl.verify.prove import Status, opens, prove
 from knockctl_panos.config.records import OWN, PROFILES, RULES, Entry, PanosConfig
 from knockctl_panos.placement import PanosPlacement
 from knockctl_panos.plan.modeller import PanosModeller, destinations_of

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
+from knockctl.change.job import Result
+from knockctl.change.steps import Step
 from knockctl.errors import GuardError, Unsupported
-from knockctl.transaction.job import Result
-from knockctl.transaction.steps import Step
 from knockctl_panos.config.document import Document
 from knockctl_panos.driver import jobs
 from tests.fixtures.panos_crew import OTHER, SSH

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from knockctl.transaction import waiting
-from knockctl.transaction.job import Result
-from knockctl.transaction.steps import Step
+from knockctl.change import waiting
+from knockctl.change.job import Result
+from knockctl.change.steps import Step
 from knockctl_panos.twin.device import Switches
 from tests.fixtures.panos_crew import OTHER, SSH, WEB
 from tests.fixtures.panos_site import deployed

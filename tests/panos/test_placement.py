@@ -5,9 +5,9 @@ import pathlib
 import pytest
 from pydantic import ValidationError
 
+from knockctl.change.plan import place
 from knockctl.errors import InventoryError
 from knockctl.inventory.device import Device
-from knockctl.transaction.intent import place
 from knockctl_panos import VENDOR
 from knockctl_panos.placement import After, PanosPlacement
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from knockctl.automaton.relaxations import Relaxations
-from knockctl.automaton.verify import Status, prove
 from knockctl.errors import PolicyError
 from knockctl.policy import wellformed
 from knockctl.policy.resolved import Generation, Knock
 from knockctl.ports import Span
+from knockctl.verify.prove import Status, prove
 from knockctl_panos.placement import PanosPlacement
 from knockctl_panos.render.times import LONGEST
 from tests.fixtures.panos_dice import TRAP, P, Q, dice

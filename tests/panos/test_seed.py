@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from knockctl.automaton.events import event_of
-from knockctl.automaton.gaps import oddity
-from knockctl.automaton.letters import Claim
-from knockctl.automaton.model import Machine
+from knockctl.automaton.machine import Machine
+from knockctl.automaton.packet import WirePacket
 from knockctl.automaton.reference import Automaton, Site
-from knockctl.automaton.verify import Status, closes, opens, prove
-from knockctl.automaton.wire import WirePacket
 from knockctl.policy.loader import load_all, resolve
+from knockctl.verify.gaps import oddity
+from knockctl.verify.packets import Claim
+from knockctl.verify.prove import Status, closes, opens, prove
 from knockctl_panos.config.document import Document
 from knockctl_panos.placement import PanosPlacement
 from knockctl_panos.plan.modeller import PanosModeller

@@ -1,19 +1,19 @@
-"""The model of a PAN-OS firewall: what `knockctl.automaton.model` asks of it, and proofs."""
+"""The model of a PAN-OS firewall: what `knockctl.automaton.machine` asks of it, and proofs."""
 
 from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
 
-from knockctl.automaton import verify
-from knockctl.automaton.explore import Explorer
-from knockctl.automaton.letters import Claim, senders
-from knockctl.automaton.model import ConcreteClocks, Machine
+from knockctl.automaton.machine import ConcreteClocks, Machine
+from knockctl.automaton.packet import Scope, WirePacket
 from knockctl.automaton.reference import Site
-from knockctl.automaton.verify import Status
-from knockctl.automaton.wire import Scope, WirePacket
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
+from knockctl.verify import prove as verify
+from knockctl.verify.explore import Explorer
+from knockctl.verify.packets import Claim, senders
+from knockctl.verify.prove import Status
 from knockctl_panos import semantics
 from tests.fixtures.panos_cases import cases, document_of
 
@@ -29,7 +29,7 @@ SCOPE = Scope((TARGET,), destination_type=None, only_listed=True)
 by_case = pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
 
 
-# --- the contract of `knockctl.automaton.model` -------------------------------------------------
+# --- the contract of `knockctl.automaton.machine` -------------------------------------------------
 
 
 @by_case

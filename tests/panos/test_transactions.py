@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from knockctl.transaction.job import Result
-from knockctl.transaction.steps import Step
+from knockctl.change.job import Result
+from knockctl.change.steps import Step
 from tests.fixtures.panos_crew import OTHER, QUICK, SSH, WEB, policy
 from tests.fixtures.panos_site import FOREIGN, deployed, meaning
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from knockctl.automaton.lint import lint
+from knockctl.lint import lint
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy, ResolvedTrap
 from knockctl.ports import Span
 

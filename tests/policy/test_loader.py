@@ -4,14 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knockctl.automaton.lint import lint
 from knockctl.errors import ConfigurationError, PolicyError, SecretError
+from knockctl.lint import lint
+from knockctl.lint.check import check
 from knockctl.policy import redaction
 from knockctl.policy.durations import format_duration, parse_duration
 from knockctl.policy.loader import check_together, load_all, load_policy, resolve, resolve_all
-from knockctl.policy.report import check, show
 from knockctl.policy.schema import policy_schema
 from knockctl.policy.secrets import SecretResolver
+from knockctl.policy.show import show
 from knockctl.ports import Span, common, merged, without
 from tests.fixtures.lab import INVENTORY, ROOT
 

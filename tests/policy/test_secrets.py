@@ -15,12 +15,12 @@ from keyring.backends.fail import Keyring as NoKeyring
 from keyring.errors import PasswordSetError
 
 from knockctl.errors import ConfigurationError, PolicyError, SecretError
+from knockctl.lint.arithmetic import lint
 from knockctl.policy import redaction, wellformed
-from knockctl.policy.lint import lint
 from knockctl.policy.loader import check_together, load_policy, parse_sequence, resolve
-from knockctl.policy.report import show
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.policy.secrets import SecretResolver
+from knockctl.policy.show import show
 from knockctl.ports import Span
 from knockctl.yamlfile import Where
 from tests.fixtures.lab import ROOT

@@ -4,10 +4,10 @@ from ipaddress import ip_address
 
 import pytest
 
+from knockctl.contract import Credentials, Target
 from knockctl.errors import GuardError
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
-from knockctl.vendor import Credentials, Target
 from knockctl_routeros.driver.driver import RouterDriver
 from knockctl_routeros.placement import RouterPlacement
 from knockctl_routeros.plan.plan import plan

@@ -7,6 +7,8 @@ from functools import partial
 
 import pytest
 
+from knockctl.change.job import Result
+from knockctl.contract import Timeouts
 from knockctl.errors import (
     AuthenticationFailed,
     HostKeyMismatch,
@@ -15,8 +17,6 @@ from knockctl.errors import (
 )
 from knockctl.policy import redaction
 from knockctl.policy.resolved import Generation, Knock
-from knockctl.transaction.job import Result
-from knockctl.vendor import Timeouts
 from tests.fixtures import twin_crew
 from tests.fixtures.certificates import make_certificate, server_context
 from tests.fixtures.routeros_crew import OTHER, SSH, policy

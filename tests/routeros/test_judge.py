@@ -5,8 +5,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from knockctl.automaton.findings import Kind
-from knockctl.transaction.case import Case
+from knockctl.change.case import Case
+from knockctl.verify.findings import Kind
 from knockctl_routeros import VENDOR
 from tests.fixtures.routeros_judged import (
     CAREFUL,

@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 import knockctl_routeros
-from knockctl.automaton import exposures
+from knockctl.verify import exposures
 from knockctl_routeros import semantics
 from knockctl_routeros.config.export import parse_export
 from knockctl_routeros.config.parse import by_menu, read

@@ -4,13 +4,14 @@ import random
 
 import pytest
 
-from knockctl.automaton import exposures, verify
 from knockctl.automaton.events import event_of
-from knockctl.automaton.exposures import Kind
-from knockctl.automaton.gaps import unknocked
 from knockctl.automaton.reference import initial, step
 from knockctl.automaton.verdict import Verdict
-from knockctl.automaton.verify import Status, prove
+from knockctl.verify import exposures
+from knockctl.verify import prove as verify
+from knockctl.verify.exposures import Kind
+from knockctl.verify.gaps import unknocked
+from knockctl.verify.prove import Status, prove
 from tests.fixtures.routeros_foreign import around, packet
 from tests.fixtures.seed import SEED
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from knockctl.transaction.job import Result
+from knockctl.change.job import Result
 from tests.fixtures.routeros_crew import (
     JOBS,
     OTHER,

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from knockctl.automaton.relaxations import Relaxations
-from knockctl.automaton.verify import Status, prove
+from knockctl.contract import Facts
 from knockctl.policy.loader import load_all, resolve
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy, ResolvedTrap
 from knockctl.ports import Span
-from knockctl.vendor import Facts
+from knockctl.verify.prove import Status, prove
 from knockctl_routeros import VENDOR
 from knockctl_routeros.config.records import JUMP, OWN
 from knockctl_routeros.placement import RouterPlacement

@@ -1,19 +1,19 @@
-"""The model of a RouterOS firewall: what `knockctl.automaton.model` asks of it, and proofs."""
+"""The model of a RouterOS firewall: what `knockctl.automaton.machine` asks of it, and proofs."""
 
 from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
 
-from knockctl.automaton import verify
-from knockctl.automaton.alphabet import UNINTERPRETED, Of
-from knockctl.automaton.letters import Claim, senders
-from knockctl.automaton.model import ConcreteClocks
+from knockctl.automaton.machine import ConcreteClocks
+from knockctl.automaton.packet import Scope, WirePacket
+from knockctl.automaton.questions import UNINTERPRETED, Of
 from knockctl.automaton.reference import Site
-from knockctl.automaton.verify import Status
-from knockctl.automaton.wire import Scope, WirePacket
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
+from knockctl.verify import prove
+from knockctl.verify.packets import Claim, senders
+from knockctl.verify.prove import Status
 from knockctl_routeros import semantics
 from tests.fixtures.routeros import cases, rows_of
 
@@ -27,7 +27,7 @@ ONE_KNOCK = ResolvedPolicy(
 by_case = pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
 
 
-# --- the contract of `knockctl.automaton.model` -------------------------------------------------
+# --- the contract of `knockctl.automaton.machine` -------------------------------------------------
 
 
 @by_case
@@ -227,7 +227,7 @@ def _proof(above="", time="30m", **options):
     claim = Claim(Site((ONE_KNOCK,)), Scope(), model, 4)
     (sender, *_) = senders(claim)
     letters = [one for one in sender.letters if one.packet.flow != "unanswered"]
-    return verify._explore(claim, letters, verify.equal, 10_000)
+    return prove._explore(claim, letters, prove.equal, 10_000)
 
 
 def test_rules_that_say_what_the_policy_says_are_proved():

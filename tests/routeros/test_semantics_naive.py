@@ -6,9 +6,9 @@ from ipaddress import ip_address, ip_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knockctl.automaton.alphabet import Of
-from knockctl.automaton.model import Machine
-from knockctl.automaton.wire import WirePacket
+from knockctl.automaton.machine import Machine
+from knockctl.automaton.packet import WirePacket
+from knockctl.automaton.questions import Of
 from knockctl_routeros.semantics import RouterModel, Ruleset
 from tests.fixtures.routeros import rows_of
 

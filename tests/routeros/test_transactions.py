@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from knockctl.transaction.job import Result
+from knockctl.change.job import Result
 from tests.fixtures.routeros_crew import (
     JOBS,
     OTHER,

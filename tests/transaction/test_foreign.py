@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from knockctl.automaton.alphabet import ports, protocol
 from knockctl.automaton.chains import ChainRule, Stop
 from knockctl.automaton.conditions import Every, Is
+from knockctl.automaton.questions import ports, protocol
 from knockctl.automaton.verdict import Verdict
+from knockctl.change.job import Result
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
-from knockctl.transaction.job import Result
 from tests.fixtures.held import DEAF, HeldOperator, Memory
 
 SSH = ResolvedPolicy(
@@ -108,7 +108,7 @@ def test_a_change_that_was_cut_off_is_finished_whatever_is_exposed_since(ann, me
     with ann.journal() as journal:
         services = ann.services(journal)
         memory.fail_at["cancel"] = KeyboardInterrupt()
-        from knockctl.transaction.engine import run
+        from knockctl.change.protocol import run
 
         with pytest.raises(KeyboardInterrupt):
             run(job, services)

@@ -5,17 +5,17 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from knockctl.automaton.alphabet import ports
 from knockctl.automaton.chains import ChainRule, Stop
 from knockctl.automaton.conditions import Is
+from knockctl.automaton.questions import ports
 from knockctl.automaton.verdict import Verdict
+from knockctl.change.case import Case
+from knockctl.change.foreign import Foreign
+from knockctl.change.preflight import Machines, check_foreign, check_management, check_notes
+from knockctl.contract import Endpoint, FidelityNote, Management, Placement, Rendered
 from knockctl.errors import GuardError
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
-from knockctl.transaction.case import Case
-from knockctl.transaction.foreign import Foreign
-from knockctl.transaction.guard import Machines, check_foreign, check_management, check_notes
-from knockctl.vendor import Endpoint, FidelityNote, Management, Placement, Rendered
 from tests.fixtures.chained import Chains
 from tests.fixtures.held import HeldVendor, Memory, Words
 

@@ -8,13 +8,13 @@ from ipaddress import ip_address
 
 import pytest
 
+from knockctl.change import waiting
+from knockctl.change.job import Result
+from knockctl.change.steps import Step
+from knockctl.change.waiting import Ended, wait
+from knockctl.contract import Endpoint
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
-from knockctl.transaction import waiting
-from knockctl.transaction.job import Result
-from knockctl.transaction.steps import Step
-from knockctl.transaction.waiting import Ended, wait
-from knockctl.vendor import Endpoint
 from tests.fixtures.held import CUT, DEAF, REFUSED, HeldOperator, Memory, Words
 
 SSH = ResolvedPolicy(

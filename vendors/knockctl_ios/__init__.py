@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from knockctl.vendor import Target
+from knockctl.contract import Target
 from knockctl_ios.compiler import IosCompiler
 from knockctl_ios.placement import IosPlacement
 from knockctl_ios.plan.modeller import IosModeller
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class IosVendor:
-    """Satisfies ``knockctl.vendor.Vendor``."""
+    """Satisfies ``knockctl.contract.Vendor``."""
 
     name = "ios"
     platforms = ("cisco_ios",)

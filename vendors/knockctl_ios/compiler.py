@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from knockctl.contract import Facts, Placement, Reading, Rendered
 from knockctl.policy.resolved import ResolvedPolicy
-from knockctl.vendor import Facts, Placement, Reading, Rendered
 from knockctl_ios.config import generations, records
 from knockctl_ios.config.records import IosConfig
 from knockctl_ios.plan import plan
@@ -14,7 +14,7 @@ from knockctl_ios.render import render
 
 
 class IosCompiler:
-    """Satisfies ``knockctl.vendor.Compiler``."""
+    """Satisfies ``knockctl.contract.Compiler``."""
 
     def render(
         self,

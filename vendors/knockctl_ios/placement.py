@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from knockctl import vendor
+from knockctl import contract
 
 # What IOS takes unquoted; a name begins with a letter (fact sheet 2).
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.:-]{0,63}$")]
@@ -30,13 +30,13 @@ class Before(BaseModel):
     before: int = Field(ge=1, le=2147483647)
 
 
-class IosPlacement(vendor.Placement):
+class IosPlacement(contract.Placement):
     """Placement of a router's policies in an interface's input access list.
 
     Only addresses of IPv4 are protected: lock-and-key knows no other (fact sheet 2).
     """
 
-    addresses: tuple[vendor.Address, ...] = Field(min_length=1)
+    addresses: tuple[contract.Address, ...] = Field(min_length=1)
     """Protected addresses: the router's own, as clients send to them."""
     method: Literal["copp", "acl-log"] = "copp"
     """What writes a log line of a knock: the control plane's policy, or the access list itself."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from knockctl.vendor import Target
+from knockctl.contract import Target
 from knockctl_iptables.compiler import LinuxCompiler
 from knockctl_iptables.placement import LinuxPlacement
 from knockctl_iptables.plan.modeller import LinuxModeller
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class LinuxVendor:
-    """Satisfies ``knockctl.vendor.Vendor``."""
+    """Satisfies ``knockctl.contract.Vendor``."""
 
     name = "iptables"
     platforms = ("linux", "linux_ssh")

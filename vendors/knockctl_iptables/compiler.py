@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from knockctl.contract import Facts, Placement, Reading, Rendered
 from knockctl.policy.resolved import ResolvedPolicy
-from knockctl.vendor import Facts, Placement, Reading, Rendered
 from knockctl_iptables.config import records
 from knockctl_iptables.config.records import LinuxConfig
 from knockctl_iptables.plan import plan
@@ -14,7 +14,7 @@ from knockctl_iptables.render import render
 
 
 class LinuxCompiler:
-    """Satisfies ``knockctl.vendor.Compiler``."""
+    """Satisfies ``knockctl.contract.Compiler``."""
 
     def render(
         self,

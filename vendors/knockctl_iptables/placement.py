@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from knockctl import vendor
+from knockctl import contract
 
 # IFNAMSIZ is 16 with the final NUL; iptables reads a trailing + as "any that begin so".
 Interface = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:@-]{1,14}[A-Za-z0-9_.:@+-]?$")]
 
 
-class LinuxPlacement(vendor.Placement):
+class LinuxPlacement(contract.Placement):
     """Placement of a host's policies in its packet filter."""
 
     interfaces: tuple[Interface, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from knockctl.vendor import Target
+from knockctl.contract import Target
 from knockctl_panos.compiler import PanosCompiler
 from knockctl_panos.placement import PanosPlacement
 from knockctl_panos.plan.modeller import PanosModeller
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class PanosVendor:
-    """Satisfies ``knockctl.vendor.Vendor``."""
+    """Satisfies ``knockctl.contract.Vendor``."""
 
     name = "panos"
     platforms = ("paloalto_panos",)

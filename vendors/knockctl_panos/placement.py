@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from knockctl import vendor
+from knockctl import contract
 from knockctl.yamlfile import nearest
 
 # Letters, digits, space and _ - . (fact sheet 2.3); what a filter quotes must hold no quote.
@@ -22,7 +22,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9 _.-]{0,62}$")]
 Serial = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,31}$")]
 
 
-class PanosManagement(vendor.Management):
+class PanosManagement(contract.Management):
     """Who manages the firewall across its data plane; by default over HTTPS."""
 
     port: int = Field(default=443, ge=1, le=65535)
@@ -44,14 +44,14 @@ class After(BaseModel):
     after: Name
 
 
-class PanosPlacement(vendor.Placement):
+class PanosPlacement(contract.Placement):
     """Placement of a firewall's policies in its security rules.
 
     Only the listed addresses are protected. A family of which none is listed is not governed: a
     firewall that others' traffic crosses must not refuse a whole family.
     """
 
-    addresses: tuple[vendor.Address, ...] = Field(min_length=1)
+    addresses: tuple[contract.Address, ...] = Field(min_length=1)
     """Protected addresses as clients send to them: before NAT."""
     management: PanosManagement | None = None
     vsys: Name = "vsys1"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from knockctl.vendor import Target
+from knockctl.contract import Target
 from knockctl_routeros.compiler import RouterCompiler
 from knockctl_routeros.placement import RouterPlacement
 from knockctl_routeros.plan.modeller import RouterModeller
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class RouterVendor:
-    """Satisfies ``knockctl.vendor.Vendor``."""
+    """Satisfies ``knockctl.contract.Vendor``."""
 
     name = "routeros"
     platforms = ("mikrotik_routeros",)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from knockctl.contract import Facts, Placement, Reading, Rendered
 from knockctl.policy.resolved import ResolvedPolicy
-from knockctl.vendor import Facts, Placement, Reading, Rendered
 from knockctl_routeros.config import records
 from knockctl_routeros.config.records import RouterConfig
 from knockctl_routeros.plan import plan
@@ -14,7 +14,7 @@ from knockctl_routeros.render import render
 
 
 class RouterCompiler:
-    """Satisfies ``knockctl.vendor.Compiler``."""
+    """Satisfies ``knockctl.contract.Compiler``."""
 
     def render(
         self,

@@ -6,19 +6,19 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from knockctl import vendor
+from knockctl import contract
 
 # RouterOS takes any text; these need no quoting and are what people use.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.@/+-]{1,63}$")]
 
 
-class RouterManagement(vendor.Management):
+class RouterManagement(contract.Management):
     """Who manages the router; by default over the API with TLS."""
 
     port: int = Field(default=8729, ge=1, le=65535)
 
 
-class RouterPlacement(vendor.Placement):
+class RouterPlacement(contract.Placement):
     """Placement of a router's policies in its firewall."""
 
     management: RouterManagement | None = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 
-from knockctl.automaton.wire import FLAGS
+from knockctl.automaton.packet import FLAGS
 from knockctl.lab.plane.frames import (
     ETHERNET,
     ICMP,

@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 
-from knockctl.automaton.wire import Address, WirePacket
+from knockctl.automaton.packet import Address, WirePacket
 
 ETHERNET = 14
 IPV4, ARP, IPV6 = 0x0800, 0x0806, 0x86DD

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
-from knockctl.automaton.wire import Address
+from knockctl.automaton.packet import Address
 from knockctl.lab.plane.frames import Seen
 
 _EVERYONE = IPv4Address("255.255.255.255")

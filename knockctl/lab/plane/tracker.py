@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from knockctl.automaton.wire import FLAGS, Address, Flow, WirePacket
+from knockctl.automaton.packet import FLAGS, Address, Flow, WirePacket
 from knockctl.lab.plane.frames import Seen
 
 STATES = (

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Literal
 
+from knockctl.contract import Access, Address
 from knockctl.errors import CommandRefused, GuardError, Unsupported
-from knockctl.vendor import Access, Address
 from knockctl_ios.config import listing
 from knockctl_ios.config.listing import LIST, Temporary
 from knockctl_ios.config.records import IosConfig
@@ -73,7 +73,7 @@ def _of(parent: str, text: str, names: set[str | None]) -> Dynamic:
 
 @dataclass(frozen=True, slots=True)
 class IosAccess:
-    """Satisfies ``knockctl.vendor.AccessControl``, over an open session."""
+    """Satisfies ``knockctl.contract.AccessControl``, over an open session."""
 
     session: Session
     config: IosConfig

@@ -26,7 +26,7 @@ from knockctl_ios.driver.refusals import Refused, refusals, said
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from knockctl.vendor import Target
+    from knockctl.contract import Target
 
 FILE = "knockctl_merge.cfg"
 """What a change travels in; deleted when it has been carried out."""

@@ -10,6 +10,7 @@ from typing import ClassVar, Self
 
 from pydantic import ValidationError
 
+from knockctl.contract import CancelResult, Endpoint, Facts, PendingChange, Reading, Target
 from knockctl.errors import (
     CommandRefused,
     Conflict,
@@ -18,14 +19,6 @@ from knockctl.errors import (
     InventoryError,
     ProbeFailed,
     Unsupported,
-)
-from knockctl.vendor import (
-    CancelResult,
-    Endpoint,
-    Facts,
-    PendingChange,
-    Reading,
-    Target,
 )
 from knockctl_ios.config.records import IosConfig
 from knockctl_ios.driver import facts, precheck
@@ -42,7 +35,7 @@ from knockctl_ios.plan.reading import Held
 
 
 class IosDriver:
-    """A Cisco router over SSH. Satisfies ``knockctl.vendor.Driver``."""
+    """A Cisco router over SSH. Satisfies ``knockctl.contract.Driver``."""
 
     wire: ClassVar[type[Session]] = Session
     """What commands go by."""

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+from knockctl.contract import Target
 from knockctl.errors import (
     AuthenticationFailed,
     ConnectionCut,
@@ -14,7 +15,6 @@ from knockctl.errors import (
     Unreachable,
     Where,
 )
-from knockctl.vendor import Target
 from knockctl_ios.driver.login import PORT, USER
 
 # It tells of every attempt to connect, with a trace, before we do.

@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from knockctl.contract import Credentials, Target
 from knockctl.errors import AuthenticationFailed
-from knockctl.vendor import Credentials, Target
 
 PORT = 22
 USER = "admin"

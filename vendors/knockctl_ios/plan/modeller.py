@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from knockctl.automaton.wire import Scope
-from knockctl.vendor import Placement, Running
+from knockctl.automaton.packet import Scope
+from knockctl.contract import Placement, Running
 from knockctl_ios.config import syntax
 from knockctl_ios.config.files import read as read_files
 from knockctl_ios.config.parse import parse_text
@@ -18,7 +18,7 @@ from knockctl_ios.semantics.warnings import remarks
 
 
 class IosModeller:
-    """Satisfies ``knockctl.vendor.Modeller``; its machines are made with the same switches."""
+    """Satisfies ``knockctl.contract.Modeller``; its machines are made with the same switches."""
 
     evidence = "fact sheet"
     remedy = "narrow or remove the line, or set placement.position to first"

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from knockctl.contract.order import rising
 from knockctl.errors import GuardError
-from knockctl.vendor.order import rising
 from knockctl_ios.plan.reading import Place
 
 STEP = 10

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from knockctl.vendor import Change, Reading
+from knockctl.contract import Change, Reading
 from knockctl_ios.config.files import File, differences
 from knockctl_ios.config.listing import LIST
 from knockctl_ios.config.records import ENVIRONMENT, IosConfig, key

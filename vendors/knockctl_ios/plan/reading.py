@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from knockctl.vendor import Reading
+from knockctl.contract import Reading
 from knockctl_ios.config import normal
 from knockctl_ios.config.listing import LIST, Listed
 from knockctl_ios.config.records import ENVIRONMENT, IosConfig, own

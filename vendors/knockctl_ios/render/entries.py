@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import IPv4Network
 
+from knockctl.contract import Network
 from knockctl.ports import HIGHEST_PORT, Protocol, Span
-from knockctl.vendor import Network
 
 TCP: Protocol = "tcp"
 UDP: Protocol = "udp"

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Literal
 
 from knockctl.automaton.relaxations import Relaxations
+from knockctl.contract import FidelityNote
 from knockctl.policy.durations import format_duration
 from knockctl.policy.resolved import ResolvedPolicy
-from knockctl.vendor import FidelityNote
 from knockctl_ios.placement import IosPlacement
 from knockctl_ios.render.correlation import window
 from knockctl_ios.render.script import hears_lists, locks, watches

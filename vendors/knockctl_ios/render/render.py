@@ -19,10 +19,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from knockctl.contract import Facts, Placement, Rendered
 from knockctl.errors import PolicyError
 from knockctl.policy.durations import format_duration
 from knockctl.policy.resolved import ResolvedPolicy
-from knockctl.vendor import Facts, Placement, Rendered
 from knockctl_ios.config.records import BEGIN, END, OWN_NAME, Insert, IosConfig, Position
 from knockctl_ios.config.syntax import Line
 from knockctl_ios.placement import Before, IosPlacement, Username

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, pairwise
 
-from knockctl.automaton.alphabet import Atom
+from knockctl.automaton.questions import Atom
 from knockctl_ios.config import quoting as words
 from knockctl_ios.config.syntax import Line
 from knockctl_ios.semantics.conditions import guess

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from knockctl.automaton.alphabet import Atom, protocol
+from knockctl.automaton.questions import Atom, protocol
 from knockctl_ios.config.records import OWN_NAME
 from knockctl_ios.semantics import plane
 from knockctl_ios.semantics.applets import MINUTE, Applet, applets, says, uses

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from knockctl.automaton.alphabet import UNINTERPRETED, Ask, Atom
+from knockctl.automaton.questions import UNINTERPRETED, Ask, Atom
 
 
 @dataclass(frozen=True, slots=True)

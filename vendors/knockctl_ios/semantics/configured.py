@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from knockctl.automaton.model import Clocks
+from knockctl.automaton.machine import Clocks
 from knockctl_ios.semantics import lists
 from knockctl_ios.semantics.applets import Applet
 from knockctl_ios.semantics.logs import Format

@@ -1,4 +1,4 @@
-"""An IOS router as a machine that can be executed: `knockctl.automaton.model`."""
+"""An IOS router as a machine that can be executed: `knockctl.automaton.machine`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
-from knockctl.automaton.alphabet import Ask, Atom, Of
 from knockctl.automaton.chains import Program
-from knockctl.automaton.model import ClockName, Clocks, ConcreteClocks, Reaction
+from knockctl.automaton.machine import ClockName, Clocks, ConcreteClocks, Reaction
+from knockctl.automaton.packet import WirePacket
+from knockctl.automaton.questions import Ask, Atom, Of
 from knockctl.automaton.verdict import Verdict
-from knockctl.automaton.wire import WirePacket
 from knockctl_ios.semantics import memory
 from knockctl_ios.semantics.compiled_config import Surroundings
 from knockctl_ios.semantics.conditions import holds
@@ -40,7 +40,7 @@ _MOST_FATES = 20_000
 
 @dataclass
 class IosModel:
-    """Satisfies ``knockctl.automaton.model.DeviceModel``.
+    """Satisfies ``knockctl.automaton.machine.DeviceModel``.
 
     A packet meets its interface's input access list; what is for the router itself then the
     control plane. Nothing is remembered of flows: a list judges each packet for itself.

@@ -9,9 +9,9 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from knockctl.automaton.alphabet import Ask, Atom
+from knockctl.automaton.packet import LOOPBACK
+from knockctl.automaton.questions import Ask, Atom
 from knockctl.automaton.verdict import Verdict
-from knockctl.automaton.wire import LOOPBACK
 from knockctl_ios.semantics import plane
 from knockctl_ios.semantics.compiled_config import PROTOCOLS, Surroundings
 from knockctl_ios.semantics.conditions import Condition, holds, needed

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from knockctl.automaton.model import ClockName, Clocks
+from knockctl.automaton.machine import ClockName, Clocks
 from knockctl_ios.semantics import lists
 from knockctl_ios.semantics.applets import MINUTE
 from knockctl_ios.semantics.configured import Configured

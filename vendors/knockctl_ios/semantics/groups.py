@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import IPv4Address, ip_address, ip_network
 
-from knockctl.automaton.alphabet import Atom, Ranges, protocol
+from knockctl.automaton.questions import Atom, Ranges, protocol
 from knockctl_ios.semantics.conditions import (
     ALWAYS,
     NEVER,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, ip_network
 from typing import Literal, NamedTuple
 
-from knockctl.automaton.alphabet import Atom, protocol
+from knockctl.automaton.questions import Atom, protocol
 from knockctl.automaton.verdict import Verdict
 from knockctl_ios.config.syntax import Line
 from knockctl_ios.semantics.applets import harmless

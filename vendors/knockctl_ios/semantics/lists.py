@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from socket import inet_aton
 
-from knockctl.automaton.alphabet import Atom, Ranges, protocol
-from knockctl.automaton.wire import FLAGS
+from knockctl.automaton.packet import FLAGS
+from knockctl.automaton.questions import Atom, Ranges, protocol
 from knockctl_ios.config.port_names import PROTOCOLS
 from knockctl_ios.semantics.conditions import (
     ALWAYS,

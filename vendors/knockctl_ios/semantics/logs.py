@@ -12,8 +12,8 @@ from functools import cache
 from ipaddress import IPv4Address
 from typing import Literal, NamedTuple
 
-from knockctl.automaton.alphabet import Atom, Ranges
-from knockctl.automaton.wire import WirePacket
+from knockctl.automaton.packet import WirePacket
+from knockctl.automaton.questions import Atom, Ranges
 from knockctl_ios.semantics.regex import Pattern, States
 
 Style = Literal["spaced", "tight", "with-ttl"]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Literal, NamedTuple
 
-from knockctl.automaton.model import ClockName, Clocks
+from knockctl.automaton.machine import ClockName, Clocks
 from knockctl_ios.semantics.language import Variables
 from knockctl_ios.semantics.logs import Message, Style
 

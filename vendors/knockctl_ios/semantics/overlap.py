@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
-from knockctl.automaton.alphabet import RANGED, Atom, Ranges
+from knockctl.automaton.questions import RANGED, Atom, Ranges
 from knockctl_ios.semantics.conditions import Condition, Either, Not
 
 Boxes = tuple[Mapping[str, Any], ...]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from knockctl.automaton.alphabet import Atom
+from knockctl.automaton.questions import Atom
 from knockctl_ios.config.syntax import Line
 from knockctl_ios.semantics.conditions import ALWAYS, NEVER, Condition, Not, guess
 from knockctl_ios.semantics.document import Document

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
-from knockctl.automaton.alphabet import UNINTERPRETED, Atom
 from knockctl.automaton.chains import (
     Action,
     Call,
@@ -23,6 +22,7 @@ from knockctl.automaton.chains import (
     Stop,
 )
 from knockctl.automaton.conditions import Condition, Every, Is, Open, every, negated, some
+from knockctl.automaton.questions import UNINTERPRETED, Atom
 from knockctl.automaton.verdict import Verdict
 from knockctl_ios.config.records import OWN_NAME
 from knockctl_ios.semantics import conditions, plane

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from operator import itemgetter
 
-from knockctl.automaton.model import ClockName, Clocks, ConcreteClocks
+from knockctl.automaton.machine import ClockName, Clocks, ConcreteClocks
 from knockctl_ios.semantics.applets import Applet
 from knockctl_ios.semantics.configured import Configured
 from knockctl_ios.semantics.entries import after

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from knockctl.automaton.alphabet import Atom
+from knockctl.automaton.questions import Atom
 from knockctl_ios.semantics.conditions import guess
 from knockctl_ios.semantics.regex import NotUnderstood, Pattern, pattern
 from knockctl_ios.semantics.tcl import registration

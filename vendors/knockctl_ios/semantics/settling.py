@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from knockctl.automaton.model import ClockName, Clocks
+from knockctl.automaton.machine import ClockName, Clocks
 from knockctl_ios.semantics.configured import Configured
 from knockctl_ios.semantics.logs import Message
 from knockctl_ios.semantics.memory import SUMMARY, Entry, Event, Key, Limit, State

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from knockctl.automaton.alphabet import Atom
+from knockctl.automaton.questions import Atom
 from knockctl_ios.config import normal, quoting
 from knockctl_ios.config.syntax import Line
 from knockctl_ios.semantics.conditions import guess

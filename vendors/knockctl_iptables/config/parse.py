@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from knockctl.contract import Reading
 from knockctl.errors import Unsupported
-from knockctl.vendor import Reading
 from knockctl_iptables.config.records import (
     FAMILIES,
     JUMP,

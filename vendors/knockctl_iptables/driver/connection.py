@@ -26,7 +26,7 @@ from knockctl.errors import (
 if TYPE_CHECKING:
     import asyncssh
 
-    from knockctl.vendor import Target
+    from knockctl.contract import Target
 
 # Reads the sudo password (or an empty line) first, then becomes a root shell that reads the
 # script. `sudo -k -n true` tells NOPASSWD from a cached password; the password is tried alone

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from knockctl.contract import CancelResult, Facts, PendingChange, Reading, Target
+from knockctl.contract.connection import OverSession
 from knockctl.errors import (
     CommandRefused,
     Conflict,
@@ -13,8 +15,6 @@ from knockctl.errors import (
     Unsupported,
     Where,
 )
-from knockctl.vendor import CancelResult, Facts, PendingChange, Reading, Target
-from knockctl.vendor.session import OverSession
 from knockctl_iptables.config.parse import LEGACY, NATIVE, NO_NFT, TERSE, Dump, parse
 from knockctl_iptables.config.records import FAMILIES, WARM, Family, LinuxConfig
 from knockctl_iptables.driver import facts as fact_sheet
@@ -85,7 +85,7 @@ TOOLS: dict[Family, str] = {4: "iptables", 6: "ip6tables"}
 
 
 class LinuxDriver(OverSession[Session]):
-    """A Linux host over SSH. Satisfies ``knockctl.vendor.Driver``."""
+    """A Linux host over SSH. Satisfies ``knockctl.contract.Driver``."""
 
     def __init__(self, target: Target) -> None:
         """Keep the target; ``__enter__`` connects."""

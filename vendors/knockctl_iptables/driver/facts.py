@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ipaddress import IPv6Address, ip_address
 
+from knockctl.contract import Address, Endpoint, Facts
 from knockctl.errors import Unsupported, Where
-from knockctl.vendor import Address, Endpoint, Facts
 from knockctl_iptables.driver.connection import Answer
 
 SCRIPT = r"""

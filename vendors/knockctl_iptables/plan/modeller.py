@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from knockctl.automaton.wire import Scope
+from knockctl.automaton.packet import Scope
+from knockctl.contract import Placement, Running
 from knockctl.errors import CommandRefused
-from knockctl.vendor import Placement, Running
 from knockctl_iptables.config.parse import (
     IPV4,
     IPV6,
@@ -27,7 +27,7 @@ from knockctl_iptables.semantics.ruleset import standing
 
 
 class LinuxModeller:
-    """Satisfies ``knockctl.vendor.Modeller``."""
+    """Satisfies ``knockctl.contract.Modeller``."""
 
     evidence = "kernel"
     assumptions = (

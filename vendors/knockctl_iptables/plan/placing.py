@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from knockctl.automaton.alphabet import Atom, flow, ports, protocol
 from knockctl.automaton.conditions import Every, Is
+from knockctl.automaton.packet import FLAGS, LOOPBACK, OPENING_MASK
+from knockctl.automaton.questions import Atom, flow, ports, protocol
 from knockctl.automaton.sweep import lets_past
-from knockctl.automaton.wire import FLAGS, LOOPBACK, OPENING_MASK
+from knockctl.contract import Reading
 from knockctl.ports import Span, merged
-from knockctl.vendor import Reading
 from knockctl_iptables.config.parse import IPV4, IPV6, LinuxReading, sections
 from knockctl_iptables.config.records import FAMILIES, Family, LinuxConfig, Table
 from knockctl_iptables.semantics import LinuxModel, saved

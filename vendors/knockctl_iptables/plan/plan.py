@@ -11,7 +11,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from knockctl.vendor import Change, Reading
+from knockctl.contract import Change, Reading
 from knockctl_iptables.config.generations import adopt
 from knockctl_iptables.config.parse import LinuxReading
 from knockctl_iptables.config.records import (

@@ -17,9 +17,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
 
+from knockctl.contract import Facts, FidelityNote, Placement, Rendered
 from knockctl.policy.resolved import ResolvedPolicy
 from knockctl.ports import Span, merged, without
-from knockctl.vendor import Facts, FidelityNote, Placement, Rendered
 from knockctl_iptables.config.records import (
     ENTRY,
     FAMILIES,

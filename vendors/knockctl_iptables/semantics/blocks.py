@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Any
 
-from knockctl.automaton.alphabet import Atom, Ranges
+from knockctl.automaton.questions import Atom, Ranges
 from knockctl_iptables.config.records import Rule
 from knockctl_iptables.semantics.conditions import CompiledRule, Condition, Stateless
 from knockctl_iptables.semantics.words import RANGED, compiled, ranges_of

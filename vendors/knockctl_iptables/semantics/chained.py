@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from knockctl.automaton import chains as meant
-from knockctl.automaton.alphabet import Atom, Ranges, passes
 from knockctl.automaton.cells import MOST_PATTERNS
 from knockctl.automaton.chains import Action, ChainRule, Program
 from knockctl.automaton.conditions import (
@@ -26,6 +25,7 @@ from knockctl.automaton.conditions import (
     negated,
     some,
 )
+from knockctl.automaton.questions import Atom, Ranges, passes
 from knockctl.automaton.verdict import Verdict
 from knockctl_iptables.config.records import ENTRY, OWN_CHAIN, OWN_SET, Family
 from knockctl_iptables.semantics.blocks import Block, Values

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from knockctl.automaton.alphabet import Atom, flow
+from knockctl.automaton.questions import Atom, flow
 
 FRESH = flow("fresh", "related")
 """A flow's first packet: no other meets what translates addresses."""

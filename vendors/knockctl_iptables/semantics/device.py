@@ -1,4 +1,4 @@
-"""A Linux host's packet filter as a machine that can be executed: `knockctl.automaton.model`."""
+"""A Linux host's packet filter as a machine that can be executed: `knockctl.automaton.machine`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from ipaddress import ip_network
 
-from knockctl.automaton.alphabet import UNINTERPRETED, Ask, Atom, Of, within
 from knockctl.automaton.chains import Program as ChainProgram
-from knockctl.automaton.model import ClockName, Clocks, Reaction
-from knockctl.automaton.wire import WirePacket
+from knockctl.automaton.machine import ClockName, Clocks, Reaction
+from knockctl.automaton.packet import WirePacket
+from knockctl.automaton.questions import UNINTERPRETED, Ask, Atom, Of, within
 from knockctl_iptables.config.records import FAMILIES, Family
 from knockctl_iptables.semantics import memory
 from knockctl_iptables.semantics.blocks import Block, alone, blocks
@@ -48,7 +48,7 @@ _Compiled = dict[tuple[Family, str], dict[str, list[Block]]]
 
 @dataclass
 class LinuxModel:
-    """Satisfies ``knockctl.automaton.model.DeviceModel``.
+    """Satisfies ``knockctl.automaton.machine.DeviceModel``.
 
     Table capacity is no part of it: no set is ever full, no list forgets an address for want of
     room.

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from knockctl.automaton.alphabet import UNINTERPRETED, Atom, flow
-from knockctl.automaton.wire import FLAGS
+from knockctl.automaton.packet import FLAGS
+from knockctl.automaton.questions import UNINTERPRETED, Atom, flow
 from knockctl_iptables.config.records import Family
 from knockctl_iptables.semantics.conditions import FRESH, Condition, Marked, Stateless
 from knockctl_iptables.semantics.words import PROTOCOLS, STATES

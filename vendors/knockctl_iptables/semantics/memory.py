@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from knockctl.automaton.model import ClockName, Clocks
-from knockctl.automaton.wire import WirePacket
+from knockctl.automaton.machine import ClockName, Clocks
+from knockctl.automaton.packet import WirePacket
 from knockctl_iptables.semantics.conditions import InSet, Marked, Recent, SetAction
 from knockctl_iptables.semantics.ruleset import SetHeader
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
-from knockctl.automaton.alphabet import UNINTERPRETED, Ask, Atom, flow, passes
+from knockctl.automaton.questions import UNINTERPRETED, Ask, Atom, flow, passes
 from knockctl.automaton.verdict import Verdict
 from knockctl_iptables.config.records import Family
 from knockctl_iptables.semantics.conditions import (

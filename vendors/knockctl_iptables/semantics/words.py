@@ -12,8 +12,8 @@ from ipaddress import ip_address
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import TypeGuard
 
-from knockctl.automaton.alphabet import UNINTERPRETED, Atom, Ranges, Text, flag_word, flow
-from knockctl.automaton.wire import LOOPBACK
+from knockctl.automaton.packet import LOOPBACK
+from knockctl.automaton.questions import UNINTERPRETED, Atom, Ranges, Text, flag_word, flow
 from knockctl_iptables.config.records import Rule
 from knockctl_iptables.semantics.conditions import (
     CompiledRule,

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from knockctl.vendor.generations import Generation, adopted
+from knockctl.contract.generations import Generation, adopted
 from knockctl_panos.config.normal import ordered
 from knockctl_panos.config.records import Entry, PanosConfig
 from knockctl_panos.config.syntax import Node

@@ -14,9 +14,9 @@ from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from xml.etree import ElementTree as ET
 
+from knockctl.contract import Access, Address
 from knockctl.errors import CommandRefused, DeviceError, GuardError
 from knockctl.ports import Span, holds, merged
-from knockctl.vendor import Access, Address
 from knockctl_panos.config.location import Location
 from knockctl_panos.config.records import PanosConfig
 from knockctl_panos.driver.connection import Session
@@ -34,7 +34,7 @@ LONGEST = 2_592_000
 
 @dataclass(frozen=True, slots=True)
 class PanosAccess:
-    """Satisfies ``knockctl.vendor.AccessControl``, over an open session."""
+    """Satisfies ``knockctl.contract.AccessControl``, over an open session."""
 
     session: Session
     location: Location

@@ -16,8 +16,8 @@ import pan.xapi
 from panos.base import PanDevice
 from panos.firewall import Firewall
 
+from knockctl.contract import Target
 from knockctl.errors import AuthenticationFailed, ConnectionCut, DeviceError, Unreachable, Where
-from knockctl.vendor import Target
 from knockctl_panos.driver.refusals import NO_OBJECT, no_link, refused
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """The driver: a firewall, or a device group on Panorama, over its XML API.
 
-Nothing on such a device takes a change back: ``knockctl.vendor.HeldByOperator``.
+Nothing on such a device takes a change back: ``knockctl.contract.HeldByOperator``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,16 @@ from ipaddress import ip_address
 
 from pydantic import ValidationError
 
+from knockctl.contract import (
+    CancelResult,
+    Endpoint,
+    Facts,
+    PendingChange,
+    Reading,
+    Target,
+    no_snapshot,
+)
+from knockctl.contract.connection import OverSession
 from knockctl.errors import (
     CommandRefused,
     Conflict,
@@ -21,16 +31,6 @@ from knockctl.errors import (
     ProbeFailed,
     Unsupported,
 )
-from knockctl.vendor import (
-    CancelResult,
-    Endpoint,
-    Facts,
-    PendingChange,
-    Reading,
-    Target,
-    no_snapshot,
-)
-from knockctl.vendor.session import OverSession
 from knockctl_panos.config.location import Location
 from knockctl_panos.config.records import PanosConfig
 from knockctl_panos.driver import reader
@@ -48,7 +48,7 @@ OLDEST = (9, 1)
 
 
 class PanosDriver(OverSession[Session]):
-    """A firewall over its XML API. Satisfies ``knockctl.vendor.Driver`` and ``HeldByOperator``."""
+    """A firewall over its XML API: a ``knockctl.contract.Driver``, and ``HeldByOperator``."""
 
     def __init__(self, target: Target) -> None:
         """Keep the target; ``__enter__`` connects."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from knockctl.contract import Target
 from knockctl.errors import (
     AuthenticationFailed,
     CommandRefused,
@@ -15,7 +16,6 @@ from knockctl.errors import (
     Unsupported,
     Where,
 )
-from knockctl.vendor import Target
 
 # PAN-OS XML API Error Codes.
 UNKNOWN_COMMANDS = ("1", "17")

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Self
 from xml.sax.saxutils import escape
 
+from knockctl.contract import PendingChange
 from knockctl.errors import CommandRefused, Conflict
-from knockctl.vendor import PendingChange
 from knockctl_panos.config.location import Location
 from knockctl_panos.driver.connection import Session
 

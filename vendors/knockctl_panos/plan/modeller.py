@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from knockctl.automaton.wire import Scope
-from knockctl.vendor import Placement, Running
+from knockctl.automaton.packet import Scope
+from knockctl.contract import Placement, Running
 from knockctl_panos.config.document import Document
 from knockctl_panos.config.parse import parse_text
 from knockctl_panos.config.records import PanosConfig
@@ -13,7 +13,7 @@ from knockctl_panos.semantics import PanosModel, Switches, zone_interface
 
 
 class PanosModeller:
-    """Satisfies ``knockctl.vendor.Modeller``; its machines are made with the same switches."""
+    """Satisfies ``knockctl.contract.Modeller``; its machines are made with the same switches."""
 
     evidence = "fact sheet"
     assumptions: tuple[str, ...] = (

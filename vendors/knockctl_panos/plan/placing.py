@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_network
 
+from knockctl.contract import Network
 from knockctl.errors import GuardError
-from knockctl.vendor import Network
 from knockctl_panos.config.document import Document
 from knockctl_panos.config.records import Entry, PanosConfig
 from knockctl_panos.semantics import FAMILIES, Destinations, Owned, foreign_rules

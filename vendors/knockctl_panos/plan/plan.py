@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Literal
 
-from knockctl.vendor import Change, Reading
-from knockctl.vendor.order import rising
+from knockctl.contract import Change, Reading
+from knockctl.contract.order import rising
 from knockctl_panos.config.generations import adopt
 from knockctl_panos.config.records import KINDS, OWN, RULES, Entry, Kind, PanosConfig
 from knockctl_panos.config.syntax import Node, printed

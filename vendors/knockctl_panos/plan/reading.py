@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from knockctl.vendor import Reading
+from knockctl.contract import Reading
 from knockctl_panos.config.document import Document
 from knockctl_panos.config.records import PanosConfig
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from knockctl.automaton.relaxations import Relaxations
+from knockctl.contract import FidelityNote
 from knockctl.policy.durations import format_duration
 from knockctl.policy.resolved import ResolvedPolicy
-from knockctl.vendor import FidelityNote
 from knockctl_panos.placement import PanosPlacement
 from knockctl_panos.render.names import PolicyRules
 

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 
+from knockctl.contract.generations import PLACEHOLDERS
 from knockctl.policy.resolved import Knock, ResolvedPolicy, ResolvedTrap
 from knockctl.ports import Span, holds, merged
-from knockctl.vendor.generations import PLACEHOLDERS
 from knockctl_panos.config.records import OWN_NAME, Entry
 from knockctl_panos.render.rules import (
     ALLOW,

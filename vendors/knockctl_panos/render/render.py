@@ -22,10 +22,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from knockctl.contract import Facts, Management, Placement, Rendered
 from knockctl.errors import PolicyError
 from knockctl.policy.durations import format_duration
 from knockctl.policy.resolved import ResolvedPolicy
-from knockctl.vendor import Facts, Management, Placement, Rendered
 from knockctl_panos.config.location import Location
 from knockctl_panos.config.records import OWN, Entry, PanosConfig, Place
 from knockctl_panos.placement import After, Before, PanosPlacement

@@ -1,4 +1,4 @@
-"""A PAN-OS firewall as a machine that can be executed: `knockctl.automaton.model`."""
+"""A PAN-OS firewall as a machine that can be executed: `knockctl.automaton.machine`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
-from knockctl.automaton.alphabet import Ask, Atom, Of, flow, protocol
 from knockctl.automaton.chains import ChainRule, Program, Section, Stop
 from knockctl.automaton.conditions import Is as Asked
 from knockctl.automaton.conditions import every
-from knockctl.automaton.model import ClockName, Clocks, Reaction
+from knockctl.automaton.machine import ClockName, Clocks, Reaction
+from knockctl.automaton.packet import FLAGS, LOOPBACK, OPENING_MASK, WirePacket
+from knockctl.automaton.questions import Ask, Atom, Of, flow, protocol
 from knockctl.automaton.verdict import Verdict
-from knockctl.automaton.wire import FLAGS, LOOPBACK, OPENING_MASK, WirePacket
 from knockctl_panos.config.document import Document
 from knockctl_panos.config.document import Rulebase as Rules
 from knockctl_panos.semantics import memory
@@ -48,7 +48,7 @@ Fate = tuple[Outcome, ...]
 
 @dataclass
 class PanosModel:
-    """Satisfies ``knockctl.automaton.model.DeviceModel``.
+    """Satisfies ``knockctl.automaton.machine.DeviceModel``.
 
     A packet's interface stands for a zone, see ``rules.zone_interface``. A packet of a session
     goes on, whatever tags have become of its addresses.

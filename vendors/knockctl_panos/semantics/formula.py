@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from knockctl.automaton.alphabet import UNINTERPRETED, Ask, Atom
+from knockctl.automaton.questions import UNINTERPRETED, Ask, Atom
 
 Side = Literal["source", "destination"]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_network
 
-from knockctl.automaton.alphabet import Atom, ports, protocol
+from knockctl.automaton.questions import Atom, ports, protocol
 from knockctl_panos.config.syntax import Tree
 from knockctl_panos.semantics.expressions import NotUnderstood, parsed, unquoted
 from knockctl_panos.semantics.formula import Formula, Is, Side, all_of, any_of, guess, none_of

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Literal, NamedTuple
 
-from knockctl.automaton.model import ClockName, Clocks
-from knockctl.automaton.wire import WirePacket
+from knockctl.automaton.machine import ClockName, Clocks
+from knockctl.automaton.packet import WirePacket
 from knockctl_panos.semantics.formula import All, Either, Formula, Not, Side, Tagged
 from knockctl_panos.semantics.logs import Change
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from ipaddress import ip_address, ip_network
 from socket import AF_INET, inet_pton
 
-from knockctl.automaton.alphabet import Atom, Ranges, ports, protocol
+from knockctl.automaton.questions import Atom, Ranges, ports, protocol
 from knockctl_panos.config.document import Document
 from knockctl_panos.config.syntax import Tree
 from knockctl_panos.semantics.expressions import NotUnderstood, parsed, unquoted

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from knockctl.automaton.alphabet import UNINTERPRETED, Ranges
 from knockctl.automaton.conditions import (
     ALWAYS,
     NEVER,
@@ -18,7 +17,8 @@ from knockctl.automaton.conditions import (
     negated,
     some,
 )
-from knockctl.automaton.wire import named
+from knockctl.automaton.packet import named
+from knockctl.automaton.questions import UNINTERPRETED, Ranges
 from knockctl_panos.semantics import formula as asked
 
 PROTOCOLS = frozenset(("tcp", "udp"))

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, cast
 
-from knockctl.automaton.alphabet import Atom, Ranges
 from knockctl.automaton.chains import Action, Anything, ChainRule, Ours, Stop
 from knockctl.automaton.conditions import ALWAYS, NEVER, Condition, Every, Is, Some, every
+from knockctl.automaton.questions import Atom, Ranges
 from knockctl_panos.config.document import Rulebase
 from knockctl_panos.config.rows import SILENT, Layout, Row, Texts
 from knockctl_panos.config.syntax import Tree, uncollected

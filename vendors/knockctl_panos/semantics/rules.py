@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from knockctl.automaton.alphabet import UNINTERPRETED, Atom, Network, within
+from knockctl.automaton.questions import UNINTERPRETED, Atom, Network, within
 from knockctl.automaton.verdict import Verdict
 from knockctl_panos.config.document import Document
 from knockctl_panos.config.rows import SILENT

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from knockctl.vendor.generations import Generation, adopted
+from knockctl.contract.generations import Generation, adopted
 from knockctl_routeros.config.records import RouterConfig, Row
 
 _STAGE = re.compile(r"(?P<policy>kc-[a-z0-9-]+)\.(?P<generation>[0-9a-z]{4})-(?P<stage>[0-9]+)")

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from knockctl.vendor import Reading
+from knockctl.contract import Reading
 from knockctl_routeros.config.export import parse_export
 from knockctl_routeros.config.records import (
     MENUS,

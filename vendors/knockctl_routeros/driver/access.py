@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Literal
 
+from knockctl.contract import Access, Address
 from knockctl.errors import GuardError, Where
 from knockctl.ports import Span, holds, merged
-from knockctl.vendor import Access, Address
 from knockctl_routeros.config.normal import microseconds
 from knockctl_routeros.config.records import RouterConfig
 from knockctl_routeros.config.words import timeout
@@ -25,7 +25,7 @@ _STATES: dict[str, Literal["granted", "locked"]] = {"grant": "granted", "lock": 
 
 @dataclass(frozen=True, slots=True)
 class RouterAccess:
-    """Satisfies ``knockctl.vendor.AccessControl``, over an open session."""
+    """Satisfies ``knockctl.contract.AccessControl``, over an open session."""
 
     session: Session
     config: RouterConfig

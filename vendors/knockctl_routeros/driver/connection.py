@@ -14,6 +14,7 @@ from librouteros import connect
 from librouteros.api import Api
 from librouteros.exceptions import FatalError, LibRouterosError, MultiTrapError, TrapError
 
+from knockctl.contract import Target
 from knockctl.errors import (
     AuthenticationFailed,
     CommandRefused,
@@ -25,7 +26,6 @@ from knockctl.errors import (
     Unsupported,
     Where,
 )
-from knockctl.vendor import Target
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 
+from knockctl.contract import CancelResult, Endpoint, Facts, PendingChange, Reading, Target
+from knockctl.contract.connection import OverSession
 from knockctl.errors import (
     CommandRefused,
     Conflict,
@@ -15,15 +17,6 @@ from knockctl.errors import (
     Unsupported,
     Where,
 )
-from knockctl.vendor import (
-    CancelResult,
-    Endpoint,
-    Facts,
-    PendingChange,
-    Reading,
-    Target,
-)
-from knockctl.vendor.session import OverSession
 from knockctl_routeros.config.parse import RouterReading
 from knockctl_routeros.config.records import Menu, RouterConfig
 from knockctl_routeros.driver import revert_script, safemode
@@ -47,7 +40,7 @@ def _marks_of(held: Note, *, decided: bool) -> set[str | None]:
 
 
 class RouterDriver(OverSession[Session]):
-    """A MikroTik router over its API. Satisfies ``knockctl.vendor.Driver``."""
+    """A MikroTik router over its API. Satisfies ``knockctl.contract.Driver``."""
 
     def __init__(self, target: Target) -> None:
         """Keep the target; ``__enter__`` connects."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from knockctl.automaton.wire import Scope
-from knockctl.vendor import Placement, Running
+from knockctl.automaton.packet import Scope
+from knockctl.contract import Placement, Running
 from knockctl_routeros.config.export import parse_export
 from knockctl_routeros.config.parse import by_menu, config_of, parse_text, read
 from knockctl_routeros.config.records import RouterConfig
@@ -16,7 +16,7 @@ from knockctl_routeros.semantics.ruleset import LIKE
 
 
 class RouterModeller:
-    """Satisfies ``knockctl.vendor.Modeller``."""
+    """Satisfies ``knockctl.contract.Modeller``."""
 
     evidence = "fact sheet"
     remedy = "narrow or remove the rule, or set placement.position to first"

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from knockctl.automaton.alphabet import Atom, Ranges, flow, protocol
 from knockctl.automaton.chains import Program, Section
 from knockctl.automaton.conditions import Every, Is
+from knockctl.automaton.packet import LOOPBACK
+from knockctl.automaton.questions import Atom, Ranges, flow, protocol
 from knockctl.automaton.sweep import lets_past
-from knockctl.automaton.wire import LOOPBACK
 from knockctl_routeros.config.parse import RouterReading
 from knockctl_routeros.config.records import RULES, Chain, Row
 from knockctl_routeros.semantics import RouterModel, Ruleset

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from knockctl.vendor import Change, Reading
-from knockctl.vendor.order import rising
+from knockctl.contract import Change, Reading
+from knockctl.contract.order import rising
 from knockctl_routeros.config.generations import adopt
 from knockctl_routeros.config.parse import RouterReading
 from knockctl_routeros.config.records import (

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from knockctl.automaton.relaxations import Relaxations
+from knockctl.contract import FidelityNote
 from knockctl.policy.durations import format_duration
 from knockctl.ports import without
-from knockctl.vendor import FidelityNote
 from knockctl_routeros.placement import RouterPlacement
 from knockctl_routeros.render.names import PolicyChains
 

@@ -15,9 +15,9 @@ from functools import cached_property
 from typing import Literal
 
 from knockctl.automaton.relaxations import Relaxations
+from knockctl.contract.generations import PLACEHOLDERS
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy, ResolvedTrap
 from knockctl.ports import Span, common, merged, without
-from knockctl.vendor.generations import PLACEHOLDERS
 from knockctl_routeros.config.normal import address
 from knockctl_routeros.config.records import SECRET
 from knockctl_routeros.config.words import (

@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from knockctl.contract import Facts, Placement, Rendered
 from knockctl.policy.resolved import ResolvedPolicy
 from knockctl.ports import Span, merged, without
-from knockctl.vendor import Facts, Placement, Rendered
 from knockctl_routeros.config.normal import address
 from knockctl_routeros.config.records import JUMP, OWN, Menu, RouterConfig, Row
 from knockctl_routeros.config.words import (

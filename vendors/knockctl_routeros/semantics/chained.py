@@ -14,9 +14,9 @@ from functools import cached_property
 from itertools import combinations, groupby
 
 from knockctl.automaton import chains
-from knockctl.automaton.alphabet import Atom, Ranges, flow
 from knockctl.automaton.chains import ChainRule, Program, Section
 from knockctl.automaton.conditions import ALWAYS, Condition, Every, Is, Open, every, negated, some
+from knockctl.automaton.questions import Atom, Ranges, flow
 from knockctl.automaton.verdict import Verdict
 from knockctl_routeros.semantics.conditions import (
     ACCEPTED,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from knockctl.automaton.alphabet import UNINTERPRETED, Atom, Ranges, flow
+from knockctl.automaton.questions import UNINTERPRETED, Atom, Ranges, flow
 from knockctl.automaton.verdict import Verdict
 from knockctl_routeros.config.records import Row
 

@@ -1,4 +1,4 @@
-"""A router's firewall as a machine that can be executed: `knockctl.automaton.model`."""
+"""A router's firewall as a machine that can be executed: `knockctl.automaton.machine`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
-from knockctl.automaton.alphabet import Ask, Atom, Of
 from knockctl.automaton.chains import Program
-from knockctl.automaton.model import ClockName, Clocks, Reaction
+from knockctl.automaton.machine import ClockName, Clocks, Reaction
+from knockctl.automaton.packet import Scope, WirePacket
+from knockctl.automaton.questions import Ask, Atom, Of
 from knockctl.automaton.verdict import Verdict
-from knockctl.automaton.wire import Scope, WirePacket
 from knockctl_routeros.semantics import chained, memory
 from knockctl_routeros.semantics.conditions import (
     Add,
@@ -34,7 +34,7 @@ _MENUS = {4: "/ip firewall", 6: "/ipv6 firewall"}
 
 @dataclass
 class RouterModel:
-    """Satisfies ``knockctl.automaton.model.DeviceModel``.
+    """Satisfies ``knockctl.automaton.machine.DeviceModel``.
 
     Packets pass ``raw prerouting``, connection tracking, and of ``filter`` the chain ``input``
     where they are for the router itself, ``forward`` otherwise. A router that starts anew

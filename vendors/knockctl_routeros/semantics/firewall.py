@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from knockctl.automaton.alphabet import UNINTERPRETED, Atom, Ranges
+from knockctl.automaton.questions import UNINTERPRETED, Atom, Ranges
 from knockctl_routeros.config.records import Row
 from knockctl_routeros.semantics.conditions import (
     SIDES,

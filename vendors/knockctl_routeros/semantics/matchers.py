@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from knockctl.automaton.alphabet import Atom, Ranges, Text, flow, protocol
-from knockctl.automaton.wire import FLAGS, LOOPBACK, OPENING_MASK
+from knockctl.automaton.packet import FLAGS, LOOPBACK, OPENING_MASK
+from knockctl.automaton.questions import Atom, Ranges, Text, flow, protocol
 from knockctl_routeros.semantics.conditions import Clause, Family, Side, Table
 from knockctl_routeros.semantics.ruleset import ranges_of
 

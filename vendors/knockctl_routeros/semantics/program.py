@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 
-from knockctl.automaton.alphabet import Ask, Atom
+from knockctl.automaton.questions import Ask, Atom
 from knockctl.automaton.verdict import Verdict
 from knockctl_routeros.semantics.conditions import (
     ACCEPTED,

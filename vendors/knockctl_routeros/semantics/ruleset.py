@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from socket import AF_INET, AF_INET6, inet_pton
 
-from knockctl.automaton.alphabet import Ranges
+from knockctl.automaton.questions import Ranges
 from knockctl_routeros.config.records import Row
 from knockctl_routeros.semantics.conditions import CompiledRule, Family, Table, written
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from knockctl.automaton import chains
-from knockctl.automaton.alphabet import Atom
 from knockctl.automaton.chains import ChainRule
 from knockctl.automaton.conditions import ALWAYS, Condition, Every, Is, Open
+from knockctl.automaton.questions import Atom
 from knockctl.automaton.verdict import Verdict
 from knockctl_routeros.semantics.conditions import Add, CompiledRule, Jump, Stop
 from knockctl_routeros.semantics.firewall import Entry, Firewall

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from socket import AF_INET, inet_pton
 
-from knockctl.automaton.alphabet import Atom, Ranges
+from knockctl.automaton.questions import Atom, Ranges
 from knockctl.automaton.verdict import Verdict
 from knockctl_routeros.config.records import Row
 from knockctl_routeros.semantics.conditions import (

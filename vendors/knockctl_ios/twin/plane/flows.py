@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from knockctl.automaton.model import ClockName
+from knockctl.automaton.machine import ClockName
 from knockctl_ios.semantics.memory import SUMMARY
 
 EVER = 1 << 40
@@ -21,7 +21,7 @@ class Flow:
 
 @dataclass(slots=True)
 class Flows:
-    """Satisfies ``knockctl.automaton.model.Clocks`` for flows; everything else is there now."""
+    """Satisfies ``knockctl.automaton.machine.Clocks`` for flows; everything else is there now."""
 
     now: float = 0.0
     known: dict[ClockName, Flow] = field(default_factory=dict)

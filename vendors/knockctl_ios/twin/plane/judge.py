@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 
-from knockctl.automaton.model import ClockName
+from knockctl.automaton.machine import ClockName
 from knockctl.lab.plane.frames import Seen
 from knockctl.lab.plane.judging import Judgement
 from knockctl.lab.plane.local import Local

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from knockctl.automaton.model import ClockName
+from knockctl.automaton.machine import ClockName
+from knockctl.automaton.packet import WirePacket
 from knockctl.automaton.verdict import Verdict
-from knockctl.automaton.wire import WirePacket
 from knockctl_ios import semantics
 from knockctl_ios.config import syntax
 from knockctl_ios.config.syntax import Line

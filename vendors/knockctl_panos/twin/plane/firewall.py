@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from knockctl.automaton.wire import Address
+from knockctl.automaton.packet import Address
 from knockctl.lab.clock import Clock
 from knockctl.lab.plane.local import Local
 from knockctl_panos.config import syntax

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from knockctl.automaton.wire import Address, WirePacket
+from knockctl.automaton.packet import Address, WirePacket
 from knockctl.lab.plane.frames import Seen
 from knockctl.lab.plane.judging import Answer, Judgement
 from knockctl.lab.plane.local import Local

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from knockctl.automaton.wire import WirePacket
+from knockctl.automaton.packet import WirePacket
 
 Subtype = Literal["drop", "start", "end"]
 Fields = dict[str, str]

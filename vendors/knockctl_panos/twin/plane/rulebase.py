@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from xml.etree.ElementTree import Element
 
-from knockctl.automaton.model import ConcreteClocks
-from knockctl.automaton.wire import Address, WirePacket
+from knockctl.automaton.machine import ConcreteClocks
+from knockctl.automaton.packet import Address, WirePacket
 from knockctl_panos.config.document import Document
 from knockctl_panos.config.syntax import Node, Tree, read
 from knockctl_panos.semantics import PanosModel, zone_interface

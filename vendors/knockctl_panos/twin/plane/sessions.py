@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
-from knockctl.automaton.wire import Flow, WirePacket
+from knockctl.automaton.packet import Flow, WirePacket
 from knockctl.lab.clock import Clock
 from knockctl.lab.plane.frames import Seen
 from knockctl.lab.plane.tracker import Connection, Tracker

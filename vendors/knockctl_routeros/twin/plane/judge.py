@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from knockctl.automaton.model import ConcreteClocks, Machine, Reaction
+from knockctl.automaton.machine import ConcreteClocks, Machine, Reaction
 from knockctl.automaton.verdict import Verdict
 from knockctl.lab.plane.frames import Seen
 from knockctl.lab.plane.judging import Answer, Judgement

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 
-from knockctl.automaton.model import ClockName
+from knockctl.automaton.machine import ClockName
 from knockctl_routeros.config.records import MENUS, Row
 from knockctl_routeros.config.records import Menu as Name
 from knockctl_routeros.semantics import Ruleset

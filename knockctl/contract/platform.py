@@ -1,0 +1,58 @@
+"""How a vendor package is found: the entry points, and what one names."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, Protocol
+
+from knockctl.contract.compiler import Compiler, Modeller
+from knockctl.contract.driver import Driver
+from knockctl.contract.placement import Placement
+from knockctl.contract.remediation import R
+from knockctl.contract.rendered import C
+from knockctl.contract.target import Target
+from knockctl.errors import InventoryError
+
+ENTRY_POINTS = "knockctl.vendors"
+
+
+class Vendor(Protocol[C, R]):
+    """One vendor package, as its entry point names it."""
+
+    name: str
+    """The name of the entry point, such as ``iptables``."""
+    platforms: tuple[str, ...]
+    """Inventory platforms it serves, the netmiko name first."""
+    placement: type[Placement]
+    compiler: Compiler[C, R]
+    modeller: Modeller[C]
+
+    def connect(self, target: Target) -> Driver[C, R]:
+        """Return a driver, not yet connected. Imports the SDK."""
+
+
+AnyVendor = Vendor[Any, Any]
+
+
+@cache
+def vendors() -> dict[str, AnyVendor]:
+    """Return every installed vendor by the name of its entry point."""
+    return {point.name: point.load() for point in entry_points(group=ENTRY_POINTS)}
+
+
+def served(platform: str) -> bool:
+    """Tell whether an installed vendor package serves a platform."""
+    return any(platform in vendor.platforms for vendor in vendors().values())
+
+
+def vendor_for(platform: str) -> AnyVendor:
+    """Return the vendor that serves a platform; raise ``InventoryError`` naming the choices."""
+    for vendor in vendors().values():
+        if platform in vendor.platforms:
+            return vendor
+    known = sorted(p for vendor in vendors().values() for p in vendor.platforms)
+    raise InventoryError(
+        f"no installed vendor package serves the platform {platform!r}",
+        hint=f"known platforms: {', '.join(known)}",
+    )
