@@ -1,51 +1,31 @@
-"""What every transaction stands on: services, steps, the lease, the connection, the record."""
+"""What every transaction stands on: steps, the lease, the connection, the record."""
 
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from knockctl.change.job import Job, Outcome, Result
 from knockctl.change.plan import Intent
-from knockctl.change.steps import HELD, Observer, Say, Step, nobody, silence
+from knockctl.change.services import Services
+from knockctl.change.steps import HELD, Step
 from knockctl.contract import (
-    AnyVendor,
     Driver,
     Facts,
     HeldByOperator,
     Reading,
     Talkative,
     WholeDevice,
-    vendor_for,
 )
 from knockctl.errors import DeviceError, KnockctlError
-from knockctl.inventory.device import Resolve
-from knockctl.journal.journal import Journal
 from knockctl.journal.record import State, now
 from knockctl.policy import redaction
 from knockctl.policy.redaction import redact
 
 AnyDriver = Driver[Any, Any]
-
-
-@dataclass(slots=True)
-class Services:
-    """What a transaction needs from outside: the journal, secrets, vendors, who watches."""
-
-    journal: Journal
-    resolve: Resolve
-    observer: Observer = nobody
-    vendor: Callable[[str], AnyVendor] = vendor_for
-    progress: Say = silence
-    """Hears how far a long step is."""
-    announce: Say = silence
-    """Hears what a person needs to know before the job ends."""
-    stop: threading.Event = field(default_factory=threading.Event)
-    """Set when the user wants whatever waits to end: it takes its change back."""
 
 
 @dataclass

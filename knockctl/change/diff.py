@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from knockctl.change.context import Services
 from knockctl.change.foreign import Foreign, ask, open_questions
 from knockctl.change.job import Job
 from knockctl.change.plan import Intent, form_intent
+from knockctl.change.services import Services
 from knockctl.contract import PendingChange, Reading
 from knockctl.errors import KnockctlError, Unreachable
 from knockctl.policy import redaction

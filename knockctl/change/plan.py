@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError
 
 from knockctl.change.case import Case
 from knockctl.change.job import Job
+from knockctl.change.services import Services
 from knockctl.contract import AnyVendor, Facts, FidelityNote, Placement, Reading
 from knockctl.errors import InventoryError, JournalError, Where
 from knockctl.inventory.device import Device
@@ -18,9 +19,6 @@ from knockctl.journal.record import ChangeRecord
 from knockctl.policy import redaction
 from knockctl.policy.loader import check_together
 from knockctl.policy.resolved import ResolvedPolicy
-
-if TYPE_CHECKING:
-    from knockctl.change.context import Services
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from knockctl.automaton.machine import DeviceModel, delayed, scoped
 from knockctl.automaton.packet import Scope
 from knockctl.automaton.reference import Site
 from knockctl.change.case import Case
-from knockctl.change.context import Services
 from knockctl.change.foreign import Foreign, ask
 from knockctl.change.job import Options
 from knockctl.change.plan import place
+from knockctl.change.services import Services
 from knockctl.contract import AnyVendor, FidelityNote, vendor_for
 from knockctl.errors import KnockctlError, Unreachable
 from knockctl.inventory.device import Device

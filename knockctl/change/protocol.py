@@ -19,9 +19,9 @@ from typing import Any
 
 from knockctl import __version__
 from knockctl.change import preflight
-from knockctl.change.context import AnyDriver, Services
+from knockctl.change.context import AnyDriver
 from knockctl.change.foreign import ask
-from knockctl.change.job import Job, Outcome, Result, failure
+from knockctl.change.job import Outcome, Result, failure
 from knockctl.change.outcomes import Endings
 from knockctl.change.plan import Intent, form_intent
 from knockctl.change.probe import knock, knock_and_check
@@ -332,16 +332,3 @@ class Transaction(Endings):
             before=before.dump(),
             after=config.dump(),
         )
-
-
-def run(job: Job, services: Services) -> Outcome:
-    """Run one transaction on one device and say what came of it."""
-    from knockctl.change.recovery import confirm_pending, roll_back_pending
-
-    if job.kind == "confirm":
-        return confirm_pending(job, services)
-    if job.kind == "rollback" and job.to_revision is None:
-        finished = roll_back_pending(job, services)
-        if finished:
-            return finished
-    return Transaction(job, services).run()

@@ -11,9 +11,10 @@ import contextlib
 from typing import Any
 
 from knockctl import __version__
-from knockctl.change.context import AnyDriver, Services
+from knockctl.change.context import AnyDriver
 from knockctl.change.job import Job, Outcome, Result, failure
 from knockctl.change.protocol import Transaction
+from knockctl.change.services import Services
 from knockctl.contract import HeldByOperator, PendingChange, Reading, no_snapshot
 from knockctl.errors import Conflict, DeviceError, JournalError, KnockctlError, SealError
 from knockctl.journal.record import OPEN_STATES, ChangeRecord, now

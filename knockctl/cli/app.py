@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ import typer
 
 from knockctl import __version__
 from knockctl.cli import change, inspect, knock, lab, policy, verify
+from knockctl.cli.flags import Flags
 
 # typer shows errors of usage itself, but exports their common class under no name.
 _WrongUsage: type[typer.BadParameter] = next(
@@ -30,15 +30,6 @@ app.add_typer(policy.app, name="policy")
 app.add_typer(lab.app, name="lab")
 for module in (inspect, verify, change, knock):
     module.register(app)
-
-
-@dataclass
-class Flags:
-    """The global options as given; None where not given."""
-
-    inventory: Path | None = None
-    journal: str | None = None
-    output: str | None = None
 
 
 def _version(wanted: bool) -> None:

@@ -205,7 +205,7 @@ def _agreed(
 
 def _run(session: Session, jobs: list[Job], command: str) -> int:
     """Run the jobs, show each result as it comes in, and return the fleet's exit code."""
-    from knockctl.change.protocol import run
+    from knockctl.change.run import run
     from knockctl.cli import output
     from knockctl.cli.progress import Progress
     from knockctl.fleet.run import run_all, worst

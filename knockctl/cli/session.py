@@ -22,8 +22,8 @@ from knockctl.settings import Settings, state_folder
 from knockctl.settings import load as load_settings
 
 if TYPE_CHECKING:
-    from knockctl.change.context import Services
-    from knockctl.cli.app import Flags
+    from knockctl.change.services import Services
+    from knockctl.cli.flags import Flags
     from knockctl.journal.journal import Journal
 
 _CODE = re.compile(r"[a-z][a-z0-9-]*(?::[0-9a-f]{8})?")
@@ -129,7 +129,7 @@ class Session:
     @contextlib.contextmanager
     def services(self, observer: Any = None) -> Iterator[Services]:
         """Return what transactions need from outside."""
-        from knockctl.change.context import Services
+        from knockctl.change.services import Services
         from knockctl.change.steps import nobody
 
         self.reach_devices()

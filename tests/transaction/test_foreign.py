@@ -108,7 +108,7 @@ def test_a_change_that_was_cut_off_is_finished_whatever_is_exposed_since(ann, me
     with ann.journal() as journal:
         services = ann.services(journal)
         memory.fail_at["cancel"] = KeyboardInterrupt()
-        from knockctl.change.protocol import run
+        from knockctl.change.run import run
 
         with pytest.raises(KeyboardInterrupt):
             run(job, services)
