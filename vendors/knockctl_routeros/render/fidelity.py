@@ -10,10 +10,10 @@ from knockctl.contract import FidelityNote
 from knockctl.policy.durations import format_duration
 from knockctl.ports import without
 from knockctl_routeros.placement import RouterPlacement
-from knockctl_routeros.render.names import PolicyChains
+from knockctl_routeros.render.names import PolicyNames
 
 
-def traps_early(chain: PolicyChains, chains: Sequence[PolicyChains]) -> bool:
+def traps_early(chain: PolicyNames, chains: Sequence[PolicyNames]) -> bool:
     """Tell whether a policy's TCP traps can close before connection tracking.
 
     Not beside other policies: to them, too, the packet may be a wrong knock.
@@ -23,7 +23,7 @@ def traps_early(chain: PolicyChains, chains: Sequence[PolicyChains]) -> bool:
 
 
 def relaxed(
-    chain: PolicyChains, chains: Sequence[PolicyChains], place: RouterPlacement
+    chain: PolicyNames, chains: Sequence[PolicyNames], place: RouterPlacement
 ) -> Relaxations:
     """Return how the policy is approximated in its place."""
     return replace(
@@ -35,7 +35,7 @@ def relaxed(
 
 
 def notes(
-    chain: PolicyChains, chains: Sequence[PolicyChains], place: RouterPlacement
+    chain: PolicyNames, chains: Sequence[PolicyNames], place: RouterPlacement
 ) -> Iterator[FidelityNote]:
     """Say where the router does something else than the policy, and within which bound."""
     bounds, name = relaxed(chain, chains, place), chain.policy.name

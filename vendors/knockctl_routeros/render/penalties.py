@@ -6,7 +6,6 @@ Nothing of this can be taken back but by time: see ``policy``, which these chain
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from knockctl.ports import without
 from knockctl_routeros.config.words import (
@@ -20,12 +19,10 @@ from knockctl_routeros.config.words import (
     put,
     rules,
 )
-
-if TYPE_CHECKING:
-    from knockctl_routeros.render.names import PolicyChains
+from knockctl_routeros.render.names import PolicyNames
 
 
-def lock_outs(c: PolicyChains) -> dict[str, list[Rule]]:
+def lock_outs(c: PolicyNames) -> dict[str, list[Rule]]:
     """Return the chains that lock out; whoever jumped there refuses the packet."""
     p = c.policy
     chains: dict[str, list[Rule]] = {}
@@ -41,7 +38,7 @@ def lock_outs(c: PolicyChains) -> dict[str, list[Rule]]:
     return chains
 
 
-def lock(c: PolicyChains, seconds: int) -> Iterator[Rule]:
+def lock(c: PolicyNames, seconds: int) -> Iterator[Rule]:
     """End the grant, void the attempt, lock out: markers only where they outlive the lock."""
     yield from rules("lock out", put(c.part("lock"), seconds), c.noted("lock"))
     if c.relaxed.spent > seconds:
@@ -50,7 +47,7 @@ def lock(c: PolicyChains, seconds: int) -> Iterator[Rule]:
         yield from rules("void", jump(c.part("void")))
 
 
-def _out(c: PolicyChains) -> Iterator[Rule]:
+def _out(c: PolicyNames) -> Iterator[Rule]:
     """Lock out over somebody else's port: the other policies judge it, then it is refused."""
     yield from rules("lock out", jump(c.part("locks")))
     for other in c.after:
@@ -59,20 +56,20 @@ def _out(c: PolicyChains) -> Iterator[Rule]:
     yield from rules("refuse", c.refuse)
 
 
-def _needs(c: PolicyChains, *, own: bool) -> bool:
+def _needs(c: PolicyNames, *, own: bool) -> bool:
     return c.locks_out and (own or c.has_rest)
 
 
-def _locking(c: PolicyChains, *, own: bool) -> Words:
+def _locking(c: PolicyNames, *, own: bool) -> Words:
     out = c.policy.scope == "services" and not own
     return jump(c.part("out" if out else "locks"))
 
 
-def _named(c: PolicyChains, what: str, *, own: bool) -> str:
+def _named(c: PolicyNames, what: str, *, own: bool) -> str:
     return c.part(f"own-{what}" if own else what)
 
 
-def _punish(c: PolicyChains, *, own: bool) -> dict[str, list[Rule]]:
+def _punish(c: PolicyNames, *, own: bool) -> dict[str, list[Rule]]:
     """Return the chains of rules 6 and 7 where they lock out."""
     p, lock = c.policy, _locking(c, own=own)
     chains: dict[str, list[Rule]] = {}
@@ -94,7 +91,7 @@ def _punish(c: PolicyChains, *, own: bool) -> dict[str, list[Rule]]:
     return chains
 
 
-def wrong(c: PolicyChains, *, own: bool) -> Iterator[Rule]:
+def wrong(c: PolicyNames, *, own: bool) -> Iterator[Rule]:
     """Punish a wrong knock while some sequence is under way (rule 7)."""
     if not c.all_stages or c.policy.wrong_knock == "ignore":
         return
@@ -104,7 +101,7 @@ def wrong(c: PolicyChains, *, own: bool) -> Iterator[Rule]:
         yield from rules("wrong knock", jump(_named(c, "wrong", own=own)))
 
 
-def astray(c: PolicyChains, *, own: bool) -> Iterator[Rule]:
+def astray(c: PolicyNames, *, own: bool) -> Iterator[Rule]:
     """Rules 6 and 7, for a packet that is none of the policy's knocks and services."""
     p, grant, spent = c.policy, c.part("grant"), c.part("spent")
     if p.stray == "revoke":
@@ -123,7 +120,7 @@ def astray(c: PolicyChains, *, own: bool) -> Iterator[Rule]:
     yield from wrong(c, own=own)
 
 
-def rest(c: PolicyChains) -> Iterator[Rule]:
+def rest(c: PolicyNames) -> Iterator[Rule]:
     """Judge a packet to a port that no policy owns; it comes back, unless locked out here."""
     yield from c.exempt(RETURN)
     if c.locks and c.policy.scope == "services":
@@ -133,7 +130,7 @@ def rest(c: PolicyChains) -> Iterator[Rule]:
 
 
 def trapped(
-    c: PolicyChains, protocol: str = "", when: Words = ANY, *, then: Words = RETURN
+    c: PolicyNames, protocol: str = "", when: Words = ANY, *, then: Words = RETURN
 ) -> Iterator[Rule]:
     """Close the traps (rule 3), of one protocol or both; ``then`` for who is locked out."""
     for chain, trap in c.traps:

@@ -42,9 +42,9 @@ from knockctl_routeros.render.names import (
     OTHERS,
     REJECT,
     Family,
-    PolicyChains,
 )
 from knockctl_routeros.render.penalties import trapped
+from knockctl_routeros.render.policy import PolicyChains
 
 FAMILIES: tuple[Family, Family] = (4, 6)
 ENTRY = "kc-_in"
