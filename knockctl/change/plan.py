@@ -81,7 +81,7 @@ def place(vendor: AnyVendor, device: Device, policies: Collection[str] | None = 
     """
     context = None if policies is None else {"policies": policies}
     try:
-        return vendor.placement.model_validate(dict(device.placement), context=context)
+        found: Placement = vendor.placement.model_validate(dict(device.placement), context=context)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(("placement", *(str(part) for part in first["loc"])))
@@ -90,6 +90,7 @@ def place(vendor: AnyVendor, device: Device, policies: Collection[str] | None = 
             known = ", ".join(sorted(vendor.placement.model_fields))
             message = f"unknown field; known are {known}"
         raise InventoryError(message, where=Where(file=device.place, field=field)) from None
+    return found
 
 
 def _snapshot(job: Job, journal: Journal, revision: str | None) -> str:

@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol
 
 from knockctl.automaton.machine import DeviceModel
 from knockctl.automaton.packet import Scope
-from knockctl.contract.placement import Placement
+from knockctl.contract.placement import P_contra
 from knockctl.contract.reading import Facts, Reading
-from knockctl.contract.remediation import R_co
-from knockctl.contract.rendered import C, Rendered
+from knockctl.contract.remediation import R
+from knockctl.contract.rendered import C, C_co, Rendered
 from knockctl.policy.resolved import ResolvedPolicy
 
 
-class Compiler(Protocol[C, R_co]):
-    """Pure functions between policies, configurations and device text."""
+class Render(Protocol[P_contra, C_co]):
+    """How policies become a configuration."""
 
-    def render(
+    def __call__(
         self,
         policies: Sequence[ResolvedPolicy],
-        placement: Placement,
+        placement: P_contra,
         facts: Facts | None = None,
-    ) -> Rendered[C]:
+    ) -> Rendered[C_co]:
         """Compile; without facts, for a device that has everything the vendor may have."""
 
-    def empty(self) -> C:
-        """Return the config of a device that has nothing of ours."""
 
-    def load(self, dump: str) -> C:
-        """Read back what ``Config.dump`` wrote."""
+@dataclass(frozen=True, slots=True)
+class Compiler(Generic[P_contra, C, R]):
+    """Pure functions between policies, configurations and device text."""
 
-    def plan(self, running: Reading[C], intended: C, change_id: str) -> R_co:
-        """Return the way from running to intended, whose new mark will be ``change_id``.
+    render: Render[P_contra, C]
+    empty: Callable[[], C]
+    """Makes the config of a device that has nothing of ours."""
+    load: Callable[[str], C]
+    """Reads back what ``Config.dump`` wrote."""
+    plan: Callable[[Reading[C], C, str], R]
+    """Tells the way from running to intended, whose new mark will be the change id given.
 
-        An ``intended`` that carries a revision of its own (a snapshot) gets that revision
-        back once the change is confirmed. No changes, no new mark.
-        """
+    An intended config that carries a revision of its own (a snapshot) gets that revision back once
+    the change is confirmed. No changes, no new mark.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class Running(Generic[C]):
     """What else runs that no proof is about and an operator should know, one sentence each."""
 
 
-class Modeller(Protocol[C]):
+class Modeller(Protocol[P_contra, C]):
     """Pure functions from device text to machines that can be executed (design, section 11)."""
 
     evidence: str
@@ -61,7 +65,7 @@ class Modeller(Protocol[C]):
     assumptions: tuple[str, ...]
     """What the machines leave out, one sentence each."""
 
-    def scope(self, placement: Placement) -> Scope:
+    def scope(self, placement: P_contra) -> Scope:
         """Return which packets are the policies' at all."""
 
     def parse(self, text: str) -> C:

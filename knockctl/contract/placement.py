@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -30,3 +31,7 @@ class Placement(BaseModel):
     addresses: tuple[Address, ...] = ()
     """Protected addresses. A family with none listed is protected whole."""
     management: Management | None = None
+
+
+P = TypeVar("P", bound=Placement)
+P_contra = TypeVar("P_contra", bound=Placement, contravariant=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any, Protocol
+from typing import Any, Generic
 
 from knockctl.contract.compiler import Compiler, Modeller
 from knockctl.contract.driver import Driver
-from knockctl.contract.placement import Placement
+from knockctl.contract.placement import P
 from knockctl.contract.remediation import R
 from knockctl.contract.rendered import C
 from knockctl.contract.target import Target
@@ -17,22 +19,22 @@ from knockctl.errors import InventoryError
 ENTRY_POINTS = "knockctl.vendors"
 
 
-class Vendor(Protocol[C, R]):
+@dataclass(frozen=True, slots=True)
+class Vendor(Generic[P, C, R]):
     """One vendor package, as its entry point names it."""
 
     name: str
     """The name of the entry point, such as ``iptables``."""
     platforms: tuple[str, ...]
     """Inventory platforms it serves, the netmiko name first."""
-    placement: type[Placement]
-    compiler: Compiler[C, R]
-    modeller: Modeller[C]
+    placement: type[P]
+    compiler: Compiler[P, C, R]
+    modeller: Modeller[P, C]
+    connect: Callable[[Target], Driver[C, R]]
+    """Returns a driver, not yet connected. Imports the SDK."""
 
-    def connect(self, target: Target) -> Driver[C, R]:
-        """Return a driver, not yet connected. Imports the SDK."""
 
-
-AnyVendor = Vendor[Any, Any]
+AnyVendor = Vendor[Any, Any, Any]
 
 
 @cache

@@ -58,6 +58,7 @@ class Config(Protocol):
 
 
 C = TypeVar("C", bound=Config)
+C_co = TypeVar("C_co", bound=Config, covariant=True)
 C_contra = TypeVar("C_contra", bound=Config, contravariant=True)
 
 
@@ -66,10 +67,10 @@ Meaning = tuple[tuple[ResolvedPolicy, ...], tuple[Relaxations, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered(Generic[C]):
+class Rendered(Generic[C_co]):
     """The intended configuration, the policies it really implements, and the notes."""
 
-    config: C
+    config: C_co
     effective: tuple[ResolvedPolicy, ...]
     fidelity: tuple[FidelityNote, ...] = ()
     relaxed: tuple[Relaxations, ...] = ()

@@ -8,15 +8,13 @@ import pytest
 
 from knockctl.automaton.machine import ConcreteClocks, Machine
 from knockctl.automaton.packet import WirePacket
-from knockctl.contract import Modeller
-from knockctl_ios.config.records import IosConfig
 from knockctl_ios.placement import IosPlacement
 from knockctl_ios.plan.modeller import IosModeller
 
 TEXT = (Path(__file__).parent / "running" / "15.cfg").read_text()
 ROUTER = ip_address("198.51.100.14")
 PLACE = IosPlacement(addresses=(ROUTER,), interface="GigabitEthernet0/0", access_list="OUTSIDE")
-MODELLER: Modeller[IosConfig] = IosModeller()
+MODELLER = IosModeller()
 
 
 def packet(protocol="tcp", port=22, interface="GigabitEthernet0/0", to=ROUTER):

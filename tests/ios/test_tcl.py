@@ -10,7 +10,7 @@ from knockctl.automaton.packet import WirePacket
 from knockctl.policy.resolved import Generation, Knock, ResolvedTrap
 from knockctl.ports import Span
 from knockctl.verify.prove import Status, equal, opens, prove
-from knockctl_ios.compiler import IosCompiler
+from knockctl_ios import VENDOR
 from knockctl_ios.config import records as configs
 from knockctl_ios.config.generations import adopt
 from knockctl_ios.config.parse import parse_text
@@ -204,7 +204,7 @@ def test_sequences_and_files_keep_their_names_as_long_as_they_are_the_same():
 
 
 def test_what_a_plan_says_of_a_script_is_its_policys():
-    compiler = IosCompiler()
+    compiler = VENDOR.compiler
     reading = compiler.plan(_nothing(), tcl().config, "one")
     said = "\n".join(map(str, reading.changes))
     assert "knock " in said

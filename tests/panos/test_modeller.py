@@ -7,7 +7,6 @@ import pytest
 from knockctl.automaton.machine import ConcreteClocks
 from knockctl.automaton.packet import WirePacket
 from knockctl.automaton.reference import Site
-from knockctl.contract import Modeller
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy
 from knockctl.ports import Span
 from knockctl.verify.packets import Claim, senders
@@ -18,7 +17,7 @@ from knockctl_panos.plan.modeller import PanosModeller, destinations_of
 
 GATEWAY = ip_address("198.51.100.4")
 PLACE = PanosPlacement(addresses=(GATEWAY,), from_zones=("untrust",), to_zones=("dmz",))
-MODELLER: Modeller[PanosConfig] = PanosModeller()
+MODELLER = PanosModeller()
 POLICY = ResolvedPolicy(
     name="p",
     generations=(Generation(1, (Knock("tcp", 888),)),),

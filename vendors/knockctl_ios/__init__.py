@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from knockctl.contract import Target
-from knockctl_ios.compiler import IosCompiler
+from knockctl.contract import Compiler, Driver, Target, Vendor
+from knockctl_ios.config.records import IosConfig, load
 from knockctl_ios.placement import IosPlacement
 from knockctl_ios.plan.modeller import IosModeller
+from knockctl_ios.plan.plan import IosRemediation, plan
+from knockctl_ios.render.render import render
 
-if TYPE_CHECKING:
+
+def connect(target: Target) -> Driver[IosConfig, IosRemediation]:
+    """Return a driver, not yet connected."""
     from knockctl_ios.driver.driver import IosDriver
 
-
-class IosVendor:
-    """Satisfies ``knockctl.contract.Vendor``."""
-
-    name = "ios"
-    platforms = ("cisco_ios",)
-    placement = IosPlacement
-    compiler = IosCompiler()
-    modeller = IosModeller()
-
-    def connect(self, target: Target) -> IosDriver:
-        """Return a driver, not yet connected."""
-        from knockctl_ios.driver.driver import IosDriver
-
-        return IosDriver(target)
+    return IosDriver(target)
 
 
-VENDOR = IosVendor()
+VENDOR = Vendor(
+    "ios",
+    ("cisco_ios",),
+    IosPlacement,
+    Compiler(render, IosConfig, load, plan),
+    IosModeller(),
+    connect,
+)

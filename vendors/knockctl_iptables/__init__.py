@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from knockctl.contract import Target
-from knockctl_iptables.compiler import LinuxCompiler
+from knockctl.contract import Compiler, Driver, Target, Vendor
+from knockctl_iptables.config.records import LinuxConfig, load
 from knockctl_iptables.placement import LinuxPlacement
 from knockctl_iptables.plan.modeller import LinuxModeller
+from knockctl_iptables.plan.plan import LinuxRemediation, plan
+from knockctl_iptables.render.render import render
 
-if TYPE_CHECKING:
+
+def connect(target: Target) -> Driver[LinuxConfig, LinuxRemediation]:
+    """Return a driver, not yet connected."""
     from knockctl_iptables.driver.driver import LinuxDriver
 
-
-class LinuxVendor:
-    """Satisfies ``knockctl.contract.Vendor``."""
-
-    name = "iptables"
-    platforms = ("linux", "linux_ssh")
-    placement = LinuxPlacement
-    compiler = LinuxCompiler()
-    modeller = LinuxModeller()
-
-    def connect(self, target: Target) -> LinuxDriver:
-        """Return a driver, not yet connected."""
-        from knockctl_iptables.driver.driver import LinuxDriver
-
-        return LinuxDriver(target)
+    return LinuxDriver(target)
 
 
-VENDOR = LinuxVendor()
+VENDOR = Vendor(
+    "iptables",
+    ("linux", "linux_ssh"),
+    LinuxPlacement,
+    Compiler(render, LinuxConfig, load, plan),
+    LinuxModeller(),
+    connect,
+)

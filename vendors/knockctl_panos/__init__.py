@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from knockctl.contract import Target
-from knockctl_panos.compiler import PanosCompiler
+from knockctl.contract import Compiler, Driver, Target, Vendor
+from knockctl_panos.config.records import PanosConfig, load
 from knockctl_panos.placement import PanosPlacement
 from knockctl_panos.plan.modeller import PanosModeller
+from knockctl_panos.plan.plan import PanosRemediation, plan
+from knockctl_panos.render.render import render
 
-if TYPE_CHECKING:
+
+def connect(target: Target) -> Driver[PanosConfig, PanosRemediation]:
+    """Return a driver, not yet connected."""
     from knockctl_panos.driver.driver import PanosDriver
 
-
-class PanosVendor:
-    """Satisfies ``knockctl.contract.Vendor``."""
-
-    name = "panos"
-    platforms = ("paloalto_panos",)
-    placement = PanosPlacement
-    compiler = PanosCompiler()
-    modeller = PanosModeller()
-
-    def connect(self, target: Target) -> PanosDriver:
-        """Return a driver, not yet connected."""
-        from knockctl_panos.driver.driver import PanosDriver
-
-        return PanosDriver(target)
+    return PanosDriver(target)
 
 
-VENDOR = PanosVendor()
+VENDOR = Vendor(
+    "panos",
+    ("paloalto_panos",),
+    PanosPlacement,
+    Compiler(render, PanosConfig, load, plan),
+    PanosModeller(),
+    connect,
+)

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from knockctl.contract import Target
-from knockctl_routeros.compiler import RouterCompiler
+from knockctl.contract import Compiler, Driver, Target, Vendor
+from knockctl_routeros.config.records import RouterConfig, load
 from knockctl_routeros.placement import RouterPlacement
 from knockctl_routeros.plan.modeller import RouterModeller
+from knockctl_routeros.plan.plan import RouterRemediation, plan
+from knockctl_routeros.render.render import render
 
-if TYPE_CHECKING:
+
+def connect(target: Target) -> Driver[RouterConfig, RouterRemediation]:
+    """Return a driver, not yet connected."""
     from knockctl_routeros.driver.driver import RouterDriver
 
-
-class RouterVendor:
-    """Satisfies ``knockctl.contract.Vendor``."""
-
-    name = "routeros"
-    platforms = ("mikrotik_routeros",)
-    placement = RouterPlacement
-    compiler = RouterCompiler()
-    modeller = RouterModeller()
-
-    def connect(self, target: Target) -> RouterDriver:
-        """Return a driver, not yet connected."""
-        from knockctl_routeros.driver.driver import RouterDriver
-
-        return RouterDriver(target)
+    return RouterDriver(target)
 
 
-VENDOR = RouterVendor()
+VENDOR = Vendor(
+    "routeros",
+    ("mikrotik_routeros",),
+    RouterPlacement,
+    Compiler(render, RouterConfig, load, plan),
+    RouterModeller(),
+    connect,
+)

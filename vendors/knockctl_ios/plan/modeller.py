@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from knockctl.automaton.packet import Scope
-from knockctl.contract import Placement, Running
+from knockctl.contract import Running
 from knockctl_ios.config import syntax
 from knockctl_ios.config.files import read as read_files
 from knockctl_ios.config.parse import parse_text
@@ -37,17 +37,17 @@ class IosModeller:
         """Make machines on which applets act at once, unless told otherwise."""
         self.switches = switches or Switches(summarised=False)
 
-    def placed(self, placement: Placement) -> IosModeller:
+    def placed(self, placement: IosPlacement) -> IosModeller:
         """Return a modeller whose machines log as a placement says, and act as late."""
-        place = IosPlacement.model_validate(placement.model_dump())
         return IosModeller(
-            replace(self.switches, style=place.log_style, delay=place.log_delay, together=True)
+            replace(
+                self.switches, style=placement.log_style, delay=placement.log_delay, together=True
+            )
         )
 
-    def scope(self, placement: Placement) -> Scope:
+    def scope(self, placement: IosPlacement) -> Scope:
         """Return which packets are the policies' at all."""
-        place = IosPlacement.model_validate(placement.model_dump())
-        return Scope(place.addresses, (place.interface,), only_listed=True)
+        return Scope(placement.addresses, (placement.interface,), only_listed=True)
 
     def parse(self, text: str) -> IosConfig:
         """Read back what a config prints."""

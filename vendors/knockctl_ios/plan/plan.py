@@ -12,6 +12,7 @@ from typing import Literal
 
 from knockctl.contract import Change, Reading
 from knockctl_ios.config.files import File, differences
+from knockctl_ios.config.generations import adopt
 from knockctl_ios.config.listing import LIST
 from knockctl_ios.config.records import ENVIRONMENT, IosConfig, key
 from knockctl_ios.config.syntax import Line
@@ -62,11 +63,12 @@ class IosRemediation:
 
 
 def plan(running: Reading[IosConfig], intended: IosConfig, change_id: str) -> IosRemediation:
-    """Return the way from running to intended.
+    """Return the way from running to intended, sequences under the names they have there.
 
     Raises ``GuardError`` where ours can't go where they are meant to.
     """
     before = running.config
+    intended = adopt(before, intended, change_id)
     there = running if isinstance(running, IosReading) else _alone(running)
     intended = _with_directory(there, intended)
     difference = _Difference(there, before, intended)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from knockctl.contract import Facts, Placement, Rendered
+from knockctl.contract import Facts, Rendered
 from knockctl.errors import PolicyError
 from knockctl.policy.durations import format_duration
 from knockctl.policy.resolved import ResolvedPolicy
@@ -39,29 +39,28 @@ LOG, COPP = f"{OWN_NAME}log", f"{OWN_NAME}copp"
 
 
 def render(
-    policies: Sequence[ResolvedPolicy], placement: Placement, facts: Facts | None = None
+    policies: Sequence[ResolvedPolicy], placement: IosPlacement, facts: Facts | None = None
 ) -> Rendered[IosConfig]:
     """Compile a policy; the placement says for which kind of router."""
     del facts
-    place = IosPlacement.model_validate(placement.model_dump())
     if not policies:
         return Rendered(IosConfig(), ())
-    _possible(policies, place)
+    _possible(policies, placement)
     (stated,) = policies
-    scripted = place.order == "tcl"
-    names = PolicyNames(_FITS[place.order](stated), place)
+    scripted = placement.order == "tcl"
+    names = PolicyNames(_FITS[placement.order](stated), placement)
     _reached(stated, names)
     _in_time(stated, names)
     config = IosConfig(
         tuple(_objects(names)),
         tuple(_inserts(names)),
-        bound=((place.interface, names.access_list),),
-        needs=_needs(place),
+        bound=((placement.interface, names.access_list),),
+        needs=_needs(placement),
         files=(script(names),) if scripted else (),
-        place=tuple(_places(place)),
+        place=tuple(_places(placement)),
     )
-    found = tuple(notes(stated, names.policy, place))
-    return Rendered(config, (names.policy,), found, (relaxed(names.policy, place),))
+    found = tuple(notes(stated, names.policy, placement))
+    return Rendered(config, (names.policy,), found, (relaxed(names.policy, placement),))
 
 
 def _possible(policies: Sequence[ResolvedPolicy], place: IosPlacement) -> None:

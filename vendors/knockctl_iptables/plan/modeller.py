@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from knockctl.automaton.packet import Scope
-from knockctl.contract import Placement, Running
+from knockctl.contract import Running
 from knockctl.errors import CommandRefused
 from knockctl_iptables.config.parse import (
     IPV4,
@@ -30,7 +30,7 @@ class LinuxModeller:
     """Satisfies ``knockctl.contract.Modeller``."""
 
     evidence = "kernel"
-    assumptions = (
+    assumptions: tuple[str, ...] = (
         "no set is full and no recent list forgets an address for want of room",
         "packets are whole: what connection tracking calls invalid is a stray TCP segment",
         "a text that rules search for stands in a packet's data, not by chance in its headers",
@@ -38,10 +38,9 @@ class LinuxModeller:
     )
     remedy = "narrow or remove the rule, or set placement.position to first"
 
-    def scope(self, placement: Placement) -> Scope:
+    def scope(self, placement: LinuxPlacement) -> Scope:
         """Return which packets are the policies' at all."""
-        place = LinuxPlacement.model_validate(placement.model_dump())
-        return Scope(place.addresses, place.interfaces)
+        return Scope(placement.addresses, placement.interfaces)
 
     def parse(self, text: str) -> LinuxConfig:
         """Read back what a config prints."""

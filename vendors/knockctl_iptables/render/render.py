@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from knockctl.contract import Facts, FidelityNote, Placement, Rendered
+from knockctl.contract import Facts, FidelityNote, Rendered
 from knockctl.policy.resolved import ResolvedPolicy
 from knockctl.ports import Span, merged, without
 from knockctl_iptables.config.records import (
@@ -53,10 +53,9 @@ LONGEST_TIMEOUT = 2147483
 
 
 def render(
-    policies: Sequence[ResolvedPolicy], placement: Placement, facts: Facts | None = None
+    policies: Sequence[ResolvedPolicy], placement: LinuxPlacement, facts: Facts | None = None
 ) -> Rendered[LinuxConfig]:
     """Compile policies for the families the host has; both when no facts are given."""
-    place = LinuxPlacement.model_validate(placement.model_dump())
     notes: list[FidelityNote] = []
     effective = tuple(_fit(policy, notes) for policy in policies)
     if not effective:
@@ -68,9 +67,9 @@ def render(
     for family in families:
         chains = PolicyChains.of(effective, family)
         tables[family] = Table(
-            _table(chains, place, family),
+            _table(chains, placement, family),
             jumps=1,
-            place=None if place.position == "first" else place.position,
+            place=None if placement.position == "first" else placement.position,
         )
         sets.extend(IpSet(name, family) for chain in chains for name in chain.sets)
     return Rendered(LinuxConfig(tables, frozenset(sets)), effective, tuple(notes))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from knockctl.automaton.packet import Scope
-from knockctl.contract import Placement, Running
+from knockctl.contract import Running
 from knockctl_panos.config.document import Document
 from knockctl_panos.config.parse import parse_text
 from knockctl_panos.config.records import PanosConfig
@@ -32,16 +32,14 @@ class PanosModeller:
         """Make machines on which logs act at once, unless told otherwise."""
         self.switches = switches or Switches()
 
-    def placed(self, placement: Placement) -> PanosModeller:
+    def placed(self, placement: PanosPlacement) -> PanosModeller:
         """Return a modeller whose machines take a placement's time from a log to its tags."""
-        place = PanosPlacement.model_validate(placement.model_dump())
-        return PanosModeller(Switches(delay=place.tag_delay, together=True))
+        return PanosModeller(Switches(delay=placement.tag_delay, together=True))
 
-    def scope(self, placement: Placement) -> Scope:
+    def scope(self, placement: PanosPlacement) -> Scope:
         """Return which packets are the policies' at all: those to listed addresses alone."""
-        place = PanosPlacement.model_validate(placement.model_dump())
-        interfaces = tuple(zone_interface(zone) for zone in place.from_zones)
-        return Scope(place.addresses, interfaces, destination_type=None, only_listed=True)
+        interfaces = tuple(zone_interface(zone) for zone in placement.from_zones)
+        return Scope(placement.addresses, interfaces, destination_type=None, only_listed=True)
 
     def parse(self, text: str) -> PanosConfig:
         """Read back what a config prints."""

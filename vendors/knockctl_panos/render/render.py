@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from knockctl.contract import Facts, Management, Placement, Rendered
+from knockctl.contract import Facts, Management, Rendered
 from knockctl.errors import PolicyError
 from knockctl.policy.durations import format_duration
 from knockctl.policy.resolved import ResolvedPolicy
@@ -43,28 +43,33 @@ Noticed = tuple[Rule, PolicyRules | None, list[Act]]
 
 
 def render(
-    policies: Sequence[ResolvedPolicy], placement: Placement, facts: Facts | None = None
+    policies: Sequence[ResolvedPolicy], placement: PanosPlacement, facts: Facts | None = None
 ) -> Rendered[PanosConfig]:
     """Compile policies; every PAN-OS since 9.0 takes the same."""
     del facts
-    place = PanosPlacement.model_validate(placement.model_dump())
-    base = Location.of(place).rulebase
+    base = Location.of(placement).rulebase
     effective = tuple(fit(policy) for policy in policies)
     if not effective:
-        return Rendered(PanosConfig(place=_place(place), base=base), ())
+        return Rendered(PanosConfig(place=_place(placement), base=base), ())
     for stated, policy in zip(policies, effective, strict=True):
-        _in_time(stated, policy, place)
-    applications = tuple(place.applications.get(p.name) or ("any",) for p in effective)
-    block = _block(effective, applications, place.management)
+        _in_time(stated, policy, placement)
+    applications = tuple(placement.applications.get(p.name) or ("any",) for p in effective)
+    block = _block(effective, applications, placement.management)
     chains = block.chains
-    site = Site.of(tuple(str(a) for a in place.addresses), place.from_zones, place.to_zones)
+    site = Site.of(
+        tuple(str(a) for a in placement.addresses), placement.from_zones, placement.to_zones
+    )
     return Rendered(
         PanosConfig(
-            (*block.objects, *(r.entry(site) for r in block.rules)), place=_place(place), base=base
+            (*block.objects, *(r.entry(site) for r in block.rules)),
+            place=_place(placement),
+            base=base,
         ),
         effective,
-        tuple(n for s, c in zip(policies, chains, strict=True) for n in notes(s, c, chains, place)),
-        tuple(relaxed(c, chains, place) for c in chains),
+        tuple(
+            n for s, c in zip(policies, chains, strict=True) for n in notes(s, c, chains, placement)
+        ),
+        tuple(relaxed(c, chains, placement) for c in chains),
     )
 
 

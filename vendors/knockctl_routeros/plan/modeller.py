@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from knockctl.automaton.packet import Scope
-from knockctl.contract import Placement, Running
+from knockctl.contract import Running
 from knockctl_routeros.config.export import parse_export
 from knockctl_routeros.config.parse import by_menu, config_of, parse_text, read
 from knockctl_routeros.config.records import RouterConfig
@@ -20,7 +20,7 @@ class RouterModeller:
 
     evidence = "fact sheet"
     remedy = "narrow or remove the rule, or set placement.position to first"
-    assumptions = (
+    assumptions: tuple[str, ...] = (
         "an address that is added to a list again gets the rule's full time anew",
         "an address on a list is seen by the rules behind the one that added it",
         "no list forgets an address for want of room",
@@ -28,16 +28,15 @@ class RouterModeller:
         "neither NAT, mangle nor fasttrack decides anything before the firewall does",
     )
 
-    def scope(self, placement: Placement) -> Scope:
+    def scope(self, placement: RouterPlacement) -> Scope:
         """Return which packets are the policies' at all."""
-        place = RouterPlacement.model_validate(placement.model_dump())
         interfaces: tuple[str, ...] = ()
-        if place.interface:
-            interfaces = (place.interface,)
-        elif place.interface_list:
-            interfaces = (LIKE.format(place.interface_list),)
-        kind = "LOCAL" if place.chain == "input" else "UNICAST"
-        return Scope(place.addresses, interfaces, kind)
+        if placement.interface:
+            interfaces = (placement.interface,)
+        elif placement.interface_list:
+            interfaces = (LIKE.format(placement.interface_list),)
+        kind = "LOCAL" if placement.chain == "input" else "UNICAST"
+        return Scope(placement.addresses, interfaces, kind)
 
     def parse(self, text: str) -> RouterConfig:
         """Read back what a config prints."""

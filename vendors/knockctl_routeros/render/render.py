@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from knockctl.contract import Facts, Placement, Rendered
+from knockctl.contract import Facts, Rendered
 from knockctl.policy.resolved import ResolvedPolicy
 from knockctl.ports import Span, merged, without
 from knockctl_routeros.config.normal import address
@@ -55,29 +55,28 @@ _INVALID: Words = {"connection-state": "invalid"}
 
 
 def render(
-    policies: Sequence[ResolvedPolicy], placement: Placement, facts: Facts | None = None
+    policies: Sequence[ResolvedPolicy], placement: RouterPlacement, facts: Facts | None = None
 ) -> Rendered[RouterConfig]:
     """Compile policies for the families the router has; both when no facts are given."""
-    place = RouterPlacement.model_validate(placement.model_dump())
-    effective = tuple(_fit(policy, place) for policy in policies)
+    effective = tuple(_fit(policy, placement) for policy in policies)
     if not effective:
         return Rendered(RouterConfig(), ())
     listed = facts.details.get("families", "4 6").split() if facts else ["4", "6"]
-    four, six = _chains(effective, place)
+    four, six = _chains(effective, placement)
     common = {4: _common(four)}
     common[6] = common[4] if six is four else _common(six)
     rows: list[Row] = []
     for family, chains in zip(FAMILIES, (four, six), strict=True):
         if str(family) in listed:
-            rows += _Table(chains, common[family], place, family).rows()
-    place_of_jump = None if place.position == "first" else place.position
+            rows += _Table(chains, common[family], placement, family).rows()
+    place_of_jump = None if placement.position == "first" else placement.position
     return Rendered(
         RouterConfig(tuple(rows), place=place_of_jump),
         effective,
-        tuple(n for c in four for n in notes(c, four, place)),
-        tuple(relaxed(c, four, place) for c in four),
+        tuple(n for c in four for n in notes(c, four, placement)),
+        tuple(relaxed(c, four, placement) for c in four),
         # IPv6 has no layer 7 patterns: passphrases are looked for as they are.
-        {6: (tuple(policies), tuple(relaxed(c, six, place) for c in six))},
+        {6: (tuple(policies), tuple(relaxed(c, six, placement) for c in six))},
     )
 
 
