@@ -7,10 +7,16 @@ import pytest
 from knockctl.policy.loader import load_all, resolve
 from knockctl_ios.placement import IosPlacement
 from knockctl_ios.render.render import render as render_ios
-from knockctl_iptables.config.parse import Dump, LinuxReading, parse
+from knockctl_iptables.config.parse import (
+    Dump,
+)
 from knockctl_iptables.config.records import LinuxConfig
 from knockctl_iptables.placement import LinuxPlacement
 from knockctl_iptables.plan.plan import plan
+from knockctl_iptables.plan.reading import (
+    LinuxReading,
+    read,
+)
 from knockctl_iptables.render.render import render
 from knockctl_panos.placement import PanosPlacement
 from knockctl_panos.render.render import render as render_panos
@@ -73,7 +79,7 @@ def test_plan(figure, foreign):
     sets = "".join(s.create() + "\n" for s in running.sets)
 
     def ours():
-        assert plan(parse(Dump(texts, sets)), intended, "b" * 10).changes == ()
+        assert plan(read(Dump(texts, sets)), intended, "b" * 10).changes == ()
 
     ms = 1000 * least(20, ours)
     figure(

@@ -5,7 +5,12 @@ import pytest
 from knockctl.verify import exposures
 from knockctl_routeros import VENDOR
 from knockctl_routeros.config.export import parse_export
-from knockctl_routeros.config.parse import by_menu, read
+from knockctl_routeros.config.parse import (
+    by_menu,
+)
+from knockctl_routeros.plan.reading import (
+    read,
+)
 from knockctl_routeros.plan.standing import carried_out
 from knockctl_routeros.semantics import RouterModel, Ruleset
 from tests.bench.conftest import least

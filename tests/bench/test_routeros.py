@@ -6,12 +6,14 @@ import random
 import pytest
 
 from knockctl.contract import Credentials, Target
-from knockctl_routeros.config.parse import read_tables
 from knockctl_routeros.config.records import MENUS, RouterConfig
 from knockctl_routeros.config.table import Table
 from knockctl_routeros.driver.driver import RouterDriver
 from knockctl_routeros.placement import RouterPlacement
 from knockctl_routeros.plan.plan import plan
+from knockctl_routeros.plan.reading import (
+    read_tables,
+)
 from knockctl_routeros.render.render import render
 from knockctl_routeros.twin.device import Clock, Router, Switches, served
 from tests.bench.conftest import least, timed

@@ -10,10 +10,17 @@ from hypothesis import strategies as st
 
 from knockctl.contract import Reading
 from knockctl_iptables import VENDOR
-from knockctl_iptables.config.parse import Dump, LinuxReading, parse, parse_text
+from knockctl_iptables.config.parse import (
+    Dump,
+    parse_text,
+)
 from knockctl_iptables.config.records import FAMILIES, LinuxConfig, StageName, load
 from knockctl_iptables.placement import LinuxPlacement
 from knockctl_iptables.plan.plan import plan
+from knockctl_iptables.plan.reading import (
+    LinuxReading,
+    read,
+)
 from knockctl_iptables.render.render import render
 from tests.fixtures.duel import random_policies
 from tests.fixtures.world import World, sh
@@ -97,11 +104,11 @@ def world(request):
         yield made
 
 
-def read(world):
+def runs(world):
     def save(family):
         return sh(f"{world.tool(family, 'save')} -t filter")
 
-    return parse(Dump({f: save(f) for f in FAMILIES}, sh(f"ip netns exec {world.gate} ipset save")))
+    return read(Dump({f: save(f) for f in FAMILIES}, sh(f"ip netns exec {world.gate} ipset save")))
 
 
 def write(world, payload):
@@ -137,23 +144,23 @@ def test_both_back_ends_print_what_was_rendered_and_go_there_and_back(world):
     sh(f"{world.tool(4, 'restore')}", FOREIGN)
     sh(f"{world.tool(6, 'restore')}", "*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n")
     state = without_counters(sh(world.tool(4, "save")))
-    first = read(world)
+    first = runs(world)
     for number in range(12):
         intended = render(random_policies(rng), LinuxPlacement()).config
-        before = read(world)
+        before = runs(world)
         remediation = plan(before, intended, f"change{number:04}")
         write(world, remediation.forward)
-        after = read(world)
+        after = runs(world)
         assert after.config.same(remediation.intended)
         assert after.config.revision == f"change{number:04}"
         assert plan(after, intended, "another000").changes == ()
         if number % 3 == 0:
             write(world, remediation.backward)
-            assert read(world).config == before.config
+            assert runs(world).config == before.config
             write(world, remediation.forward)
-    gone = plan(read(world), LinuxConfig(), "changelast")
+    gone = plan(runs(world), LinuxConfig(), "changelast")
     write(world, gone.forward)
-    assert read(world).config.empty
+    assert runs(world).config.empty
     assert first.config.empty
     assert without_counters(sh(world.tool(4, "save"))) == state
 
@@ -162,16 +169,16 @@ def test_both_back_ends_print_what_was_rendered_and_go_there_and_back(world):
 def test_of_two_writers_one_wins(world):
     for family in FAMILIES:
         sh(world.tool(family, "restore"), "*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n")
-    one = plan(read(world), config_of(1), "aaaaaaaaaa")
-    two = plan(read(world), config_of(2), "bbbbbbbbbb")
+    one = plan(runs(world), config_of(1), "aaaaaaaaaa")
+    two = plan(runs(world), config_of(2), "bbbbbbbbbb")
     write(world, one.forward)
     with pytest.raises(AssertionError):
         write(world, two.forward)
-    assert read(world).config.same(one.intended)
-    write(world, plan(read(world), config_of(3), "cccccccccc").forward)
+    assert runs(world).config.same(one.intended)
+    write(world, plan(runs(world), config_of(3), "cccccccccc").forward)
     with pytest.raises(AssertionError):
         write(world, one.backward)
-    assert read(world).config.revision == "cccccccccc"
+    assert runs(world).config.revision == "cccccccccc"
 
 
 @pytest.mark.lab
@@ -179,11 +186,11 @@ def test_a_foreign_accept_gets_above_ours_and_our_jump_is_moved_back(world):
     for family in FAMILIES:
         sh(world.tool(family, "restore"), "*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n")
     intended = config_of(5)
-    write(world, plan(read(world), intended, "aaaaaaaaaa").forward)
+    write(world, plan(runs(world), intended, "aaaaaaaaaa").forward)
     sh(f"ip netns exec {world.gate} iptables-{world.back_end} -I INPUT -j ACCEPT")
-    remediation = plan(read(world), intended, "bbbbbbbbbb")
+    remediation = plan(runs(world), intended, "bbbbbbbbbb")
     assert [str(c) for c in remediation.changes] == [
         "~ iptables INPUT: -m comment --comment knockctl -j KC_INPUT to the first place"
     ]
     write(world, remediation.forward)
-    assert plan(read(world), intended, "cccccccccc").changes == ()
+    assert plan(runs(world), intended, "cccccccccc").changes == ()

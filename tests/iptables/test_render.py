@@ -8,10 +8,15 @@ import pytest
 from knockctl.contract import Facts, Management
 from knockctl.policy.resolved import Generation, Knock, ResolvedPolicy, ResolvedTrap
 from knockctl.ports import Span
-from knockctl_iptables.config.parse import LinuxReading, parse_text
+from knockctl_iptables.config.parse import (
+    parse_text,
+)
 from knockctl_iptables.config.records import Rule, load
 from knockctl_iptables.placement import LinuxPlacement
 from knockctl_iptables.plan.plan import plan
+from knockctl_iptables.plan.reading import (
+    LinuxReading,
+)
 from knockctl_iptables.render.render import LONGEST_TIMEOUT, render
 
 POLICY = ResolvedPolicy(

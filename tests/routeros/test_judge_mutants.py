@@ -10,7 +10,12 @@ import knockctl_routeros
 from knockctl.verify import exposures
 from knockctl_routeros import semantics
 from knockctl_routeros.config.export import parse_export
-from knockctl_routeros.config.parse import by_menu, read
+from knockctl_routeros.config.parse import (
+    by_menu,
+)
+from knockctl_routeros.plan.reading import (
+    read,
+)
 from knockctl_routeros.plan.standing import carried_out
 from tests.fixtures.mutants import mutant
 from tests.fixtures.routeros_foreign import around

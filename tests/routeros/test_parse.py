@@ -6,16 +6,17 @@ import pytest
 
 from knockctl_routeros.config.export import parse_export
 from knockctl_routeros.config.parse import (
-    api_rows,
     by_menu,
     parse_text,
-    read,
-    read_tables,
-    static,
 )
 from knockctl_routeros.config.records import RouterConfig, Row
-from knockctl_routeros.config.table import Table
+from knockctl_routeros.config.table import Table, static
 from knockctl_routeros.plan.plan import plan
+from knockctl_routeros.plan.reading import (
+    api_rows,
+    read,
+    read_tables,
+)
 
 FILTER = "/ip firewall filter"
 

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from knockctl.contract import Reading
 from knockctl.errors import Unsupported
 from knockctl_iptables.config.records import (
     FAMILIES,
@@ -56,36 +55,19 @@ class Dump:
         return "".join(f"# {title}\n{_uncommented(text)}" for title, text in both.items())
 
 
-@dataclass(frozen=True, slots=True)
-class LinuxReading(Reading[LinuxConfig]):
-    """A reading that also knows how the rules of ``INPUT`` stand to ours."""
-
-    input_rules: Mapping[Family, int] = field(default_factory=dict)
-    """How many there are, ours included."""
-    above: Mapping[Family, int] = field(default_factory=dict)
-    """How many foreign ones stand above our jump, the last one if there are several."""
-
-
-def parse(dump: Dump) -> LinuxReading:
-    """Read what is ours, and where in ``INPUT`` it is.
+def config_of(dump: Dump) -> LinuxConfig:
+    """Return what is ours.
 
     Raises ``Unsupported`` for a table that iptables can't print.
     """
     tables: dict[Family, Table] = {}
-    lengths: dict[Family, int] = {}
-    above: dict[Family, int] = {}
     for family in FAMILIES:
         text = dump.tables.get(family, "")
         _refuse_unprinted(text, family)
-        section = _filter_section(text)
-        table = parse_table(section)
+        table = parse_table(filter_section(text))
         if not table.empty:
             tables[family] = table
-        lengths[family] = section.count(_INPUT)
-        if table.jumps:
-            above[family] = section.count(_INPUT, 0, section.rfind(_JUMP)) - table.jumps + 1
-    config = LinuxConfig(tables, frozenset(parse_sets(dump.sets)))
-    return LinuxReading(config, dump.text(), lengths, above)
+    return LinuxConfig(tables, frozenset(parse_sets(dump.sets)))
 
 
 def _refuse_unprinted(text: str, family: Family) -> None:
@@ -115,8 +97,8 @@ def parse_table(section: str) -> Table:
     mark = _mark(chains.pop(MARK)) if MARK in chains else None
     # Another operator's change may be waking connection tracking right now; see driver.py.
     chains.pop(WARM, None)
-    jumps = section.count(_JUMP)
-    place = section.count(_INPUT, 0, section.find(_JUMP)) + 1 if jumps else None
+    jumps = section.count(JUMP_RULE)
+    place = section.count(INPUT_RULE, 0, section.find(JUMP_RULE)) + 1 if jumps else None
     owned = {name: tuple(rules) for name, rules in chains.items()}
     return Table(owned, jumps, mark, place)
 
@@ -130,13 +112,13 @@ def _between(text: str, mark: str) -> str:
 
 _OWN_CHAINS = re.compile(rf"^:({OWN_CHAIN}\S+) ", re.MULTILINE)
 _OWN_RULES = re.compile(rf"^-A ({OWN_CHAIN}\S+) ?(.*)$", re.MULTILINE)
+INPUT_RULE = "\n-A INPUT "
+JUMP_RULE = f"{INPUT_RULE}{Rule(JUMP)}"
 _COUNTERS = re.compile(r"^\[\d+:\d+\] ", re.MULTILINE)
-_INPUT = "\n-A INPUT "
-_JUMP = f"{_INPUT}{Rule(JUMP)}"
 _UNPRINTED = re.compile(r"^# Table `(\S+)' is incompatible", re.MULTILINE)
 
 
-def _filter_section(text: str) -> str:
+def filter_section(text: str) -> str:
     """Return the ``filter`` table's lines, without counters in front of rules."""
     start = text.find("*filter\n")
     if start < 0:
@@ -186,10 +168,10 @@ def sections(text: str) -> dict[str, str]:
 
 def parse_text(text: str) -> LinuxConfig:
     """Read back what ``LinuxConfig.text`` prints."""
-    return dumped(text).config
+    return config_of(split(text))
 
 
-def dumped(text: str) -> LinuxReading:
+def split(text: str) -> Dump:
     """Read back what ``Dump.text`` made of everything a host runs."""
     six = text.partition(f"# {IPV6}\n")[2].partition(f"# {IPV4}\n")[0]
     _refuse_unprinted(six, 6)
@@ -199,7 +181,7 @@ def dumped(text: str) -> LinuxReading:
     if IPV6 in found:
         tables[6] = found[IPV6]
     more = {t: found[t] for t in (NATIVE, TERSE, NO_NFT, LEGACY) if t in found}
-    return parse(Dump(tables, found.get(SETS, ""), more))
+    return Dump(tables, found.get(SETS, ""), more)
 
 
 def _uncommented(text: str) -> str:

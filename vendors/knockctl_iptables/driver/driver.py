@@ -15,7 +15,13 @@ from knockctl.errors import (
     Unsupported,
     Where,
 )
-from knockctl_iptables.config.parse import LEGACY, NATIVE, NO_NFT, TERSE, Dump, parse
+from knockctl_iptables.config.parse import (
+    LEGACY,
+    NATIVE,
+    NO_NFT,
+    TERSE,
+    Dump,
+)
 from knockctl_iptables.config.records import FAMILIES, WARM, Family, LinuxConfig
 from knockctl_iptables.driver import facts as fact_sheet
 from knockctl_iptables.driver.connection import Answer, Section, Session
@@ -36,6 +42,9 @@ from knockctl_iptables.driver.revert import (
     verify_script,
 )
 from knockctl_iptables.plan.plan import LinuxRemediation, Payload
+from knockctl_iptables.plan.reading import (
+    read,
+)
 
 MOST_NATIVE = 4_000_000
 """Characters of native tables that are read with the members of their sets."""
@@ -130,7 +139,7 @@ class LinuxDriver(OverSession[Session]):
                 section = Section(answer.errors, answer.sections[name].status)
                 raise self._refused(section, f"the rules can't be read ({name})")
         try:
-            reading = parse(_dump(answer))
+            reading = read(_dump(answer))
         except DeviceError as error:
             where = Where(device=self.target.name)
             raise type(error)(error.message, hint=error.hint, where=where) from None
@@ -292,7 +301,7 @@ def _dump(answer: Answer) -> Dump:
 
 def _lost_the_race(section: Section, answer: Answer, remediation: LinuxRemediation) -> bool:
     """Tell whether the mark planned against is gone: look, the tools' words differ."""
-    reading = parse(_dump(answer))
+    reading = read(_dump(answer))
     del section
     return any(
         reading.config.table(family).mark != remediation.before.table(family).mark

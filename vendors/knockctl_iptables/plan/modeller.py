@@ -15,13 +15,15 @@ from knockctl_iptables.config.parse import (
     NO_NFT,
     SETS,
     TERSE,
-    dumped,
     parse_text,
     sections,
 )
 from knockctl_iptables.config.records import FAMILIES, Family, LinuxConfig
 from knockctl_iptables.placement import LinuxPlacement
 from knockctl_iptables.plan.placing import places
+from knockctl_iptables.plan.reading import (
+    dumped,
+)
 from knockctl_iptables.semantics import BadAnswer, LinuxModel, Native, ours, read_native, saved
 from knockctl_iptables.semantics.ruleset import standing
 

@@ -10,8 +10,15 @@ from knockctl.automaton.questions import Atom, flow, ports, protocol
 from knockctl.automaton.sweep import lets_past
 from knockctl.contract import Reading
 from knockctl.ports import Span, merged
-from knockctl_iptables.config.parse import IPV4, IPV6, LinuxReading, sections
+from knockctl_iptables.config.parse import (
+    IPV4,
+    IPV6,
+    sections,
+)
 from knockctl_iptables.config.records import FAMILIES, Family, LinuxConfig, Table
+from knockctl_iptables.plan.reading import (
+    LinuxReading,
+)
 from knockctl_iptables.semantics import LinuxModel, saved
 
 _OPTIONS_OF_PORTS = ("--dport", "--dports")

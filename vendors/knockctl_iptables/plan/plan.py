@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 from knockctl.contract import Change, Reading
 from knockctl_iptables.config.generations import adopt
-from knockctl_iptables.config.parse import LinuxReading
 from knockctl_iptables.config.records import (
     FAMILIES,
     JUMP,
@@ -26,6 +25,9 @@ from knockctl_iptables.config.records import (
     mark_rule,
 )
 from knockctl_iptables.plan.placing import moves as families_to_move
+from knockctl_iptables.plan.reading import (
+    LinuxReading,
+)
 
 
 @dataclass(frozen=True, slots=True)

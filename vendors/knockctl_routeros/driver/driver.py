@@ -17,7 +17,6 @@ from knockctl.errors import (
     Unsupported,
     Where,
 )
-from knockctl_routeros.config.parse import RouterReading
 from knockctl_routeros.config.records import Menu, RouterConfig
 from knockctl_routeros.driver import revert_script, safemode
 from knockctl_routeros.driver.access import RouterAccess
@@ -28,6 +27,9 @@ from knockctl_routeros.driver.revert import Timer
 from knockctl_routeros.driver.revert_script import Note
 from knockctl_routeros.plan import foreign
 from knockctl_routeros.plan.plan import RouterRemediation
+from knockctl_routeros.plan.reading import (
+    RouterReading,
+)
 
 _PATTERNS: Menu = "/ip firewall layer7-protocol"
 OLDEST = (6, 43)

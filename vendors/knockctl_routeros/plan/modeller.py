@@ -5,11 +5,18 @@ from __future__ import annotations
 from knockctl.automaton.packet import Scope
 from knockctl.contract import Running
 from knockctl_routeros.config.export import parse_export
-from knockctl_routeros.config.parse import by_menu, config_of, parse_text, read
+from knockctl_routeros.config.parse import (
+    by_menu,
+    config_of,
+    parse_text,
+)
 from knockctl_routeros.config.records import RouterConfig
 from knockctl_routeros.members import InterfaceLists
 from knockctl_routeros.placement import RouterPlacement
 from knockctl_routeros.plan.placing import like
+from knockctl_routeros.plan.reading import (
+    read,
+)
 from knockctl_routeros.plan.standing import carried_out
 from knockctl_routeros.semantics import RouterModel, Ruleset
 from knockctl_routeros.semantics.ruleset import LIKE

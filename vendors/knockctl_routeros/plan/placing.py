@@ -13,8 +13,10 @@ from knockctl.automaton.conditions import Every, Is
 from knockctl.automaton.packet import LOOPBACK
 from knockctl.automaton.questions import Atom, Ranges, flow, protocol
 from knockctl.automaton.sweep import lets_past
-from knockctl_routeros.config.parse import RouterReading
 from knockctl_routeros.config.records import RULES, Chain, Row
+from knockctl_routeros.plan.reading import (
+    RouterReading,
+)
 from knockctl_routeros.semantics import RouterModel, Ruleset
 from knockctl_routeros.semantics.matchers import ranges_of_ports
 from knockctl_routeros.semantics.ruleset import LIKE

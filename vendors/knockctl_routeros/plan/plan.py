@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from knockctl.contract import Change, Reading
 from knockctl.contract.order import rising
 from knockctl_routeros.config.generations import adopt
-from knockctl_routeros.config.parse import RouterReading
 from knockctl_routeros.config.records import (
     JUMP,
     MENUS,
@@ -24,6 +23,9 @@ from knockctl_routeros.config.records import (
     Row,
 )
 from knockctl_routeros.plan.placing import past
+from knockctl_routeros.plan.reading import (
+    RouterReading,
+)
 
 Anchor = str | None
 """What a rule is to stand before: the comment of a rule of ours, or ``*…``, the router's own name

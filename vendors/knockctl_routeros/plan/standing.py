@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from knockctl_routeros.config.parse import RouterReading
 from knockctl_routeros.config.records import MENUS, Menu, RouterConfig, Row
 from knockctl_routeros.config.table import Table
 from knockctl_routeros.plan.plan import Added, Anchor, RouterRemediation, plan
+from knockctl_routeros.plan.reading import (
+    RouterReading,
+)
 
 _CHANGE = "00000000"
 """Stands for the change nobody has asked for yet."""
