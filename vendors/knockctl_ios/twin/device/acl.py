@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from knockctl_ios.twin.device import ports, remarks
+from knockctl_ios.twin.device.configuring import Configuring
 from knockctl_ios.twin.device.grammar import Parsed
 from knockctl_ios.twin.device.rules import Refused, Rule, keep
 from knockctl_ios.twin.device.tree import Node
-
-if TYPE_CHECKING:
-    from knockctl_ios.twin.device.configure import Configurator
 
 PROTOCOLS = "ahp|eigrp|esp|gre|icmp|igmp|ip|ipinip|nos|ospf|pcp|pim|sctp|tcp|udp|<0-255>"
 _SIDE = "{any|host A.B.C.D|object-group WORD|A.B.C.D A.B.C.D}"
@@ -67,7 +63,7 @@ def _masked(address: str, wildcard: str) -> list[str]:
     return [".".join(str(int(a) & ~int(w) & 255) for a, w in pairs), wildcard]
 
 
-def entry(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
+def entry(cfg: Configuring, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
     """Add an entry where its number says, or at the end; or remove it."""
     number = parsed.get("sequence")
     words = parsed.words[1:] if number else parsed.words
@@ -104,13 +100,13 @@ def _remove(acl: Node, node: Node | None) -> None:
         remarks.forget(acl, node.sequence)
 
 
-def remark(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
+def remark(cfg: Configuring, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
     """Add or remove a remark."""
     own = cfg.switches.remarks == "numbered"
     return entry(cfg, parsed, negated) if own else remarks.remark(cfg, parsed, negated)
 
 
-def _check(cfg: Configurator, parsed: Parsed[Rule], acl: Node) -> None:
+def _check(cfg: Configuring, parsed: Parsed[Rule], acl: Node) -> None:
     group, dynamic = parsed.get("service"), parsed.get("dynamic")
     if group and cfg.top.child(f"object-group service {group}") is None:
         raise Refused(f"% Object-group {group} does not exist")
@@ -122,7 +118,7 @@ def _check(cfg: Configurator, parsed: Parsed[Rule], acl: Node) -> None:
         raise Refused(f"% Dynamic list {dynamic} already exists")
 
 
-def by_number(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
+def by_number(cfg: Configuring, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
     """Remove the entry of a number."""
     if not negated:
         raise Refused("% Incomplete command.\n")
@@ -133,7 +129,7 @@ def by_number(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  #
     return ""
 
 
-def resequence(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
+def resequence(cfg: Configuring, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
     """Give a list's entries new numbers in their order."""
     acl = cfg.top.child(f"{LIST} {parsed.get('name')}")
     if acl is None or negated:
@@ -142,7 +138,7 @@ def resequence(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  
     return ""
 
 
-def header(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
+def header(cfg: Configuring, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
     """Open or delete a list; one that a class-map matches may be refused."""
     name = parsed.words[-1]
     maps = cfg.top.having("class-map")

@@ -7,15 +7,12 @@ blocks are printed one blank further in per block.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from knockctl_ios.semantics.tcl import registration
+from knockctl_ios.twin.device.configuring import Configuring
 from knockctl_ios.twin.device.grammar import Parsed
 from knockctl_ios.twin.device.rules import Refused, Rule
 from knockctl_ios.twin.device.tree import Node
-
-if TYPE_CHECKING:
-    from knockctl_ios.twin.device.configure import Configurator
 
 APPLET = "event manager applet"
 QUOTE = '"'
@@ -33,7 +30,7 @@ _OTHERS = (
 EVENT = f"{{syslog {_OPTIONS} pattern STRING {_OPTIONS}|none [LINE]|{{{_OTHERS}}} LINE}}"
 
 
-def applet(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
+def applet(cfg: Configuring, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
     """Open or delete an applet."""
     name = parsed.get("name")
     key = f"{APPLET} {name}"
@@ -47,7 +44,7 @@ def applet(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # no
     return ""
 
 
-def event(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
+def event(cfg: Configuring, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
     """Keep an event of its tag, or remove it."""
     tag = parsed.get("tag")
     key = f"event tag {tag}" if tag else "event"
@@ -58,7 +55,7 @@ def event(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noq
     return ""
 
 
-def action(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
+def action(cfg: Configuring, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
     """Keep an action under its label, or remove it."""
     label = parsed.get("label")
     key = f"action {label}"
@@ -70,7 +67,7 @@ def action(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # no
     return ""
 
 
-def trigger(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
+def trigger(cfg: Configuring, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
     """Open or remove what says how events are correlated."""
     if negated:
         cfg.section.drop("trigger")
@@ -80,7 +77,7 @@ def trigger(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # n
     return ""
 
 
-def policy(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
+def policy(cfg: Configuring, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
     """Register a Tcl policy that the user directory holds, or take it out."""
     name = parsed.get("name")
     key = f"event manager policy {name}"
@@ -101,7 +98,7 @@ def policy(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # no
     return ""
 
 
-def left(cfg: Configurator, node: Node) -> str:
+def left(cfg: Configuring, node: Node) -> str:
     """Register an applet on leaving its mode; one without events is not."""
     if any(child.key.startswith("event") for child in node.children):
         node.since = cfg.now()

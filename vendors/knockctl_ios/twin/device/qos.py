@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from knockctl_ios.twin.device import ports
+from knockctl_ios.twin.device.configuring import Configuring
 from knockctl_ios.twin.device.grammar import Parsed
 from knockctl_ios.twin.device.rules import Refused, Rule, keep
 from knockctl_ios.twin.device.tree import Node
 
-if TYPE_CHECKING:
-    from knockctl_ios.twin.device.configure import Configurator
-
-
 # --- object groups ---
 
 
-def group(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
+def group(cfg: Configuring, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
     """Open or delete an object group; one in use stays."""
     name = parsed.words[2]
     if negated and _group_used(cfg, name):
@@ -24,7 +19,7 @@ def group(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noq
     return keep(cfg, parsed, negated)
 
 
-def _group_used(cfg: Configurator, name: str) -> bool:
+def _group_used(cfg: Configuring, name: str) -> bool:
     return "object-group" in cfg.switches.guarded and any(
         f"object-group {name} " in f"{node.text} "
         for acl in cfg.top.having("ip access-list")
@@ -32,7 +27,7 @@ def _group_used(cfg: Configurator, name: str) -> bool:
     )
 
 
-def member(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
+def member(cfg: Configuring, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
     """Add or remove a member; the last of a group in use stays."""
     text = " ".join(ports.printed(parsed.words[0], word) for word in parsed.words)
     inside = cfg.section
@@ -60,7 +55,7 @@ MEMBERS = (
 # --- classes and policies ---
 
 
-def class_map(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
+def class_map(cfg: Configuring, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
     """Open or delete a class-map; without a word about it, all its lines must match."""
     name, kind = parsed.get("name"), parsed.get("type")
     words = f"type {kind} " if kind else ""
@@ -79,11 +74,11 @@ def class_map(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  #
     return ""
 
 
-def _untyped(cfg: Configurator, word: str) -> list[Node]:
+def _untyped(cfg: Configuring, word: str) -> list[Node]:
     return [node for node in cfg.top.having(word) if not node.text.startswith(f"{word} type")]
 
 
-def policy_map(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
+def policy_map(cfg: Configuring, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
     """Open or delete a policy-map; one that is attached stays."""
     name, kind = parsed.get("name"), parsed.get("type")
     text = f"policy-map type {kind} {name}" if kind else f"policy-map {name}"
@@ -101,7 +96,7 @@ def policy_map(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  
     return ""
 
 
-def policy_class(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
+def policy_class(cfg: Configuring, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
     """Open or remove a policy's class, or put a new one before another."""
     name, before = parsed.get("name"), parsed.get("before")
     policy, kind = cfg.section, cfg.section.args["type"]
@@ -160,7 +155,7 @@ ACTIONS_LOG = (Rule("log [interval <1-60000>|total-length|ttl]*", key=1),)
 # --- the control plane ---
 
 
-def control_plane(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
+def control_plane(cfg: Configuring, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
     """Go there; it cannot be removed."""
     if negated:
         raise Refused("% Control-plane cannot be removed")
@@ -171,7 +166,7 @@ def control_plane(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str
     return ""
 
 
-def attach(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
+def attach(cfg: Configuring, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
     """Attach a policy or take it away; there is one of each type and direction."""
     name, kind = parsed.get("name"), parsed.get("type")
     key = f"service-policy {kind or 'qos'} {parsed.get('direction')}"

@@ -7,14 +7,10 @@ for the next entry, whatever number that has, and goes with it. In ``Switches.re
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from knockctl_ios.twin.device.configuring import Configuring
 from knockctl_ios.twin.device.grammar import Parsed
 from knockctl_ios.twin.device.rules import Rule
 from knockctl_ios.twin.device.tree import Node
-
-if TYPE_CHECKING:
-    from knockctl_ios.twin.device.configure import Configurator
 
 WAITING = 2**31
 """Ranks behind all numbers."""
@@ -27,7 +23,7 @@ def is_remark(node: Node) -> bool:
     return node.text.startswith("remark")
 
 
-def remark(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
+def remark(cfg: Configuring, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
     """Add a remark or remove it; ``no 10 remark`` removes all of an entry's."""
     acl, number = cfg.section, int(parsed.get("sequence", "0"))
     words = parsed.words[1:] if number else parsed.words

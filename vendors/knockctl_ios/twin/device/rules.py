@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from knockctl_ios.twin.device.configuring import Configuring
 from knockctl_ios.twin.device.grammar import Grammar, Parsed
 from knockctl_ios.twin.device.tree import Node
 
-if TYPE_CHECKING:
-    from knockctl_ios.twin.device.configure import Configurator
-
-Apply = Callable[["Configurator", "Parsed[Rule]", bool], str]
+Apply = Callable[[Configuring, "Parsed[Rule]", bool], str]
 """Carries out a line, or, with True, its negation; returns what the device says."""
 
 
@@ -56,7 +53,7 @@ def _removes(rule: Rule, known: Node | None, *, negated: bool) -> bool:
     return rule.sticky
 
 
-def keep(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
+def keep(cfg: Configuring, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
     """Keep the line, or remove the one it names."""
     rule, parent = parsed.command, cfg.section
     key = key_of(rule, parsed.words)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from knockctl_ios.twin.device import parameters, passwords
+from knockctl_ios.twin.device.configuring import Configuring
 from knockctl_ios.twin.device.grammar import Parsed, Rejected
 from knockctl_ios.twin.device.rules import Refused, Rule
 from knockctl_ios.twin.device.tree import Node
-
-if TYPE_CHECKING:
-    from knockctl_ios.twin.device.configure import Configurator
 
 _SECRET = "[kind=0|kind=5|kind=7|kind=8|kind=9] value=LINE"  # noqa: S105 - a syntax
 
@@ -22,7 +18,7 @@ def _kept(parsed: Parsed[Rule]) -> str:
     return f"{kind} {value}"
 
 
-def username(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
+def username(cfg: Configuring, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
     """Keep a user; what isn't said again stays as it was."""
     name = parsed.get("name")
     key = f"username {name}"
@@ -41,7 +37,7 @@ def username(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # 
     return ""
 
 
-def enable(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
+def enable(cfg: Configuring, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
     """Keep what ``enable`` asks for."""
     word = parsed.words[1]
     key = f"enable {word}"
@@ -54,7 +50,7 @@ def enable(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # no
     return ""
 
 
-def interface(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
+def interface(cfg: Configuring, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
     """Go to an interface; only those that aren't hardware can be made and removed."""
     name = parsed.get("name") or parsed.get("kind") + parsed.get("unit")
     key = f"interface {name}"
@@ -72,7 +68,7 @@ def interface(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  #
     return ""
 
 
-def access_group(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
+def access_group(cfg: Configuring, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
     """Apply an access list; there is one per direction."""
     key = f"ip access-group {parsed.words[-1]}"
     if negated:
@@ -83,7 +79,7 @@ def access_group(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:
     return ""
 
 
-def domain_name(cfg: Configurator, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
+def domain_name(cfg: Configuring, parsed: Parsed[Rule], negated: bool) -> str:  # noqa: FBT001
     """Keep the domain, in the one form that is printed."""
     text = f"ip domain name {parsed.get('name')}"
     if negated:
