@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from knockctl.lab.clock import Timer
 from knockctl_ios.twin.device import files, times, tree
+from knockctl_ios.twin.device.archived import Archived
 from knockctl_ios.twin.device.configure import Configurator, obey, read
-
-if TYPE_CHECKING:
-    from knockctl_ios.twin.device.device import Device
 
 OFF = "%Please turn config archive on"
 NONE_PENDING = "%No Rollback Confirmed Change pending"
@@ -34,7 +31,7 @@ class Pending:
 class Archive:
     """A device's archive; without a path in the configuration it is off."""
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Archived) -> None:
         """Start empty."""
         self._device = device
         self.names: deque[str] = deque()
