@@ -5,7 +5,7 @@ import functools
 
 import pytest
 
-from knockctl_ios.twin.device import Clock, Device, Faults, Shell, Switches, served
+from knockctl_ios.twin.device import Clock, Device, Faults, Shell, Switches, exec_commands, served
 from tests.fixtures.ios_site import HERE, Site
 
 START = 1_780_000_000  # 2026-05-28 20:26:40 UTC
@@ -16,7 +16,7 @@ class Console:
 
     def __init__(self, device, user="admin", level=15):
         self.device = device
-        self.shell = Shell(device, user, level, "192.0.2.1")
+        self.shell = Shell(device, exec_commands, user, level, "192.0.2.1")
 
     def say(self, line, reply=""):
         return self.shell.answer(line, reply)

@@ -8,7 +8,7 @@ import pytest
 from knockctl.automaton.packet import FLAGS, WirePacket
 from knockctl.lab.plane.frames import Seen
 from knockctl.lab.plane.local import Local
-from knockctl_ios.twin.device import Clock, Shell, Switches
+from knockctl_ios.twin.device import Clock, Shell, Switches, exec_commands
 from knockctl_ios.twin.plane.control import control
 from knockctl_ios.twin.plane.router import LabRouter
 from knockctl_ios.twin.plane.rulebase import key
@@ -99,7 +99,7 @@ class Bench:
         return self.send(what, *args, **more).accepted
 
     def say(self, line):
-        return Shell(self.device, "admin", 15).answer(line)
+        return Shell(self.device, exec_commands, "admin", 15).answer(line)
 
     def advance(self, seconds):
         self.device.clock.advance(seconds)

@@ -16,7 +16,7 @@ from knockctl_ios.config.generations import adopt
 from knockctl_ios.config.parse import parse_text
 from knockctl_ios.config.records import IosConfig
 from knockctl_ios.plan.modeller import IosModeller
-from knockctl_ios.twin.device import Shell
+from knockctl_ios.twin.device import Shell, exec_commands
 from knockctl_ios.twin.plane.switches import Switches as Plane
 from tests.fixtures.ios_duel import Scripted
 from tests.fixtures.ios_policies import INSIDE, METHODS, P, claim, corner
@@ -103,7 +103,7 @@ def test_what_the_access_list_leaves_to_others_is_not_heard_of(method):
 def test_who_is_locked_out_is_shown_and_let_off():
     here = Scripted(tcl(method="copp", log_delay=1))
     play(here, ONE, ("tcp", 20))
-    shell = Shell(here.device, "admin", 15)
+    shell = Shell(here.device, exec_commands, "admin", 15)
     shown = shell.answer("show ip access-lists kc-p-out")
     assert f"permit ip host {ONE} any (time left 1" in shown
     assert not play(here, ONE, *KNOCKS, ("udp", 443))

@@ -10,6 +10,7 @@ and the notes of people who drove real routers.
 from __future__ import annotations
 
 from knockctl.lab.clock import Clock
+from knockctl_ios.twin.device.commands import exec_commands
 from knockctl_ios.twin.device.device import Device
 from knockctl_ios.twin.device.entries import Entry
 from knockctl_ios.twin.device.faults import Faults
@@ -32,5 +33,6 @@ __all__ = [
     "Shell",
     "Switches",
     "User",
+    "exec_commands",
     "served",
 ]

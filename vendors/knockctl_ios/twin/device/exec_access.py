@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from knockctl_ios.twin.device import times
+from knockctl_ios.twin.device.dialogue import Ask, Dialogue
 from knockctl_ios.twin.device.entries import NoEntry
 from knockctl_ios.twin.device.grammar import Parsed
-from knockctl_ios.twin.device.shell import Ask, Command, Dialogue, Shell
+from knockctl_ios.twin.device.shell import Command, Shell
 
 _SIDE = "{any|host A.B.C.D|A.B.C.D A.B.C.D}"
 _ARGUMENTS = f"acl=WORD [dynamic=WORD [{_SIDE} [{_SIDE} [timeout minutes=<1-9999>]]]]"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from knockctl_ios.twin.device.archive import OFF
+from knockctl_ios.twin.device.dialogue import Ask, Dialogue
 from knockctl_ios.twin.device.exec_files import missing, text_at
 from knockctl_ios.twin.device.files import FileError
 from knockctl_ios.twin.device.grammar import Parsed
-from knockctl_ios.twin.device.shell import Ask, Command, Dialogue, Shell
+from knockctl_ios.twin.device.shell import Command, Shell
 
 if TYPE_CHECKING:
     from knockctl_ios.twin.device.archive import Archive

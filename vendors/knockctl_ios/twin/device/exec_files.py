@@ -6,12 +6,11 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from knockctl_ios.twin.device.device import visible
+from knockctl_ios.twin.device.dialogue import Ask, Dialogue
 from knockctl_ios.twin.device.files import FileError, path_of
 from knockctl_ios.twin.device.grammar import Parsed
 from knockctl_ios.twin.device.shell import (
-    Ask,
     Command,
-    Dialogue,
     Shell,
     asks_about,
     configure_line,

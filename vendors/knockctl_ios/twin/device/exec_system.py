@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from knockctl_ios.twin.device import passwords, tcl, times
+from knockctl_ios.twin.device.dialogue import Ask, Dialogue
 from knockctl_ios.twin.device.grammar import Parsed
-from knockctl_ios.twin.device.shell import Ask, Command, Dialogue, Shell
+from knockctl_ios.twin.device.shell import Command, Shell
 
 TRIES = 3
 

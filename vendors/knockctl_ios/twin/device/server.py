@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from knockctl.lab import thread
 from knockctl.lab.thread import LoopThread
+from knockctl_ios.twin.device.commands import exec_commands
 from knockctl_ios.twin.device.device import Device
 from knockctl_ios.twin.device.shell import Settings, Shell
 from knockctl_ios.twin.device.terminal import Terminal
@@ -146,7 +147,7 @@ class Server:
         columns, rows, _, _ = process.get_terminal_size()
         settings = Settings(columns or 80, rows or 24)
         level = self.device.privilege(user)
-        shell = Shell(self.device, user, level, str(peer[0]), settings=settings)
+        shell = Shell(self.device, exec_commands, user, level, str(peer[0]), settings=settings)
         shell.line = process.get_extra_info("vty", 0)
         wire = _Wire(process, settings)
         if process.command is not None:

@@ -6,12 +6,13 @@ else runs commands on the device, such as EEM.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from knockctl_ios.twin.device import pipes, tcl
 from knockctl_ios.twin.device.configure import LEAVING
+from knockctl_ios.twin.device.dialogue import Ask, Dialogue
 from knockctl_ios.twin.device.grammar import Grammar, Parsed, Rejected
 from knockctl_ios.twin.device.rules import Refused
 
@@ -19,20 +20,9 @@ if TYPE_CHECKING:
     from knockctl_ios.twin.device.configure import Configurator
     from knockctl_ios.twin.device.device import Device
 
-Dialogue = Generator["Ask", str, str]
-"""Asks, is sent the answer, and returns what is printed at the end."""
 Handler = Callable[["Shell", "Parsed[Command]"], "str | Dialogue"]
 UNAUTHORIZED = "Command authorization failed.\n"
 CONFIGURING = "Enter configuration commands, one per line.  End with CNTL/Z.\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A question; ``key`` takes one keystroke as the answer, Enter included."""
-
-    prompt: str
-    key: bool = False
-    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +43,13 @@ class Settings:
     monitor: bool = False
 
 
-_grammars: dict[int, Grammar[Command]] = {}
-
-
-def _grammar(level: int) -> Grammar[Command]:
-    if level not in _grammars:
-        from knockctl_ios.twin.device.commands import COMMANDS
-
-        grammar: Grammar[Command] = Grammar()
-        for command in COMMANDS:
-            if command.level <= level:
-                grammar.add(command.syntax, command)
-        _grammars[level] = grammar
-    return _grammars[level]
-
-
 @dataclass(slots=True, eq=False)
 class Shell:
     """The command line of one user."""
 
     device: Device
+    commands: Callable[[int], Grammar[Command]]
+    """What a level may type."""
     user: str
     level: int = 1
     address: str = "console"
@@ -122,7 +99,7 @@ class Shell:
         if self.config is not None:
             return self.config.words(head)
         try:
-            return _grammar(self.level).words(head)
+            return self.commands(self.level).words(head)
         except Rejected:
             return []
 
@@ -135,7 +112,7 @@ class Shell:
             return ""
         width = len(self.prompt) if indent is None else indent
         try:
-            parsed = _grammar(self.level).parse(line)
+            parsed = self.commands(self.level).parse(line)
         except Rejected as error:
             return self._unknown(line, error, width)
         if not self._authorized(parsed.text):
@@ -149,13 +126,17 @@ class Shell:
         word = line.split(maxsplit=1)[0]
         if type(error) is Rejected and error.offset <= len(line) - len(line.lstrip()) + len(word):
             single = len(line.split()) == 1
-            if single and not _grammar_knows(self.level, word):
+            if single and not self._knows(word):
                 looked = "...domain server (255.255.255.255)\n" * self.device.switches.domain_lookup
                 return (
                     f'Translating "{word}"{looked}\n'
                     "% Unknown command or computer name, or unable to find computer address\n"
                 )
         return error.text(line, width)
+
+    def _knows(self, word: str) -> bool:
+        keywords = self.commands(self.level).words("")
+        return any(keyword.startswith(word.lower()) for keyword in keywords)
 
     def _authorized(self, command: str) -> bool:
         return self.bypass or not command.startswith(self.device.switches.unauthorized or ("\n",))
@@ -199,11 +180,6 @@ class Shell:
     def _config_line(self, text: str) -> str:
         width = len(self.prompt)
         return configure_line(self, text, width)
-
-
-def _grammar_knows(level: int, word: str) -> bool:
-    keywords = _grammar(level).words("")
-    return any(keyword.startswith(word.lower()) for keyword in keywords)
 
 
 def asks_about(device: Device, name: str) -> bool:

@@ -6,12 +6,11 @@ A file is complete only when the shell is left. Whatever isn't Tcl goes to EXEC,
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from knockctl_ios.twin.device.device import Device
+from knockctl_ios.twin.device.dialogue import Dialogue
 from knockctl_ios.twin.device.files import FileError, path_of
-
-if TYPE_CHECKING:
-    from knockctl_ios.twin.device.shell import Dialogue, Shell
 
 _PUTS = re.compile(
     r'\s*puts\s+(?:(-nonewline)\s+)?(?:\[open\s+"?([^"\s\]]+)"?\s+(w\+?|a\+?)\]\s+)?(.*)', re.DOTALL
@@ -19,10 +18,20 @@ _PUTS = re.compile(
 _ENDS = ("tclquit", "exit", "quit")
 
 
+class Outer(Protocol):
+    """What the Tcl shell needs of the session it is opened in."""
+
+    device: Device
+    tcl: Interpreter | None
+
+    def execute(self, text: str) -> str | Dialogue:
+        """Carry out an EXEC command."""
+
+
 class Interpreter:
     """One session in the Tcl shell."""
 
-    def __init__(self, shell: Shell) -> None:
+    def __init__(self, shell: Outer) -> None:
         """Open the shell for a session."""
         self._shell = shell
         self._typed: list[str] = []

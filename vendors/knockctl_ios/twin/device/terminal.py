@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from knockctl.lab.faults import Fate
 from knockctl_ios.twin.device import keys
-from knockctl_ios.twin.device.shell import Ask, Dialogue
+from knockctl_ios.twin.device.dialogue import Ask, Dialogue
 
 if TYPE_CHECKING:
     from knockctl_ios.twin.device.logs import LogLine

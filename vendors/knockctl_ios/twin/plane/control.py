@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from knockctl.lab.plane.control import Control, Words
-from knockctl_ios.twin.device import Shell, Switches
+from knockctl_ios.twin.device import Shell, Switches, exec_commands
 from knockctl_ios.twin.plane.router import LabRouter
 from knockctl_ios.twin.plane.switches import Switches as PlaneSwitches
 
@@ -71,7 +71,7 @@ class _Router:
             raise ValueError(said)
 
     def _type(self, text: str) -> str:
-        shell = Shell(self.router.device, "admin", 15, bypass=True)
+        shell = Shell(self.router.device, exec_commands, "admin", 15, bypass=True)
         return "".join(shell.answer(line) for line in text.splitlines())
 
     def _switches(self, fields: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from knockctl_ios.semantics.applets import Applet
 from knockctl_ios.semantics.language import Run, Variables, Waits
 from knockctl_ios.semantics.scripts import Script
 from knockctl_ios.semantics.tcl import Failed, Interpreter, Moment
-from knockctl_ios.twin.device import Device, Shell, records
+from knockctl_ios.twin.device import Device, Shell, exec_commands, records
 
 HISTORY = 50
 SESSION = "event manager session cli username "
@@ -38,7 +38,7 @@ class Session:
         named = device.running.having(SESSION)
         user = named[0].text.removeprefix(SESSION).split()[0] if named else "EEM"
         bypass = node is not None and "authorization bypass" in node.text
-        return cls(device, Shell(device, user, 15, bypass=bypass), contexts)
+        return cls(device, Shell(device, exec_commands, user, 15, bypass=bypass), contexts)
 
     def command(self, text: str) -> str:
         """Type a line; every question is answered with Enter."""
