@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 from librouteros.exceptions import TrapError
 
 from knockctl_routeros.twin.device import Clock, Router, Switches
-from knockctl_routeros.twin.device.commands import Request
-from knockctl_routeros.twin.device.guards import Actor
+from knockctl_routeros.twin.device.requests import Actor, Request
 
 FILTER = "/ip/firewall/filter"
 

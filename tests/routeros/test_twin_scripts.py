@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from librouteros.exceptions import TrapError
 
 from knockctl_routeros.twin.device import Clock, Router, Switches, jobs
-from knockctl_routeros.twin.device.guards import Actor
+from knockctl_routeros.twin.device.requests import Actor
 from knockctl_routeros.twin.device.traps import Trap
 
 FILTER = "/ip/firewall/filter"

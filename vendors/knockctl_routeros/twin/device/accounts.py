@@ -5,15 +5,12 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from knockctl_routeros.twin.device.addresses import permits
-from knockctl_routeros.twin.device.guards import Actor
+from knockctl_routeros.twin.device.machine import Machine
+from knockctl_routeros.twin.device.requests import Actor
 from knockctl_routeros.twin.device.store import Item
 from knockctl_routeros.twin.device.traps import Trap
-
-if TYPE_CHECKING:
-    from knockctl_routeros.twin.device.router import Router
 
 
 def refused() -> Trap:
@@ -26,7 +23,7 @@ def challenge() -> str:
     return secrets.token_hex(16)
 
 
-def authenticate(router: Router, args: Mapping[str, str], asked: str | None, peer: str) -> Actor:
+def authenticate(router: Machine, args: Mapping[str, str], asked: str | None, peer: str) -> Actor:
     """Check a login, plain or as the response to a challenge.
 
     Raises:
@@ -63,7 +60,7 @@ def _same(expected: str, given: str) -> bool:
     return secrets.compare_digest(_bytes(expected), _bytes(given))
 
 
-def granted(router: Router, user: Item) -> frozenset[str]:
+def granted(router: Machine, user: Item) -> frozenset[str]:
     """Return the policies of a user's group."""
     groups = router.table("/user/group").items
     words = next((g.get("policy") for g in groups if g.get("name") == user.get("group")), "")

@@ -4,53 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 from knockctl_routeros.twin.device import guards, times, validate
 from knockctl_routeros.twin.device.computed import COMPUTED
-from knockctl_routeros.twin.device.guards import Actor
+from knockctl_routeros.twin.device.machine import Machine
 from knockctl_routeros.twin.device.menu import Menu
 from knockctl_routeros.twin.device.queries import matches
 from knockctl_routeros.twin.device.readback import Row, printed
+from knockctl_routeros.twin.device.requests import Actor, Reply, Request
 from knockctl_routeros.twin.device.scheduler import PATH as SCHEDULER
 from knockctl_routeros.twin.device.store import Item, Table
 from knockctl_routeros.twin.device.traps import ARGUMENT, Trap, failure, no_such_item
 
-if TYPE_CHECKING:
-    from knockctl_routeros.twin.device.process import Process
-    from knockctl_routeros.twin.device.router import Router
-
 PRINT_FLAGS = ("detail", "stats", "all", "dynamic", "without-paging", "terse", "follow", "file")
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One command: its menu, its verb, its words, its queries with their ``?``."""
-
-    path: str
-    verb: str
-    args: dict[str, str] = field(default_factory=dict)
-    queries: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What comes back before, and with, ``!done``."""
-
-    rows: list[dict[str, str]] = field(default_factory=list)
-    ret: str | None = None
-    process: Process | None = None
-    """A script that has been started: the answer is complete when it ends."""
-    asked_rows: bool = False
-    """Rows were asked for: none at all may be worth a word."""
-
-
-Command = Callable[["Router", Actor, Menu, Request], Reply]
+Command = Callable[[Machine, Actor, Menu, Request], Reply]
 
 
 @contextmanager
-def changing(router: Router, actor: Actor, menu: Menu, verb: str) -> Iterator[Table]:
+def changing(router: Machine, actor: Actor, menu: Menu, verb: str) -> Iterator[Table]:
     """Let a menu be changed; what was changed is remembered even when a trap ends the change."""
     table = router.table(menu.path)
     before, everything = table.snapshot(), list(table.items)
@@ -64,7 +38,7 @@ def changing(router: Router, actor: Actor, menu: Menu, verb: str) -> Iterator[Ta
             router.changed(menu.path)
 
 
-def show(router: Router, actor: Actor, menu: Menu, request: Request) -> Reply:
+def show(router: Machine, actor: Actor, menu: Menu, request: Request) -> Reply:
     """Print the rows that pass the queries."""
     actor.needs("read")
     args = dict(request.args)
@@ -81,21 +55,21 @@ def show(router: Router, actor: Actor, menu: Menu, request: Request) -> Reply:
     return Reply(rows, asked_rows=True)
 
 
-def everything(router: Router, menu: Menu) -> list[dict[str, str]]:
+def everything(router: Machine, menu: Menu) -> list[dict[str, str]]:
     """Return all rows of a menu as they are read back."""
     if menu.path in COMPUTED:
         return COMPUTED[menu.path](router)
     return [printed(router, menu, item) for item in list(router.table(menu.path).items)]
 
 
-def asked(router: Router, menu: Menu) -> list[dict[str, str]] | list[Row]:
+def asked(router: Machine, menu: Menu) -> list[dict[str, str]] | list[Row]:
     """Return all rows of a menu for somebody who asks for a word or two of each."""
     if menu.path in COMPUTED:
         return COMPUTED[menu.path](router)
     return [Row(router, menu, item) for item in router.table(menu.path).items]
 
 
-def find(router: Router, menu: Menu, text: str) -> Item:
+def find(router: Machine, menu: Menu, text: str) -> Item:
     """Return the row of an id, or of a name where rows have names.
 
     Raises:
@@ -107,7 +81,7 @@ def find(router: Router, menu: Menu, text: str) -> Item:
     raise no_such_item()
 
 
-def targets(router: Router, menu: Menu, args: dict[str, str]) -> Iterator[Item]:
+def targets(router: Machine, menu: Menu, args: dict[str, str]) -> Iterator[Item]:
     """Yield the rows a command is for, one by one: it stops at the first that isn't there."""
     if menu.single:
         yield router.table(menu.path).items[0]
@@ -119,7 +93,7 @@ def targets(router: Router, menu: Menu, args: dict[str, str]) -> Iterator[Item]:
         yield find(router, menu, text)
 
 
-def add(router: Router, actor: Actor, menu: Menu, request: Request) -> Reply:
+def add(router: Machine, actor: Actor, menu: Menu, request: Request) -> Reply:
     """Add a row, and answer its id."""
     if router.faults.refuses_add():
         raise Trap(router.faults.trap_text)
@@ -139,7 +113,7 @@ def add(router: Router, actor: Actor, menu: Menu, request: Request) -> Reply:
     return Reply(ret=item.id)
 
 
-def _place(router: Router, menu: Menu, args: dict[str, str]) -> int | None:
+def _place(router: Machine, menu: Menu, args: dict[str, str]) -> int | None:
     if not menu.ordered or "place-before" not in args:
         return None
     try:
@@ -150,7 +124,7 @@ def _place(router: Router, menu: Menu, args: dict[str, str]) -> int | None:
     return item.number
 
 
-def _lifetime(router: Router, menu: Menu, words: dict[str, str]) -> dict[str, object]:
+def _lifetime(router: Machine, menu: Menu, words: dict[str, str]) -> dict[str, object]:
     marks: dict[str, object] = {"created": router.clock.now()}
     left = times.seconds(words.pop("timeout", "")) if menu.path.endswith("/address-list") else None
     if left:
@@ -158,7 +132,7 @@ def _lifetime(router: Router, menu: Menu, words: dict[str, str]) -> dict[str, ob
     return marks
 
 
-def _signed(router: Router, actor: Actor, menu: Menu, words: dict[str, str]) -> dict[str, str]:
+def _signed(router: Machine, actor: Actor, menu: Menu, words: dict[str, str]) -> dict[str, str]:
     if menu.path not in guards.JOBS:
         return words
     local = router.local_time()
@@ -169,7 +143,7 @@ def _signed(router: Router, actor: Actor, menu: Menu, words: dict[str, str]) -> 
     return known | words
 
 
-def change(router: Router, actor: Actor, menu: Menu, request: Request) -> Reply:
+def change(router: Machine, actor: Actor, menu: Menu, request: Request) -> Reply:
     """Set words of one row or several."""
     args = dict(request.args)
     with changing(router, actor, menu, request.verb) as table:
@@ -188,7 +162,7 @@ def change(router: Router, actor: Actor, menu: Menu, request: Request) -> Reply:
     return Reply()
 
 
-def remove(router: Router, actor: Actor, menu: Menu, request: Request) -> Reply:
+def remove(router: Machine, actor: Actor, menu: Menu, request: Request) -> Reply:
     """Remove rows; those before one that isn't there are gone nevertheless."""
     actor.needs(menu.policy)
     args = dict(request.args)
@@ -199,7 +173,7 @@ def remove(router: Router, actor: Actor, menu: Menu, request: Request) -> Reply:
     return Reply()
 
 
-def move(router: Router, actor: Actor, menu: Menu, request: Request) -> Reply:
+def move(router: Machine, actor: Actor, menu: Menu, request: Request) -> Reply:
     """Move rows before another, or to the end."""
     actor.needs(menu.policy)
     args = dict(request.args)
@@ -213,7 +187,7 @@ def move(router: Router, actor: Actor, menu: Menu, request: Request) -> Reply:
     return Reply()
 
 
-def _as_set(router: Router, actor: Actor, menu: Menu, request: Request) -> Reply:
+def _as_set(router: Machine, actor: Actor, menu: Menu, request: Request) -> Reply:
     args = dict(request.args)
     if request.verb == "unset":
         names = args.pop("value-name", "").split(",")

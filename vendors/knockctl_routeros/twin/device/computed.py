@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from knockctl_routeros.twin.device import times
-
-if TYPE_CHECKING:
-    from knockctl_routeros.twin.device.router import Router
+from knockctl_routeros.twin.device.machine import Machine
 
 Rows = list[dict[str, str]]
 
 
-def _resource(router: Router) -> Rows:
+def _resource(router: Machine) -> Rows:
     return [
         {
             "uptime": times.duration(int(router.clock.now() - router.booted)),
@@ -30,7 +27,7 @@ def _resource(router: Router) -> Rows:
     ]
 
 
-def _clock(router: Router) -> Rows:
+def _clock(router: Machine) -> Rows:
     local, offset = router.local_time(), router.switches.gmt_offset
     sign, minutes = "-" if offset < 0 else "+", abs(offset) // 60
     return [
@@ -45,7 +42,7 @@ def _clock(router: Router) -> Rows:
     ]
 
 
-def _history(router: Router) -> Rows:
+def _history(router: Machine) -> Rows:
     return [
         {
             ".id": f"*{action.number:X}",
@@ -60,7 +57,7 @@ def _history(router: Router) -> Rows:
     ]
 
 
-def _device_mode(router: Router) -> Rows:
+def _device_mode(router: Machine) -> Rows:
     forbidden = router.switches.forbidden
     features = ("scheduler", "fetch", "socks", "container", "sniffer")
     return [
@@ -69,7 +66,7 @@ def _device_mode(router: Router) -> Rows:
     ]
 
 
-def _active(router: Router) -> Rows:
+def _active(router: Machine) -> Rows:
     return [
         {
             ".id": f"*{number:X}",
@@ -83,7 +80,7 @@ def _active(router: Router) -> Rows:
     ]
 
 
-def _log(router: Router) -> Rows:
+def _log(router: Machine) -> Rows:
     return [
         {".id": f"*{n:X}", "time": router.stamp(line.when)}
         | {"topics": line.topics, "message": line.message}
@@ -91,7 +88,7 @@ def _log(router: Router) -> Rows:
     ]
 
 
-COMPUTED: dict[str, Callable[[Router], Rows]] = {
+COMPUTED: dict[str, Callable[[Machine], Rows]] = {
     "/system/resource": _resource,
     "/system/clock": _clock,
     "/system/history": _history,

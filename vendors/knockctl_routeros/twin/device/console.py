@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from knockctl_routeros.twin.device import readback, times
-from knockctl_routeros.twin.device.commands import Reply, Request, asked, everything
-from knockctl_routeros.twin.device.guards import Actor
+from knockctl_routeros.twin.device.commands import asked, everything
 from knockctl_routeros.twin.device.kinds import TRUTH
+from knockctl_routeros.twin.device.machine import Machine
 from knockctl_routeros.twin.device.parser import Parser
 from knockctl_routeros.twin.device.queries import equal, less
+from knockctl_routeros.twin.device.requests import Actor, Reply, Request
 from knockctl_routeros.twin.device.traps import SCRIPTING, Trap, no_such_item
 from knockctl_routeros.twin.device.tree import (
     Block,
@@ -27,15 +28,12 @@ from knockctl_routeros.twin.device.tree import (
     Variable,
 )
 
-if TYPE_CHECKING:
-    from knockctl_routeros.twin.device.router import Router
-
 Value: TypeAlias = "str | list[str]"
 Row: TypeAlias = "dict[str, str] | readback.Row"
 ON_ROWS = ("set", "remove", "enable", "disable", "unset", "comment", "move")
 
 
-def parse(router: Router, source: str) -> Block:
+def parse(router: Machine, source: str) -> Block:
     """Read a script for this router.
 
     Raises:
@@ -65,7 +63,7 @@ def truth(value: Value) -> bool:
 class Console:
     """One run of a script, with its variables and the rights of who runs it."""
 
-    def __init__(self, router: Router, actor: Actor) -> None:
+    def __init__(self, router: Machine, actor: Actor) -> None:
         """Start without variables."""
         self._router = router
         self._actor = actor

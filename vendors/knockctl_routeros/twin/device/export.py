@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
+from knockctl_routeros.twin.device.machine import Machine
 from knockctl_routeros.twin.device.menu import Menu
 from knockctl_routeros.twin.device.store import Item
-
-if TYPE_CHECKING:
-    from knockctl_routeros.twin.device.router import Router
 
 WIDTH = 80
 INDENT = "    "
@@ -20,7 +17,7 @@ LEFT_OUT = ("/user", "/user/group", "/ip/service", "/interface")
 NOT_PRINTED = frozenset({"owner", "default-name"})
 
 
-def exported(router: Router, path: str, *, sensitive: bool | None) -> str:
+def exported(router: Machine, path: str, *, sensitive: bool | None) -> str:
     """Return the configuration of a menu and those below it as text."""
     shows = sensitive if sensitive is not None else not router.switches.since(7)
     when = router.stamp(router.clock.now())
@@ -32,7 +29,7 @@ def exported(router: Router, path: str, *, sensitive: bool | None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _menu(router: Router, menu: Menu, *, shows: bool) -> list[str]:
+def _menu(router: Machine, menu: Menu, *, shows: bool) -> list[str]:
     items = [item for item in router.table(menu.path).items if not (item.dynamic or item.builtin)]
     verb = "set" if menu.single else "add"
     lines = [_line(verb, menu, item, shows=shows) for item in items]

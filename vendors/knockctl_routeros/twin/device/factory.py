@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from ipaddress import ip_interface
-from typing import TYPE_CHECKING
 
+from knockctl_routeros.twin.device.machine import Machine
 from knockctl_routeros.twin.device.menus import MENUS
 from knockctl_routeros.twin.device.switches import ALL_POLICIES
 from knockctl_routeros.twin.device.validate import row
-
-if TYPE_CHECKING:
-    from knockctl_routeros.twin.device.router import Router
 
 SERVICES = {
     "telnet": 23,
@@ -37,7 +34,7 @@ DUMMY = {
 }
 
 
-def furnish(router: Router) -> None:
+def furnish(router: Machine) -> None:
     """Fill the menus."""
     switches = router.switches
     router.table("/system/identity").add({"name": switches.identity})
@@ -61,7 +58,7 @@ def _group(policies: str) -> str:
     return ",".join(word if word in granted else f"!{word}" for word in ALL_POLICIES)
 
 
-def _interfaces(router: Router) -> None:
+def _interfaces(router: Machine) -> None:
     for name in router.switches.interfaces:
         words = {"name": name, "default-name": name, "mtu": "1500", "disabled": "false"}
         router.table("/interface").add(words)

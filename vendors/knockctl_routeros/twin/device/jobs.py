@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from knockctl_routeros.twin.device.console import Console, parse
-from knockctl_routeros.twin.device.guards import Actor
+from knockctl_routeros.twin.device.machine import Machine
 from knockctl_routeros.twin.device.process import Process
+from knockctl_routeros.twin.device.requests import Actor
 from knockctl_routeros.twin.device.store import Item
 from knockctl_routeros.twin.device.traps import Trap, not_permitted
-
-if TYPE_CHECKING:
-    from knockctl_routeros.twin.device.router import Router
 
 SCRIPTS = "/system/script"
 
 
-def steps(router: Router, actor: Actor, source: str) -> Iterator[float]:
+def steps(router: Machine, actor: Actor, source: str) -> Iterator[float]:
     """Read a script and run it; an error is logged before it is raised.
 
     Raises:
@@ -30,7 +27,7 @@ def steps(router: Router, actor: Actor, source: str) -> Iterator[float]:
         raise
 
 
-def of_script(router: Router, actor: Actor, script: Item) -> Process:
+def of_script(router: Machine, actor: Actor, script: Item) -> Process:
     """Start a script of the menu, with its own policies, which the actor has to have.
 
     Raises:
@@ -44,7 +41,7 @@ def of_script(router: Router, actor: Actor, script: Item) -> Process:
     return router.start(Process(router.clock, steps(router, own, script.get("source"))))
 
 
-def run_job(router: Router, job: Item) -> None:
+def run_job(router: Machine, job: Item) -> None:
     """Run a job now: the script its on-event names, or on-event as a script."""
     router.ran("/system/scheduler", job.number)
     actor = Actor(job.get("owner"), frozenset(job.get("policy").split(",")))
@@ -61,7 +58,7 @@ def run_job(router: Router, job: Item) -> None:
         _report(router, job, trap)
 
 
-def _report(router: Router, job: Item, trap: Trap | None) -> None:
+def _report(router: Machine, job: Item, trap: Trap | None) -> None:
     if trap is not None:
         name = job.get("name")
         text = f"executing script from scheduler ({name}) failed, please check it manually"

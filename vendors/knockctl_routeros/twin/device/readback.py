@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from ipaddress import ip_interface
-from typing import TYPE_CHECKING
 
 from knockctl_routeros.twin.device import times
 from knockctl_routeros.twin.device.firewall import ADDING
+from knockctl_routeros.twin.device.machine import Machine
 from knockctl_routeros.twin.device.menu import Menu
 from knockctl_routeros.twin.device.store import Item
-
-if TYPE_CHECKING:
-    from knockctl_routeros.twin.device.router import Router
 
 Words = dict[str, str]
 Shown = dict[str, str | None]
@@ -33,7 +30,7 @@ def truth(value: object) -> str:
     return "true" if value else "false"
 
 
-def printed(router: Router, menu: Menu, item: Item) -> Words:
+def printed(router: Machine, menu: Menu, item: Item) -> Words:
     """Return the words of one row as ``print`` answers them; an id first, where there is one."""
     kept = {name: value for name, value in item.words.items() if name not in menu.hidden}
     extra = next((show for part, show in EXTRA if part(menu.path)), None)
@@ -53,7 +50,7 @@ class Row:
     A script's ``find where comment=…`` looks at every row, and at nothing else of it.
     """
 
-    def __init__(self, router: Router, menu: Menu, item: Item) -> None:
+    def __init__(self, router: Machine, menu: Menu, item: Item) -> None:
         """Take the row as it is now."""
         self._router, self._menu, self._item = router, menu, item
         self._words: Words | None = None
@@ -67,7 +64,7 @@ class Row:
         return self._words.get(name, default)
 
 
-def _rule(router: Router, menu: Menu, item: Item) -> Words:
+def _rule(router: Machine, menu: Menu, item: Item) -> Words:
     sent, seen = router.counters.get((menu.path, item.number), (0, 0))
     words = {"bytes": str(sent), "packets": str(seen)}
     words |= {"invalid": truth(dangling(router, item)), "dynamic": truth(item.dynamic)}
@@ -79,7 +76,7 @@ def _rule(router: Router, menu: Menu, item: Item) -> Words:
     return words
 
 
-def dangling(router: Router, item: Item) -> bool:
+def dangling(router: Machine, item: Item) -> bool:
     """Tell whether a row refers to something that is gone."""
     for word, path in REFERENCES.items():
         name = item.get(word).removeprefix("!")
@@ -88,7 +85,7 @@ def dangling(router: Router, item: Item) -> bool:
     return False
 
 
-def _listed(router: Router, _: Menu, item: Item) -> Words:
+def _listed(router: Machine, _: Menu, item: Item) -> Words:
     words = {
         "creation-time": router.stamp(item.created),
         "dynamic": truth(item.dynamic),
@@ -98,16 +95,16 @@ def _listed(router: Router, _: Menu, item: Item) -> Words:
     return words
 
 
-def _interface(router: Router, _: Menu, item: Item) -> Words:
+def _interface(router: Machine, _: Menu, item: Item) -> Words:
     up = item.get("disabled") == "false" and router.powered
     return {"type": "ether", "default-name": item.get("default-name"), "running": truth(up)}
 
 
-def _member(router: Router, _: Menu, item: Item) -> Words:
+def _member(router: Machine, _: Menu, item: Item) -> Words:
     return {"dynamic": truth(item.dynamic), "invalid": truth(dangling(router, item))}
 
 
-def _address(router: Router, menu: Menu, item: Item) -> Words:
+def _address(router: Machine, menu: Menu, item: Item) -> Words:
     words = _member(router, menu, item) | {"actual-interface": item.get("interface")}
     if menu.path == "/ipv6/address":
         local = ip_interface(item.get("address")).is_link_local
@@ -115,20 +112,20 @@ def _address(router: Router, menu: Menu, item: Item) -> Words:
     return words
 
 
-def _script(router: Router, _: Menu, item: Item) -> Words:
+def _script(router: Machine, _: Menu, item: Item) -> Words:
     run = router.runs.get(("/system/script", item.number))
     words = {"run-count": str(run.count if run else 0), "invalid": "false"}
     return words | ({"last-started": router.stamp(run.last)} if run else {})
 
 
-def _job(router: Router, _: Menu, item: Item) -> Words:
+def _job(router: Machine, _: Menu, item: Item) -> Words:
     run = router.runs.get(("/system/scheduler", item.number))
     words = {"run-count": str(run.count if run else 0)}
     due = router.scheduler.next_run(item, router.clock.now())
     return words | ({"next-run": router.stamp(due)} if due is not None else {})
 
 
-def _file(router: Router, _: Menu, item: Item) -> Shown:
+def _file(router: Machine, _: Menu, item: Item) -> Shown:
     size = len(item.get("contents").encode(errors="surrogateescape"))
     limit = 61440 if router.switches.since(7) else 4096
     words: Shown = {"type": item.get("type", "script"), "size": str(size)}
@@ -136,15 +133,15 @@ def _file(router: Router, _: Menu, item: Item) -> Shown:
     return words | ({} if size <= limit else {"contents": None})
 
 
-def _made(_: Router, __: Menu, item: Item) -> Words:
+def _made(_: Machine, __: Menu, item: Item) -> Words:
     return {"dynamic": truth(item.dynamic), "builtin": truth(item.builtin)}
 
 
-def _service(_: Router, __: Menu, ___: Item) -> Words:
+def _service(_: Machine, __: Menu, ___: Item) -> Words:
     return {"invalid": "false", "vrf": "main"}
 
 
-Extra = Callable[["Router", Menu, Item], Words | Shown]
+Extra = Callable[[Machine, Menu, Item], Words | Shown]
 EXTRA: tuple[tuple[Callable[[str], bool], Extra], ...] = (
     (lambda path: path.endswith(("/filter", "/raw")), _rule),
     (lambda path: path.endswith("/address-list"), _listed),

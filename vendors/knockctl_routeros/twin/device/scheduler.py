@@ -9,23 +9,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from knockctl.lab.clock import Timer
+from knockctl.lab.clock import Clock, Timer
 from knockctl_routeros.twin.device import times
-from knockctl_routeros.twin.device.store import Item
-
-if TYPE_CHECKING:
-    from knockctl_routeros.twin.device.router import Router
+from knockctl_routeros.twin.device.store import Item, Table
+from knockctl_routeros.twin.device.switches import Switches
 
 PATH = "/system/scheduler"
 AFTER_BOOT = 3.0
 
 
+class Scheduled(Protocol):
+    """What the scheduler needs of the router whose jobs it starts."""
+
+    switches: Switches
+    clock: Clock
+    powered: bool
+    booted: float
+
+    def table(self, path: str) -> Table:
+        """Return a menu's rows."""
+
+    def run_job(self, job: Item) -> None:
+        """Run a job's script now."""
+
+
 class Scheduler:
     """Wakes at the next job's moment, as long as the router has power."""
 
-    def __init__(self, router: Router) -> None:
+    def __init__(self, router: Scheduled) -> None:
         """Begin with no job due."""
         self._router = router
         self._timer: Timer | None = None

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from knockctl.lab.faults import Fate
 from knockctl_routeros.twin.device import accounts
-from knockctl_routeros.twin.device.commands import Reply, Request
-from knockctl_routeros.twin.device.guards import Actor
 from knockctl_routeros.twin.device.process import Process
+from knockctl_routeros.twin.device.requests import Actor, Reply, Request
 from knockctl_routeros.twin.device.traps import SCRIPTING, Trap
 from knockctl_routeros.twin.device.words import NotTheProtocol, encode, read_sentence
 

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from knockctl_routeros.twin.device import jobs, kinds
-from knockctl_routeros.twin.device.commands import Reply, Request, find
+from knockctl_routeros.twin.device.commands import find
 from knockctl_routeros.twin.device.console import parse
-from knockctl_routeros.twin.device.guards import Actor
+from knockctl_routeros.twin.device.export import exported
 from knockctl_routeros.twin.device.kinds import TRUTH
+from knockctl_routeros.twin.device.machine import Machine
 from knockctl_routeros.twin.device.process import Process
+from knockctl_routeros.twin.device.requests import Actor, Reply, Request
 from knockctl_routeros.twin.device.traps import ARGUMENT, MISSING, Trap
-
-if TYPE_CHECKING:
-    from knockctl_routeros.twin.device.router import Router
 
 FILES = "/file"
 IMPORT_FLAGS = ("file-name", "verbose", "dry-run")
 EXPORT_FLAGS = ("file", "compact", "terse", "verbose")
-Special = Callable[["Router", Actor, Request], Reply]
+Special = Callable[[Machine, Actor, Request], Reply]
 
 
-def _safe_mode(router: Router, actor: Actor, request: Request) -> Reply:
+def _safe_mode(router: Machine, actor: Actor, request: Request) -> Reply:
     if not router.switches.has_safe_mode:
         raise Trap("no such command prefix", MISSING)
     actor.needs("write")
@@ -35,19 +33,19 @@ def _safe_mode(router: Router, actor: Actor, request: Request) -> Reply:
     return Reply()
 
 
-def _run(router: Router, actor: Actor, request: Request) -> Reply:
+def _run(router: Machine, actor: Actor, request: Request) -> Reply:
     name = next((request.args[n] for n in (".id", "number", "numbers") if n in request.args), "")
     menu = router.menus["/system/script"]
     return Reply(process=jobs.of_script(router, actor, find(router, menu, name)))
 
 
-def _step_back(router: Router, actor: Actor, request: Request) -> Reply:
+def _step_back(router: Machine, actor: Actor, request: Request) -> Reply:
     actor.needs("write")
     router.changed(router.history.undo() if request.verb == "undo" else router.history.redo())
     return Reply()
 
 
-def _export(router: Router, actor: Actor, request: Request) -> Reply:
+def _export(router: Machine, actor: Actor, request: Request) -> Reply:
     actor.needs("read")
     asking = "show-sensitive" if router.switches.since(7) else "hide-sensitive"
     _only(request, (*EXPORT_FLAGS, asking))
@@ -57,12 +55,12 @@ def _export(router: Router, actor: Actor, request: Request) -> Reply:
     name = request.args.get("file")
     if name:
         actor.needs("ftp")
-        text = router.export(request.path, sensitive=shown)
+        text = exported(router, request.path, sensitive=shown)
         write_file(router, name if name.endswith(".rsc") else f"{name}.rsc", text)
     return Reply()
 
 
-def _import(router: Router, actor: Actor, request: Request) -> Reply:
+def _import(router: Machine, actor: Actor, request: Request) -> Reply:
     actor.needs("write")
     _only(request, IMPORT_FLAGS)
     dry = TRUTH.get(request.args.get("dry-run", "no")) == "true" or (
@@ -78,7 +76,7 @@ def _import(router: Router, actor: Actor, request: Request) -> Reply:
     return Reply(process=router.start(Process(router.clock, jobs.steps(router, actor, source))))
 
 
-def _read(router: Router, actor: Actor, request: Request) -> Reply:
+def _read(router: Machine, actor: Actor, request: Request) -> Reply:
     if not router.switches.since(7, 13):
         raise Trap("no such command", MISSING)
     actor.needs("read")
@@ -92,13 +90,13 @@ def _read(router: Router, actor: Actor, request: Request) -> Reply:
     return Reply([{"data": data}] if data else [])
 
 
-def _reboot(router: Router, actor: Actor, _: Request) -> Reply:
+def _reboot(router: Machine, actor: Actor, _: Request) -> Reply:
     actor.needs("reboot")
     router.clock.call_at(router.clock.now(), router.reboot)
     return Reply()
 
 
-def _log(router: Router, _: Actor, request: Request) -> Reply:
+def _log(router: Machine, _: Actor, request: Request) -> Reply:
     text = request.args.get("message") or request.args.get("number", "")
     router.say(f"script,{request.verb}", text)
     return Reply()
@@ -110,7 +108,7 @@ def _only(request: Request, known: tuple[str, ...]) -> None:
             raise Trap(f"unknown parameter {name}", ARGUMENT)
 
 
-def write_file(router: Router, name: str, contents: str) -> None:
+def write_file(router: Machine, name: str, contents: str) -> None:
     """Make a file, or put new contents in it."""
     table = router.table(FILES)
     table.keep(lambda item: item.get("name") != name)
