@@ -56,16 +56,16 @@ def status(context: typer.Context) -> None:
     from knockctl.cli import output
     from knockctl.cli.session import Session
     from knockctl.lab import lab
-    from knockctl.lab.plan import PLACES
+    from knockctl.lab.places import places
 
     rows = [
         {
-            "device": name,
-            "up": lab.running(PLACES[name]),
-            "management": PLACES[name].management,
-            "outside": PLACES[name].outside,
+            "device": one.name,
+            "up": lab.running(one),
+            "management": one.management,
+            "outside": one.outside,
         }
-        for name in sorted(lab.twins())
+        for one in sorted(places(), key=lambda one: one.name)
     ]
     if Session(context.obj).json:
         output.envelope("lab status", {"kind": "lab-status", "devices": rows})

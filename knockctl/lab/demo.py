@@ -19,7 +19,9 @@ from knockctl.errors import KnockctlError
 from knockctl.inventory.load import load
 from knockctl.lab import lab
 from knockctl.lab.namespaces import exists
-from knockctl.lab.plan import PLACES, WAN, client4
+from knockctl.lab.places import place as place_of
+from knockctl.lab.places import twins
+from knockctl.lab.plan import WAN, client4
 from knockctl.policy.loader import load_all, resolve
 from knockctl.policy.resolved import ResolvedPolicy
 
@@ -37,7 +39,7 @@ def main() -> int:
     try:
         with _lab(), tempfile.TemporaryDirectory() as state:
             os.environ["XDG_STATE_HOME"] = state
-            for name in sorted(lab.twins()):
+            for name in twins():
                 _device(name)
     except (Failed, KnockctlError) as error:
         _say(f"the demo failed: {error}")
@@ -61,7 +63,7 @@ def _lab() -> Iterator[None]:
 
 
 def _device(name: str) -> None:
-    where = PLACES[name]
+    where = place_of(name)
     _say(f"\n== {name} ==")
     policy = _policy(name)
     knocks, service = _trace(policy)
@@ -132,7 +134,7 @@ def _trace(policy: ResolvedPolicy) -> tuple[str, str]:
 
 def _snapshot(name: str) -> list[str]:
     """Return what the device itself prints, without times and counters."""
-    command = lab.command(name, ["sh", "-c", lab.twins()[name].load().snapshot])
+    command = lab.command(name, ["sh", "-c", twins()[name].snapshot])
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return [line.split(" [")[0] for line in done.stdout.splitlines() if not line.startswith("#")]
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
-from knockctl.lab.lab import twins
-from knockctl.lab.plan import PLACES
+from knockctl.lab.places import GROUP, place
 
 
 def main(name: str) -> None:
     """Be the named device until killed; ``/proc`` is still the machine's, and knows our number."""
-    PLACES[name].pid_file.write_text(str(Path("/proc/self").readlink()))
-    twins()[name].load().run(PLACES[name])
+    place(name).pid_file.write_text(str(Path("/proc/self").readlink()))
+    (twin,) = entry_points(group=GROUP, name=name)
+    twin.load().run(place(name))
 
 
 if __name__ == "__main__":

@@ -11,15 +11,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Protocol
 
 from knockctl.errors import LabError
 from knockctl.lab import namespaces
-from knockctl.lab.plan import KEY, LOCK, NETNS, OPS, PLACES, STATE, WAN, Place
+from knockctl.lab.places import note, place, places, twins
+from knockctl.lab.plan import KEY, LOCK, NETNS, OPS, STATE, WAN, Place
 
-TWINS = "knockctl.twins"
 _NEEDED = {
     "ip": "iproute2",
     "nsenter": "util-linux",
@@ -29,45 +27,27 @@ _NEEDED = {
 _PATIENCE = 15.0
 
 
-class Twin(Protocol):
-    """A device of the lab: a real host, or a stand-in that speaks its protocol."""
-
-    needs: dict[str, str]
-    """Programs it needs, and the Debian packages they come in."""
-    snapshot: str
-    """Shell that prints the device's own configuration, as the device itself would."""
-
-    def run(self, place: Place) -> None:
-        """Be the device: runs as process 1 of its own namespaces, until killed.
-
-        Writes ``ready`` into ``place.state`` once the device answers.
-        """
-
-
-def twins() -> dict[str, Any]:
-    """Return the entry points of the devices that can be brought up, by name."""
-    return {point.name: point for point in entry_points(group=TWINS) if point.name in PLACES}
-
-
 def up() -> list[str]:
     """Bring everything up that is not; return the devices. Repairs a half-built lab."""
     _privileged()
-    devices = twins()
-    _installed(devices)
+    _installed()
+    devices = places()
+    names = sorted(one.name for one in devices)
     with _locked():
-        if all(running(PLACES[name]) for name in devices) and namespaces.exists(OPS):
-            return sorted(devices)
+        if all(running(one) for one in devices) and namespaces.exists(OPS):
+            return names
         _down()
         STATE.mkdir(mode=0o700)
+        note(devices)
         namespaces.call(
             "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "knockctl lab", "-f", str(KEY)
         )
-        namespaces.build(PLACES[name] for name in devices)
-        for name in devices:
-            _start(PLACES[name])
-        for name in devices:
-            _await(PLACES[name])
-    return sorted(devices)
+        namespaces.build(devices)
+        for one in devices:
+            _start(one)
+        for one in devices:
+            _await(one)
+    return names
 
 
 def _start(place: Place) -> None:
@@ -145,13 +125,10 @@ def command(where: str, argv: Sequence[str]) -> list[str]:
         if not namespaces.exists(name):
             raise LabError("the lab is not up", hint="run knockctl lab up")
         return ["nsenter", f"--net={NETNS / name}", "--", *argv]
-    place = PLACES.get(where.removeprefix("kc-"))
-    if place is None:
-        known = ", ".join(("ops", "wan", *twins()))
-        raise LabError(f"there is no {where!r} in the lab; there are {known}")
-    pid = inner_pid(place)
+    found = place(where.removeprefix("kc-"))
+    pid = inner_pid(found)
     if pid is None:
-        raise LabError(f"{place.name} is not up", hint="run knockctl lab up")
+        raise LabError(f"{found.name} is not up", hint="run knockctl lab up")
     # With the device's own root: in a chroot it is not the mount namespace's.
     spaces = ("--net", "--mount", "--pid", "--root", "--wd")
     return ["nsenter", f"--target={pid}", *spaces, "--", *argv]
@@ -191,10 +168,10 @@ def _privileged() -> None:
         )
 
 
-def _installed(devices: dict[str, Any]) -> None:
+def _installed() -> None:
     needed = dict(_NEEDED)
-    for point in devices.values():
-        needed.update(point.load().needs)
+    for twin in twins().values():
+        needed.update(twin.needs)
     paths = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
     missing = sorted({p for tool, p in needed.items() if not shutil.which(tool, path=paths)})
     if missing:

@@ -62,17 +62,6 @@ class Place:
         return STATE / f"{self.name}.pid"
 
 
-PLACES = {
-    place.name: place
-    for place in (
-        Place("linux1", 11),
-        Place("mikrotik1", 12),
-        Place("paloalto1", 13),
-        Place("cisco1", 14),
-    )
-}
-
-
 def client4(number: int) -> str:
     """Return a client's IPv4 address; numbers are 100 to 119."""
     return f"198.51.100.{number}"

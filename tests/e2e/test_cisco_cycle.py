@@ -11,7 +11,8 @@ import pytest
 
 from knockctl.contract import Timeouts, vendor_for
 from knockctl.inventory.load import load
-from knockctl.lab.plan import KNOWN_HOSTS, PLACES
+from knockctl.lab.places import place
+from knockctl.lab.plan import KNOWN_HOSTS
 from knockctl.policy.loader import load_all, resolve
 from knockctl.settings import Settings
 from knockctl_ios.placement import IosPlacement
@@ -24,7 +25,7 @@ from tests.fixtures.world import inside
 
 pytestmark = pytest.mark.lab
 
-PLACE = PLACES["cisco1"]
+PLACE = place("cisco1")
 NAME = "branch-support"
 SCALE = 20
 DELAY = 2

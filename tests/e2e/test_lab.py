@@ -10,7 +10,8 @@ import pytest
 from knockctl.errors import LabError
 from knockctl.lab import lab as the_lab
 from knockctl.lab import namespaces
-from knockctl.lab.plan import PLACES, STATE
+from knockctl.lab.places import place
+from knockctl.lab.plan import STATE
 from tests.fixtures.lab import bring_up
 
 pytestmark = pytest.mark.lab
@@ -38,15 +39,15 @@ def test_down_leaves_nothing_and_up_again_works(lab):
 
 
 def test_up_is_harmless_where_it_is_up(lab):
-    before = the_lab.inner_pid(PLACES["linux1"])
+    before = the_lab.inner_pid(place("linux1"))
     assert bring_up() == DEVICES
-    assert the_lab.inner_pid(PLACES["linux1"]) == before
+    assert the_lab.inner_pid(place("linux1")) == before
     assert lab.run("ops", "true").returncode == 0
 
 
 def test_a_killed_device_is_brought_up_again(lab):
-    os.kill(the_lab.inner_pid(PLACES["linux1"]), signal.SIGKILL)
-    while the_lab.running(PLACES["linux1"]):
+    os.kill(the_lab.inner_pid(place("linux1")), signal.SIGKILL)
+    while the_lab.running(place("linux1")):
         pass
     with pytest.raises(LabError, match="linux1 is not up"):
         the_lab.command("linux1", ["true"])

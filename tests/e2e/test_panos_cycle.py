@@ -12,7 +12,8 @@ import pytest
 from knockctl.automaton.reference import Automaton, Packet, Site, Verdict
 from knockctl.contract import Timeouts, vendor_for
 from knockctl.inventory.load import load
-from knockctl.lab.plan import CA, PASSWORDS, PLACES
+from knockctl.lab.places import place
+from knockctl.lab.plan import CA, PASSWORDS
 from knockctl.policy.loader import load_all, resolve
 from knockctl.settings import Settings
 from knockctl_panos.placement import PanosPlacement
@@ -25,7 +26,7 @@ from tests.fixtures.world import inside
 
 pytestmark = pytest.mark.lab
 
-PLACE = PLACES["paloalto1"]
+PLACE = place("paloalto1")
 OUTSIDE = [PLACE.outside, PLACE.outside6]
 FASTER = 40
 SLOWER = 60 / FASTER

@@ -4,14 +4,15 @@ import json
 
 import pytest
 
-from knockctl.lab.plan import CA, PASSWORDS, PLACES
+from knockctl.lab.places import place
+from knockctl.lab.plan import CA, PASSWORDS
 from knockctl.lab.plane.control import tell
 from tests.e2e.test_router_twin import VISIT
 from tests.fixtures.panos_plane import SEED, VSYS, rule, service
 
 pytestmark = pytest.mark.lab
 
-PLACE = PLACES["paloalto1"]
+PLACE = place("paloalto1")
 TARGETS = {4: PLACE.outside, 6: PLACE.outside6}
 SOURCES = {4: "198.51.100.100", 6: "2001:db8:51::100"}
 SOON = {"latency": [0.05, 0.1]}

@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 from knockctl.lab import lab as the_lab
-from knockctl.lab.plan import CA, PASSWORDS, PLACES, STATE
+from knockctl.lab.places import place
+from knockctl.lab.plan import CA, PASSWORDS, STATE
 from knockctl.lab.plane.control import tell
 from knockctl_routeros.twin.lab import VERSION
 from tests.fixtures.lab import bring_up
 
 pytestmark = pytest.mark.lab
 
-PLACE = PLACES["mikrotik1"]
+PLACE = place("mikrotik1")
 TARGETS = {4: PLACE.outside, 6: PLACE.outside6}
 SOURCES = {4: "198.51.100.100", 6: "2001:db8:51::100"}
 LISTS = {4: "/ip/firewall/address-list", 6: "/ipv6/firewall/address-list"}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from knockctl.lab.plan import PLACES
+from knockctl.lab.places import place
 from knockctl.lab.plane.control import tell
 
 
 def main(name: str) -> None:
     """Print it."""
-    text = tell(PLACES[name], export="")["export"]
+    text = tell(place(name), export="")["export"]
     sys.stdout.write("".join(f"{line}\n" for line in text.splitlines() if line[:1] != "#"))
 
 

@@ -51,8 +51,9 @@ _INTERFACES = {"outside": OUTSIDE, "inside": MANAGEMENT}
 
 @dataclass(frozen=True, slots=True)
 class CiscoRouter:
-    """Satisfies ``knockctl.lab.lab.Twin``. Clients see it over IPv4 alone."""
+    """Satisfies ``knockctl.lab.places.Twin``. Clients see it over IPv4 alone."""
 
+    last: int = 14
     needs: dict[str, str] = field(default_factory=lambda: {"ip": "iproute2", "tclsh": "tcl"})
     snapshot: str = f"{sys.executable} -m knockctl.lab.plane.export cisco1"
 

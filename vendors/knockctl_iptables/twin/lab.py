@@ -51,8 +51,9 @@ _SUDOERS = "admin ALL=(ALL) NOPASSWD: ALL\nops ALL=(ALL) ALL\n"
 
 @dataclass(frozen=True, slots=True)
 class LinuxHost:
-    """Satisfies ``knockctl.lab.lab.Twin``."""
+    """Satisfies ``knockctl.lab.places.Twin``."""
 
+    last: int = 11
     needs: dict[str, str] = field(
         default_factory=lambda: {
             "iptables": "iptables",

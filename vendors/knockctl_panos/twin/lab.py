@@ -39,8 +39,9 @@ _INTERFACES = {"ethernet1-1": "untrust", "mgmt": "trust"}
 
 @dataclass(frozen=True, slots=True)
 class PaloAltoFirewall:
-    """Satisfies ``knockctl.lab.lab.Twin``."""
+    """Satisfies ``knockctl.lab.places.Twin``."""
 
+    last: int = 13
     needs: dict[str, str] = field(default_factory=lambda: {"ip": "iproute2"})
     snapshot: str = f"{sys.executable} -m knockctl.lab.plane.export paloalto1"
 

@@ -55,8 +55,9 @@ class LabRouter(Router):
 
 @dataclass(frozen=True, slots=True)
 class MikrotikRouter:
-    """Satisfies ``knockctl.lab.lab.Twin``."""
+    """Satisfies ``knockctl.lab.places.Twin``."""
 
+    last: int = 12
     needs: dict[str, str] = field(default_factory=lambda: {"ip": "iproute2"})
     snapshot: str = f"{sys.executable} -m knockctl.lab.plane.export mikrotik1"
 
