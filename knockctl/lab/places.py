@@ -71,7 +71,7 @@ def place(name: str) -> Place:
 
 def known() -> list[str]:
     """Return where in the lab something can be run, by name."""
-    return ["ops", "wan", *(_noted() or twins())]
+    return ["ops", "wan", *sorted(_noted() or twins())]
 
 
 def places() -> list[Place]:

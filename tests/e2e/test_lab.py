@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from knockctl.lab import namespaces
 from knockctl.lab.places import place
 from knockctl.lab.plan import STATE
 from tests.fixtures.lab import bring_up
+from tests.fixtures.plugin import installed
 
 pytestmark = pytest.mark.lab
 
@@ -53,6 +55,44 @@ def test_a_killed_device_is_brought_up_again(lab):
         the_lab.command("linux1", ["true"])
     bring_up()
     assert lab.run("linux1", "true").returncode == 0
+
+
+TOY = """
+import socket
+
+class Toy:
+    last, needs, snapshot = 21, {}, "echo nothing"
+
+    def run(self, place):
+        with socket.create_server((place.management, 7)) as server:
+            (place.state / "ready").touch()
+            while True:
+                server.accept()[0].close()
+
+TOY9 = Toy()
+"""
+
+
+def test_the_twin_of_another_package_joins(lab, tmp_path):
+    groups = {"knockctl.twins": {"toy9": "toy_twin:TOY9"}}
+    folder = installed(tmp_path, "toys", groups, toy_twin=TOY)
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+
+    def knockctl(*argv):
+        done = [str(Path(sys.executable).with_name("knockctl")), "lab", *argv]
+        return subprocess.run(done, env=environment, capture_output=True, text=True, check=False)
+
+    try:
+        assert knockctl("up").stdout == f"the lab is up: {', '.join([*DEVICES, 'toy9'])}\n"
+        assert "toy9: up, 192.0.2.21, outside 198.51.100.21\n" in knockctl("status").stdout
+        call = "import socket; socket.create_connection(('192.0.2.21', 7))"
+        assert lab.run("ops", sys.executable, "-c", call).returncode == 0
+        assert lab.run("toy9", "true").returncode == 0
+    finally:
+        the_lab.down()
+        bring_up()
+    with pytest.raises(LabError, match="there is no 'toy9' in the lab"):
+        place("toy9")
 
 
 def test_nothing_of_it_is_reachable_from_outside(lab):

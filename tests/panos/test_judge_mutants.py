@@ -251,43 +251,43 @@ def test_a_reading_that_is_wrong_in_one_place_tells_otherwise(number, right, tmp
 
 
 PLACES = [
-    ("placing", 'others.index(other) + (where == "after")', "others.index(other)"),
-    ("placing", 'others.index(other) + (where == "after")', "others.index(other) + 1"),
-    ("placing", 'return 0 if where == "top" else len(others)', "return 0"),
-    ("placing", 'return 0 if where == "top" else len(others)', "return len(others)"),
-    ("placing", 'if where == "bottom" or not there:', "if not there:"),
+    ("plan/placing", 'others.index(other) + (where == "after")', "others.index(other)"),
+    ("plan/placing", 'others.index(other) + (where == "after")', "others.index(other) + 1"),
+    ("plan/placing", 'return 0 if where == "top" else len(others)', "return 0"),
+    ("plan/placing", 'return 0 if where == "top" else len(others)', "return len(others)"),
+    ("plan/placing", 'if where == "bottom" or not there:', "if not there:"),
     (
-        "placing",
+        "plan/placing",
         "return there if _harmless(document.holding(goal, base, there)) else 0",
         "return there",
     ),
-    ("placing", 'if "any" in zones or', "if"),
-    ("document", "(*foreign[:above], *ours, *foreign[above:])", "(*ours, *foreign)"),
+    ("plan/placing", 'if "any" in zones or', "if"),
+    ("config/document", "(*foreign[:above], *ours, *foreign[above:])", "(*ours, *foreign)"),
     (
-        "document",
+        "config/document",
         "foreign, above = listed.foreign, self.instead.above",
         "foreign, above = listed.entries, self.instead.above",
     ),
     (
-        "document",
+        "config/document",
         "for node in (self.pushed, *reversed(around), self.own)",
         "for node in (*reversed(around), self.own)",
     ),
-    ("document", "        yield from mine\n", ""),
-    ("document", "if name.startswith(OWN_NAME) or name == OWN:", "if name == OWN:"),
-    ("rows", "asked[child.tag] = tuple(spots[1:])", "asked[child.tag] = tuple(spots[:1])"),
-    ("rows", "asked[child.tag] = tuple(spots[1:])", "asked[child.tag] = ()"),
-    ("rows", "kept += spots", "pass"),
-    ("rows", "elif child.tag not in SILENT:", "elif False:"),
-    ("rows", "at += len(texts)", "at += 1"),
-    ("rows", "setdefault(tuple(shape), object())", "setdefault(tuple(shape), len(known))"),
-    ("modeller", "if intended is not None:", "if False:"),
-    ("modeller", "ours=owned_of(ours)", "ours=owned_of(config)"),
+    ("config/document", "        yield from mine\n", ""),
+    ("config/document", "if name.startswith(OWN_NAME) or name == OWN:", "if name == OWN:"),
+    ("config/rows", "asked[child.tag] = tuple(spots[1:])", "asked[child.tag] = tuple(spots[:1])"),
+    ("config/rows", "asked[child.tag] = tuple(spots[1:])", "asked[child.tag] = ()"),
+    ("config/rows", "kept += spots", "pass"),
+    ("config/rows", "elif child.tag not in SILENT:", "elif False:"),
+    ("config/rows", "at += len(texts)", "at += 1"),
+    ("config/rows", "setdefault(tuple(shape), object())", "setdefault(tuple(shape), len(known))"),
+    ("plan/modeller", "if intended is not None:", "if False:"),
+    ("plan/modeller", "ours=owned_of(ours)", "ours=owned_of(config)"),
 ]
 
 
 @pytest.mark.parametrize("number", range(len(PLACES)), ids=lambda n: f"{n}-{PLACES[n][0]}")
 def test_a_place_that_is_wrong_in_one_place_tells_otherwise(number, right, tmp_path, monkeypatch):
     package = mutant(knockctl_panos, number, PLACES[number], tmp_path, monkeypatch)
-    wrong = import_module(f"{package.__name__}.modeller")
+    wrong = import_module(f"{package.__name__}.plan.modeller")
     assert differs(right, by(wrong.PanosModeller()))
