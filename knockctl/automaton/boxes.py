@@ -19,6 +19,8 @@ Asked = tuple[dict[str, int], frozenset[Open]]
 """Packets that a condition matches, and what must hold besides."""
 
 MARK = "mark"
+_KEPT = {MARK, "flow"}
+"""Fields that a chance doesn't hang on: where others have changed, it may turn out otherwise."""
 UNMET, EARLIER, HERE = 0, 1, 2
 """Whether rules of ours may have seen packets: no; in an earlier section; in this one."""
 NOTHING: frozenset[Open] = frozenset()
@@ -146,7 +148,7 @@ class Matches:
             value = changed.get(atom.field, 0)
             holds = _marked(atom, value) if atom.field == MARK else _holds(atom, value)
             return (({}, NOTHING),) if holds == question.wanted else ()
-        if atom.field == "chance" and atom not in self.space.places:
+        if atom.field == "chance" and (atom not in self.space.places or changed.keys() - _KEPT):
             name = str(atom.test)
             kind = "guess" if name.startswith(UNINTERPRETED) else "chance"
             return (({}, frozenset((Open(name.removeprefix(UNINTERPRETED), kind),))),)

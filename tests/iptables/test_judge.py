@@ -189,12 +189,23 @@ IN_SET, NOT_IN_SET = "-m set --match-set W src", "-m set ! --match-set W src"
         ([f"-p tcp {IN_SET} -j DROP", f"-p tcp {IN_SET} -j ACCEPT"], 0),
         ([f"-p tcp {NOT_IN_SET} -j DROP", f"-p tcp {IN_SET} -j ACCEPT"], 1),
         ([f"-p tcp {IN_SET} -j ACCEPT", f"-p tcp {NOT_IN_SET} -j ACCEPT"], 2),
+        ([f"-p tcp {IN_SET} -j DROP", "-p tcp -m set --match-set W dst -j ACCEPT"], 1),
     ],
 )
 def test_who_is_in_a_set_of_unknown_members_is_so_for_every_rule(rules, ways):
     found_ = exposed(*rules, sets="create W hash:ip family inet hashsize 64 maxelem 9\n")
     assert len(found_) == ways
     assert not any("may be" in sentence for sentence in found_)
+
+
+def test_where_a_packet_was_led_elsewhere_a_set_may_hold_another_answer():
+    by_port = "-m set --match-set P dst"
+    before = (
+        "*nat\n:PREROUTING ACCEPT [0:0]\n"
+        f"-A PREROUTING -p tcp -m tcp --dport 22 {by_port} -j REDIRECT --to-ports 5000\nCOMMIT\n"
+    )
+    behind = "-p tcp -m tcp --dport 5000 -m set ! --match-set P dst -j ACCEPT"
+    assert any(behind in way for way in exposed(behind, before=before))
 
 
 def test_all_ways_in_are_listed():

@@ -270,7 +270,10 @@ def _listed(test: InSet, rules: Ruleset, *, written: bool) -> Condition | None:
     """
     header = rules.sets.get(test.name)
     if header is None or not header.members:
-        anybody = Stateless((Atom("chance", f"in the set {test.name}"),), test.negated)
+        # What else of a packet than its source may be a member by itself.
+        other = "" if test.directions == ("src",) else f" by {','.join(test.directions)}"
+        name = f"in the set {test.name}{other}"
+        anybody = Stateless((Atom("chance", name),), test.negated)
         return test if written else anybody
     if all(_single(element) for element, _ in header.members):
         return test
