@@ -139,6 +139,16 @@ def test_whom_a_question_is_about(asked, wanted):
     assert guesses(text) == set()
 
 
+@pytest.mark.parametrize(
+    ("kind", "wanted"),
+    [("icmp", FOUR), ("icmpv6", {"six"}), ("icmpx", ALL), ("tcp reset", TCP)],
+)
+def test_whom_a_rejection_is_for(kind, wanted):
+    """nft 1.0.6 prints `meta nfproto ipv6 reject` as `reject with icmpv6 port-unreachable`."""
+    text = listed([{"reject": {"type": kind, "expr": "port-unreachable"}}])
+    assert {name for name, packet in PACKETS.items() if refused(text, packet)} == wanted
+
+
 VERDICTS = [
     (
         [[{"vmap": {"key": field("tcp", "dport"), "data": {"set": [[23, ACCEPT], [22, DROP]]}}}]],

@@ -24,6 +24,12 @@ _HOOKS: Mapping[str, Hook] = {"prerouting": "prerouting", "input": "input"}
 # Statements that change nothing any rule of a packet's way looks at.
 _IDLE = frozenset(("counter", "log", "comment", "set", "last", "ct helper", "ct timeout"))
 _VERDICTS = {"accept": "ACCEPT", "drop": "DROP", "return": "RETURN", "reject": "REJECT"}
+_IMPLIED = {
+    "icmp": ("nfproto", "ipv4"),
+    "icmpv6": ("nfproto", "ipv6"),
+    "tcp reset": ("l4proto", "tcp"),
+}
+"""What a rejection asks of a packet by its kind: ``nft`` prints no such question before it."""
 UNKNOWN = "?"
 """The target of what is not understood."""
 # A device's ingress and a bridge come before everything else.
@@ -228,10 +234,20 @@ class _Reader:
             return True
         if kind in _IDLE:
             return True
+        if kind == "reject" and not self._rejects(what):
+            return False
         arm = self._arm(kind, what)
         if arm is not None and (kind != "mangle" or arm.target is not None):
             self._emit(arm)
         return kind in ("mangle", "notrack")
+
+    def _rejects(self, what: Mapping[str, Any] | None) -> bool:
+        """Ask what a kind of rejection implies; False where no such packet gets it."""
+        implied = _IMPLIED.get((what or {}).get("type", ""))
+        if implied is None:
+            return True
+        key, value = implied
+        return self.matches.add({"op": "==", "left": {"meta": {"key": key}}, "right": value})
 
     def _arm(self, kind: str, what: Any) -> _Arm | None:
         if kind in _VERDICTS:

@@ -26,6 +26,9 @@ def _statement(statement: Mapping[str, Any]) -> str:
         return f"{_value(what['key'])} vmap {_value(what['data'])}"
     if kind == "mangle":
         return f"{_value(what['key'])} set {_value(what['value'])}"
+    if kind == "reject" and what is not None and what.get("type", "icmpx") != "icmpx":
+        # Only some packets can be sent it.
+        kind, what = f"reject with {what['type']}", None
     return kind if what is None or kind in ("log", "reject") else f"{kind} {_plain(what)}"
 
 
