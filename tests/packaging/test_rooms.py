@@ -48,7 +48,6 @@ MISSING = {
         "config/normal.py": "iptables prints rules in one form already",
         "config/syntax.py": "words are separated by blanks, as a shell has them",
         "render/fidelity.py": "one note, made where the policy is fitted",
-        "plan/reading.py": "what runs is read whole by config/parse.py",
         "driver/reader.py": "one script reads all, in one round trip",
         "driver/apply.py": "one script a step",
         "driver/refusals.py": "a script fails or it doesn't: its words are passed on",
@@ -58,7 +57,6 @@ MISSING = {
         "driver/facts.py": "three operational commands of the driver",
     },
     "knockctl_routeros": {
-        "plan/reading.py": "what runs is read whole by config/parse.py",
         "driver/facts.py": "two rows of the driver",
         "driver/refusals.py": "a trap carries the words; the connection makes it an error",
     },

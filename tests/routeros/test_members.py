@@ -3,7 +3,7 @@
 import pytest
 
 from knockctl_routeros import VENDOR
-from knockctl_routeros.members import InterfaceLists
+from knockctl_routeros.plan.members import InterfaceLists
 from tests.fixtures.routeros_bench import Bench
 from tests.fixtures.routeros_judged import FILTER
 

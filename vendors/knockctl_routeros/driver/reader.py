@@ -11,9 +11,9 @@ from knockctl_routeros.config import syntax
 from knockctl_routeros.config.records import MENUS, Menu, Row
 from knockctl_routeros.config.table import Table, static
 from knockctl_routeros.driver.connection import Reply, Session, path
-from knockctl_routeros.members import LISTS as LISTED
-from knockctl_routeros.members import MEMBERS
 from knockctl_routeros.plan import foreign as lists
+from knockctl_routeros.plan.members import LISTS as LISTED
+from knockctl_routeros.plan.members import MEMBERS
 from knockctl_routeros.plan.reading import (
     RouterReading,
     api_rows,

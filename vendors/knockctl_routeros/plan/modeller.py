@@ -11,8 +11,8 @@ from knockctl_routeros.config.parse import (
     parse_text,
 )
 from knockctl_routeros.config.records import RouterConfig
-from knockctl_routeros.members import InterfaceLists
 from knockctl_routeros.placement import RouterPlacement
+from knockctl_routeros.plan.members import InterfaceLists
 from knockctl_routeros.plan.placing import like
 from knockctl_routeros.plan.reading import (
     read,
